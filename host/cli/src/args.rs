@@ -1,0 +1,420 @@
+//! The command line as data: what can be typed, with its help. It decides nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Run reviewed analyses on data that stays where it is.
+#[derive(Debug, Parser)]
+#[command(name = "iog", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "New here? `iog demo` sets up a whole network on this machine and asks it a question.")]
+pub(crate) struct Cli {
+    /// Print one JSON object instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// More of what happens, on standard error (repeat for more).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See the whole platform work on this machine: center, providers, auditors, one question, one verified answer.
+    #[command(after_help = "Examples:\n  iog demo\n  iog demo --serve\n  iog demo --data DIR --target 192.0.2.1 --json")]
+    Demo(DemoArgs),
+    /// Ask a question of one service, or of every provider that has it.
+    #[command(after_help = "Examples:\n  iog call ip-traceback --all --param target=203.0.113.10\n  iog call top-talkers --domain as64500 --param by=bytes --json")]
+    Call(CallArgs),
+    /// Find services, or publish your own.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Look at receipts and verify them offline.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// Write, try and submit analysis modules.
+    #[command(subcommand)]
+    Module(ModuleCommand),
+    /// Read and sign reviews, as an auditor.
+    #[command(subcommand)]
+    Review(ReviewCommand),
+    /// Join a network: keys, certificate and signed identity of your domain.
+    #[command(after_help = "Example:\n  iog enroll --token iog-join:… --home ~/.iog --endpoint gw.example.net:8443")]
+    Enroll(EnrollArgs),
+    /// Run a gateway for your domain's data.
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
+    /// Run a governance center.
+    #[command(subcommand)]
+    Center(CenterCommand),
+    /// What holders of root keys do: sign the genesis and admit domains.
+    #[command(subcommand)]
+    Root(RootCommand),
+    /// Make and show keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// A folder of real flow logs, one `as<N>.csv.gz` a domain, instead of generated ones.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The address or prefix under attack; needed with --data.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) target: Option<String>,
+    /// Keep center and gateways running and print the commands to try next.
+    #[arg(long)]
+    pub(crate) serve: bool,
+    /// Where the demo keeps its keys, logs and data (default: a temporary folder, removed at the end).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// The domain that acts: its keys, certificate, registry replica and receipts.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HomeArg {
+    /// Home folder of your domain, made by `iog enroll`.
+    #[arg(long, env = "IOG_HOME", value_name = "DIR", default_value = ".iog")]
+    pub(crate) home: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// Service, for example `ip-traceback`, or a module name such as `iog/ip-traceback`.
+    pub(crate) service: String,
+    /// Ask every provider of the catalog that has the service, and merge the answers.
+    #[arg(long, conflicts_with = "domain")]
+    pub(crate) all: bool,
+    /// Ask this domain (may be repeated).
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain: Vec<String>,
+    /// Entry of the module (default: its first).
+    #[arg(long)]
+    pub(crate) entry: Option<String>,
+    /// A parameter, `NAME=VALUE`; the value is JSON or plain text (may be repeated).
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
+    /// Why you ask; the provider's policy and records see it.
+    #[arg(long, default_value = "operations")]
+    pub(crate) purpose: String,
+    /// Seconds to wait for each domain.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub(crate) wait: u64,
+    #[command(flatten)]
+    pub(crate) home: HomeArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CatalogCommand {
+    /// List services, all or those that match.
+    Search {
+        /// Words to find in names and summaries.
+        query: Option<String>,
+        /// Only services over datasets of this schema, for example `flow/1`.
+        #[arg(long)]
+        schema: Option<String>,
+        /// Only services of the domain with this AS number.
+        #[arg(long)]
+        asn: Option<u32>,
+        #[command(flatten)]
+        home: HomeArg,
+    },
+    /// One service in full: entries, parameters, datasets, limits.
+    Show {
+        /// Service name.
+        service: String,
+        /// Domain that offers it.
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        home: HomeArg,
+    },
+    /// Publish the services of a gateway now (a running gateway does so by itself).
+    Publish {
+        /// The gateway's configuration.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// What a receipt says, after verifying it.
+    Show(ReceiptArgs),
+    /// Verify receipts from files and the pinned genesis alone, without any network.
+    Verify(ReceiptArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    /// Receipt files, or folders of them (default: all in the home folder).
+    pub(crate) files: Vec<PathBuf>,
+    /// Expected digest of the genesis (default: the one pinned at enrolment).
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) genesis: Option<String>,
+    #[command(flatten)]
+    pub(crate) home: HomeArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModuleCommand {
+    /// Build a module's component from its Rust source.
+    Build {
+        /// Folder with `iog.toml`.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Where the component goes (default: `<name>.wasm` in the folder).
+        #[arg(long, short)]
+        out: Option<PathBuf>,
+        /// Install the wasm toolchain if none is there (Debian packages; needs root).
+        #[arg(long)]
+        install_toolchain: bool,
+    },
+    /// What a component can do: imports, entries, columns it reads, sizes, WIT.
+    Inspect {
+        /// The component.
+        wasm: PathBuf,
+        /// Its manifest; with it the declared queries are resolved too.
+        #[arg(long)]
+        manifest: Option<PathBuf>,
+    },
+    /// Run a module here on files of yours, exactly as a gateway would.
+    #[command(after_help = "Example:\n  iog module try ip-traceback.wasm --manifest iog.toml --data flows=as64500.csv.gz --param target=203.0.113.10")]
+    Try(TryArgs),
+    /// Submit a component and its manifest to the center for review.
+    Submit {
+        /// The component.
+        wasm: PathBuf,
+        /// Its manifest.
+        #[arg(long)]
+        manifest: PathBuf,
+        /// Publisher's key.
+        #[arg(long)]
+        key: PathBuf,
+        /// Earlier submission of the same module that this one follows is found by itself.
+        #[command(flatten)]
+        center: CenterArg,
+    },
+    /// Modules of the registry and whether they may run.
+    Show {
+        /// Module name, `name@version` or digest (default: all).
+        module: Option<String>,
+        #[command(flatten)]
+        center: CenterArg,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TryArgs {
+    /// The component.
+    pub(crate) wasm: PathBuf,
+    /// Its manifest.
+    #[arg(long)]
+    pub(crate) manifest: PathBuf,
+    /// Data for a slot, `SLOT=FILE` (CSV, CSV.gz or Parquet; may be repeated).
+    #[arg(long, value_name = "SLOT=FILE")]
+    pub(crate) data: Vec<String>,
+    /// Entry (default: the first of the manifest).
+    #[arg(long)]
+    pub(crate) entry: Option<String>,
+    /// A parameter, `NAME=VALUE` (may be repeated).
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
+    /// AS number to run as.
+    #[arg(long)]
+    pub(crate) asn: Option<u32>,
+}
+
+/// A center, and the genesis by which its log is known. A home folder names both.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CenterArg {
+    /// Center's address, `https://host:port` (default: from the home folder).
+    #[arg(long, value_name = "URL")]
+    pub(crate) center: Option<String>,
+    /// The center's CA certificate (default: from the home folder).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The pinned genesis (default: from the home folder).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) home: HomeArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    /// Modules that wait for reviews.
+    List {
+        #[command(flatten)]
+        center: CenterArg,
+    },
+    /// Everything an auditor signs for: capabilities, what changed, queries, WIT and (with --text) the disassembly's facts.
+    Show {
+        /// Module digest, or `name@version`.
+        module: String,
+        #[command(flatten)]
+        center: CenterArg,
+    },
+    /// Sign an approving review.
+    Approve(ReviewArgs),
+    /// Sign a rejecting review with its reason.
+    Reject(ReviewArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewArgs {
+    /// Module digest, or `name@version`.
+    pub(crate) module: String,
+    /// Auditor's key.
+    #[arg(long)]
+    pub(crate) key: PathBuf,
+    /// What you found, in words; required when rejecting.
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+    /// The finding blocks the module until it is closed (with reject).
+    #[arg(long)]
+    pub(crate) blocking: bool,
+    #[command(flatten)]
+    pub(crate) center: CenterArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnrollArgs {
+    /// Join token from the center's operator.
+    #[arg(long, env = "IOG_JOIN_TOKEN")]
+    pub(crate) token: String,
+    /// Where your gateway will be reached, `host:port` (may be repeated; none for a domain that only asks).
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) endpoint: Vec<String>,
+    #[command(flatten)]
+    pub(crate) home: HomeArg,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GatewayCommand {
+    /// Write a commented `gateway.toml` to start from.
+    Init {
+        /// Where to write it.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        home: HomeArg,
+    },
+    /// Serve until interrupted.
+    Serve {
+        /// The gateway's configuration.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CenterCommand {
+    /// Write configuration, online keys and the genesis that root holders sign next.
+    #[command(after_help = "Example:\n  iog center init --dir center --trust-domain iog.example --name center.example.net --listen 0.0.0.0:8443 \\\n    --root root1.pub --root root2.pub --root-threshold 2 --auditor alice@university=alice.pub --publisher iog@lab=lab.pub")]
+    Init(CenterInitArgs),
+    /// Serve until interrupted.
+    Serve {
+        /// The center's configuration.
+        #[arg(long, default_value = "center/center.toml")]
+        config: PathBuf,
+    },
+    /// Make a join token for a domain.
+    Invite(InviteArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CenterInitArgs {
+    /// Folder for configuration, keys and data.
+    #[arg(long, default_value = "center")]
+    pub(crate) dir: PathBuf,
+    /// Name of the network, for example `iog.example`.
+    #[arg(long)]
+    pub(crate) trust_domain: String,
+    /// DNS name or address under which members reach the center (may be repeated).
+    #[arg(long, default_value = "localhost")]
+    pub(crate) name: Vec<String>,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8440")]
+    pub(crate) listen: String,
+    /// A root holder's public key: `ed25519:…` or a file with it (may be repeated).
+    #[arg(long, required = true, value_name = "KEY")]
+    pub(crate) root: Vec<String>,
+    /// How many root holders must sign.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) root_threshold: u32,
+    /// An auditor, `ID@ORGANISATION=KEY` (may be repeated).
+    #[arg(long, value_name = "ID@ORG=KEY")]
+    pub(crate) auditor: Vec<String>,
+    /// A publisher, `NAMESPACE@ORGANISATION=KEY` (may be repeated).
+    #[arg(long, value_name = "NS@ORG=KEY")]
+    pub(crate) publisher: Vec<String>,
+    /// Approving organisations a module needs (one more where it reads data that are not public).
+    #[arg(long, default_value_t = 1)]
+    pub(crate) k: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InviteArgs {
+    /// The center's configuration.
+    #[arg(long, default_value = "center/center.toml")]
+    pub(crate) config: PathBuf,
+    /// Domain id, for example `as64500`.
+    #[arg(long)]
+    pub(crate) domain: String,
+    /// Organisation that runs it.
+    #[arg(long)]
+    pub(crate) organisation: String,
+    /// AS number (may be repeated).
+    #[arg(long)]
+    pub(crate) asn: Vec<u32>,
+    /// DNS name or IP address of its gateway (may be repeated).
+    #[arg(long, default_value = "localhost")]
+    pub(crate) name: Vec<String>,
+    /// Hours until the token expires.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub(crate) hours: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RootCommand {
+    /// Add your signature to the genesis that `iog center init` wrote.
+    Sign {
+        /// The genesis.
+        file: PathBuf,
+        /// Root key.
+        #[arg(long)]
+        key: PathBuf,
+    },
+    /// Domains in force and those that wait to be admitted.
+    Domains {
+        #[command(flatten)]
+        center: CenterArg,
+    },
+    /// Co-sign a waiting domain's identity (as root, or as a member with its caller key).
+    Admit {
+        /// Domain id.
+        domain: String,
+        /// Root key, or a member's caller key.
+        #[arg(long)]
+        key: PathBuf,
+        #[command(flatten)]
+        center: CenterArg,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make an Ed25519 key: `FILE` (secret, mode 0600) and `FILE.pub`.
+    New {
+        /// Where the secret key goes.
+        file: PathBuf,
+    },
+    /// The public key of a secret one.
+    Show {
+        /// A secret key file.
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,225 @@
+//! How the command line speaks: tables, colours and progress for people on a terminal, one JSON object for machines.
+//! Nothing else writes to standard output.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+/// Where and how a command speaks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ui {
+    mode: Mode,
+    colour: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    People,
+    Machines,
+}
+
+/// What a word means, which decides its colour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tone {
+    Good,
+    Bad,
+    Warn,
+    Faint,
+    Title,
+}
+
+impl Ui {
+    pub(crate) fn new(json: bool) -> Self {
+        let mode = if json { Mode::Machines } else { Mode::People };
+        let colour = !json && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { mode, colour }
+    }
+
+    pub(crate) fn is_json(self) -> bool {
+        self.mode == Mode::Machines
+    }
+
+    /// A line for people; machines do not see it.
+    pub(crate) fn line(self, text: impl AsRef<str>) {
+        if self.mode == Mode::People {
+            out(text.as_ref());
+        }
+    }
+
+    /// A heading with room above it.
+    pub(crate) fn title(self, text: &str) {
+        self.line(format!("\n{}", self.paint(Tone::Title, text)));
+    }
+
+    /// The one object a command answers a machine with; people see nothing of it.
+    pub(crate) fn object(self, value: &Value) {
+        if self.mode == Mode::Machines {
+            out(&value.to_string());
+        }
+    }
+
+    /// `text` in the colour of `tone`, or as it is where colours are not wanted.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Warn => "33",
+            Tone::Faint => "2",
+            Tone::Title => "1;36",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// Columns aligned under their heads; a column whose cells are all numbers stands to the right.
+    pub(crate) fn table(self, heads: &[&str], rows: &[Vec<String>]) {
+        if self.mode == Mode::Machines || rows.is_empty() {
+            return;
+        }
+        let width = |column: usize| {
+            rows.iter().map(|row| shown_width(&row[column])).chain([heads[column].len()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+        let right: Vec<bool> = (0..heads.len()).map(|column| rows.iter().all(|row| is_number(&row[column]))).collect();
+        let head: Vec<String> = heads.iter().map(|head| (*head).to_owned()).collect();
+        let heading = aligned(&head, &widths, &right);
+        out(&format!("  {}", self.paint(Tone::Faint, heading.trim_end())));
+        for row in rows {
+            out(&format!("  {}", aligned(row, &widths, &right).trim_end()));
+        }
+    }
+
+    /// A spinner for something over a second; it shows on a terminal only and leaves no trace.
+    pub(crate) fn spinner(self, text: &str) -> ProgressBar {
+        let bar = ProgressBar::new_spinner().with_message(text.to_owned());
+        if self.mode == Mode::Machines || !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        } else {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        bar
+    }
+
+    /// A bar over `total` steps.
+    pub(crate) fn bar(self, text: &str, total: u64) -> ProgressBar {
+        let bar = ProgressBar::new(total).with_message(text.to_owned());
+        let style = ProgressStyle::with_template("  {msg} {bar:28} {pos}/{len}").expect("the template above is valid");
+        bar.set_style(style);
+        if self.mode == Mode::Machines || !std::io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        bar
+    }
+
+    /// Says what went wrong, with its causes, where the reader looks for it.
+    pub(crate) fn failure(self, error: &anyhow::Error) {
+        if self.mode == Mode::Machines {
+            let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+            out(&json!({"error": {"message": error.to_string(), "causes": causes}}).to_string());
+        } else {
+            let mut stderr = std::io::stderr().lock();
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(stderr, "{} {}", self.paint(Tone::Bad, "error:"), escaped(&format!("{error:#}")));
+        }
+    }
+}
+
+/// Text from outside without control characters, so that no file, guest or peer can drive the terminal.
+pub(crate) fn escaped(text: &str) -> String {
+    let plain = |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+    text.chars().map(|c| if plain(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// `12,345,678` for people.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A size in the largest binary unit that keeps it above one.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
+    let mut whole = bytes;
+    let mut rest = 0;
+    let mut unit = 0;
+    while whole >= 1024 && unit + 1 < UNITS.len() {
+        rest = whole % 1024;
+        whole /= 1024;
+        unit += 1;
+    }
+    if unit == 0 { format!("{whole} B") } else { format!("{whole}.{} {}", rest * 10 / 1024, UNITS[unit]) }
+}
+
+fn aligned(cells: &[String], widths: &[usize], right: &[bool]) -> String {
+    let mut line = String::new();
+    for ((cell, width), right) in cells.iter().zip(widths).zip(right) {
+        let pad = " ".repeat(width - shown_width(cell));
+        let cell = escaped_but_colours(cell);
+        line.push_str(&if *right { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") });
+    }
+    line
+}
+
+/// Like [`escaped`], but keeps the colour codes that [`Ui::paint`] put there.
+fn escaped_but_colours(cell: &str) -> String {
+    if cell.starts_with("\x1b[") && cell.ends_with("\x1b[0m") {
+        return cell.to_owned();
+    }
+    escaped(cell).replace('\n', " ")
+}
+
+fn shown_width(cell: &str) -> usize {
+    let mut width = 0;
+    let mut in_code = false;
+    for c in cell.chars() {
+        match c {
+            '\x1b' => in_code = true,
+            'm' if in_code => in_code = false,
+            _ if in_code => {}
+            _ => width += 1,
+        }
+    }
+    width
+}
+
+fn is_number(cell: &str) -> bool {
+    !cell.is_empty() && cell.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | '%' | '-'))
+}
+
+fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // A reader that closed the pipe has seen enough.
+    if writeln!(stdout, "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_sizes_read_well() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(size(1023), "1023 B");
+        assert_eq!(size(1536), "1.5 KiB");
+        assert_eq!(size(5 << 30), "5.0 GiB");
+    }
+
+    #[test]
+    fn foreign_text_cannot_drive_the_terminal() {
+        assert_eq!(escaped("a\x1b[2Jb\u{202e}c\r"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
+    }
+}
