@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The one binary, `iog`. Everything it does is in the library beside it.
+
+fn main() -> std::process::ExitCode {
+    iog_cli::main()
+}

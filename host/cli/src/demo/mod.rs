@@ -1,0 +1,2 @@
+//! `iog demo`.
+mod generate;

@@ -1,0 +1,54 @@
+//! The command line: parses what was typed, calls the crates that do the work, prints what came out. It decides
+//! nothing about trust: that is `iog_protocol`'s and the gateway's.
+
+mod args;
+pub mod demo;
+mod keys;
+mod ui;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+use crate::ui::Ui;
+
+/// Runs the command line of this process.
+///
+/// Exit codes: 0 done, 1 failed (the message says why and what to do), 2 what was typed makes no sense.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(cli.json);
+    log_to_stderr(cli.verbose);
+    match run(ui, cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            ui.failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(ui: Ui, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Key(command) => keys::run(ui, command).map(|()| ExitCode::SUCCESS),
+        _ => anyhow::bail!("not built"),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "error",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("IOG_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

@@ -1,0 +1,1 @@
+//! Stories of callers, providers, auditors and attackers on real servers with real TLS.
