@@ -1,0 +1,11 @@
+//! DSSE v1: a signed envelope around exact bytes (github.com/secure-systems-lab/dsse). Content is reached by verifying, and only so:
+//! [`Signed`] shows nothing of what it carries, [`Verified`] has no public constructor.
+
+mod envelope;
+mod signed;
+
+pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, EnvelopeError, SIGNATURES_MAX, Signature};
+pub use signed::{Content, SignatureError, Signed, Verified};
+
+#[cfg(test)]
+mod tests;
