@@ -1,4 +1,5 @@
 //! Witness policies: what parses, what is refused, and when a quorum holds.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test must panic")]
 
 use ed25519_dalek::SigningKey;
 use iog_tlog::{Checkpoint, Cosigner, Note, NoteSigner, Policy, PolicyError, empty_root};
