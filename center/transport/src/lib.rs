@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Connections between the parts: one TLS profile, one accept loop for every server, one bounded client, and the private certificate
+//! authority. A certificate only admits to the transport; who somebody is in the platform is decided by the log, elsewhere.
+//! This crate knows nothing of the platform's messages.
+
+mod body;
+pub mod ca;
+pub mod client;
+mod connection;
+mod connector;
+mod error;
+mod limits;
+mod peer;
+pub mod pem;
+mod serve;
+mod tls;
+mod verify;
+
+pub use client::{HttpClient, Request, Response};
+pub use error::{Cause, TransportError};
+pub use limits::ServeLimits;
+pub use peer::{PeerAddr, PeerIdentity};
+pub use serve::{Drained, serve};
+pub use tls::{ClientAuth, ClientTls, Identity, ServerTls};

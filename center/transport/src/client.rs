@@ -1,0 +1,241 @@
+//! The HTTP client: pooled TLS connections, whole requests in, whole bounded answers out. It follows no redirects, decodes no
+//! compression and keeps no cookies.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use crate::{
+    connector::Connector,
+    error::{Cause, TransportError, io_kind, tls_reason},
+    peer::PeerIdentity,
+    tls::ClientTls,
+};
+
+/// Answers larger than this are refused unless the request says otherwise, in bytes.
+pub const RESPONSE_BYTES_DEFAULT: usize = 1024 * 1024;
+/// How long a request may take unless it says otherwise.
+pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// Pools kept at once: one for each server identity asked for.
+const POOLS_MAX: usize = 4096;
+
+/// One request. Everything about it is bounded.
+#[derive(Debug, Clone)]
+pub struct Request {
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Bytes,
+    response_bytes_max: usize,
+    timeout: Duration,
+    peer: Option<String>,
+}
+
+impl Request {
+    /// A request with a method, without a body.
+    #[must_use]
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
+        Self {
+            method,
+            url: url.into(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            response_bytes_max: RESPONSE_BYTES_DEFAULT,
+            timeout: TIMEOUT_DEFAULT,
+            peer: None,
+        }
+    }
+
+    /// A GET.
+    #[must_use]
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new(Method::GET, url)
+    }
+
+    /// A POST with a body of the given media type.
+    #[must_use]
+    pub fn post(url: impl Into<String>, media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut request =
+            Self::new(Method::POST, url).header(http::header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        request.body = body.into();
+        request
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Refuses answers with more than this many bytes of body.
+    #[must_use]
+    pub const fn response_bytes_max(mut self, bytes: usize) -> Self {
+        self.response_bytes_max = bytes;
+        self
+    }
+
+    /// Gives up after this long, from connecting to the last byte of the answer.
+    #[must_use]
+    pub const fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// Sends the request only to a server whose certificate carries this SPIFFE id; its DNS name is then not compared.
+    #[must_use]
+    pub fn peer(mut self, spiffe: impl Into<String>) -> Self {
+        self.peer = Some(spiffe.into());
+        self
+    }
+}
+
+/// One answer, whole.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body, as sent.
+    pub body: Bytes,
+    /// Who answered.
+    pub peer: Option<PeerIdentity>,
+}
+
+type Pool = Client<Connector, Full<Bytes>>;
+
+#[derive(Default)]
+struct Pools {
+    generation: u64,
+    by_peer: HashMap<Option<String>, Pool>,
+}
+
+/// A client with pooled connections. Cheap to clone; clones share the pool.
+#[derive(Clone)]
+pub struct HttpClient {
+    tls: Arc<ClientTls>,
+    pools: Arc<Mutex<Pools>>,
+}
+
+impl HttpClient {
+    /// A client that connects as `tls` says.
+    #[must_use]
+    pub fn new(tls: Arc<ClientTls>) -> Self {
+        Self { tls, pools: Arc::default() }
+    }
+
+    /// The TLS configuration, to exchange certificate or roots.
+    #[must_use]
+    pub const fn tls(&self) -> &Arc<ClientTls> {
+        &self.tls
+    }
+
+    /// Sends a request and reads the whole answer. A status of 4xx or 5xx is an answer, not an error.
+    ///
+    /// # Errors
+    /// [`TransportError::Url`] (the caller's fault); [`TransportError::Connect`], [`TransportError::Tls`],
+    /// [`TransportError::Timeout`], [`TransportError::ResponseTooLarge`], [`TransportError::Http`] (the server's or the network's).
+    pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let wrong = || TransportError::Url { url: request.url.clone() };
+        let uri: Uri = request.url.parse().map_err(|_| wrong())?;
+        if uri.scheme_str() != Some("https") || uri.host().is_none_or(str::is_empty) {
+            return Err(wrong());
+        }
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let limit = request.timeout;
+        match tokio::time::timeout(limit, self.exchange(request, uri, &authority)).await {
+            Ok(result) => result,
+            Err(_) => Err(TransportError::Timeout { authority, limit }),
+        }
+    }
+
+    async fn exchange(&self, request: Request, uri: Uri, authority: &str) -> Result<Response, TransportError> {
+        let Request { method, headers, body, response_bytes_max: limit_bytes, peer, .. } = request;
+        let mut message = http::Request::new(Full::new(body));
+        *message.method_mut() = method;
+        *message.uri_mut() = uri;
+        *message.headers_mut() = headers;
+        let response = self.pool(peer).request(message).await.map_err(|error| explain(authority, Box::new(error)))?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, limit_bytes).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                TransportError::ResponseTooLarge { authority: authority.to_owned(), limit_bytes }
+            } else {
+                explain(authority, error)
+            }
+        })?;
+        let peer = head.extensions.get::<Option<PeerIdentity>>().cloned().flatten();
+        Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes(), peer })
+    }
+
+    fn pool(&self, peer: Option<String>) -> Pool {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.tls.generation();
+        if pools.generation != generation || pools.by_peer.len() >= POOLS_MAX {
+            pools.by_peer.clear();
+            pools.generation = generation;
+        }
+        pools
+            .by_peer
+            .entry(peer)
+            .or_insert_with_key(|peer| {
+                let connector = Connector {
+                    tls: Arc::clone(&self.tls),
+                    peer: peer.as_deref().map(Arc::from),
+                    limit: CONNECT_LIMIT,
+                };
+                Client::builder(TokioExecutor::new())
+                    .pool_timer(TokioTimer::new())
+                    .timer(TokioTimer::new())
+                    .pool_idle_timeout(Duration::from_secs(5))
+                    .http1_max_buf_size(64 * 1024)
+                    .http2_max_header_list_size(32 * 1024)
+                    .build(connector)
+            })
+            .clone()
+    }
+}
+
+/// Finds our own error, or a TLS reason, inside what the HTTP layers wrapped around it.
+fn explain(authority: &str, error: Cause) -> TransportError {
+    let authority = authority.to_owned();
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&*error);
+    while let Some(inner) = next {
+        match inner.downcast_ref::<TransportError>() {
+            Some(TransportError::Tls { reason, .. }) => {
+                return TransportError::Tls { authority, reason: reason.clone() };
+            }
+            Some(TransportError::Timeout { limit, .. }) => return TransportError::Timeout { authority, limit: *limit },
+            Some(TransportError::Url { url }) => return TransportError::Url { url: url.clone() },
+            Some(TransportError::Connect { source, .. }) => {
+                return TransportError::Connect {
+                    authority,
+                    source: std::io::Error::new(source.kind(), source.to_string()),
+                };
+            }
+            _ => next = inner.source(),
+        }
+    }
+    if let Some(reason) = tls_reason(&*error) {
+        return TransportError::Tls { authority, reason };
+    }
+    // A server that refuses our certificate may close before its alert can be read.
+    match io_kind(&*error) {
+        Some(kind @ std::io::ErrorKind::ConnectionRefused) => {
+            TransportError::Connect { authority, source: kind.into() }
+        }
+        _ => TransportError::Http { authority, source: error },
+    }
+}

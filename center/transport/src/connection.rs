@@ -1,0 +1,167 @@
+//! One accepted connection from handshake to close.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
+
+use axum::{Router, body::Body};
+use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use rustls_pki_types::UnixTime;
+use tokio::{
+    io::AsyncBufReadExt,
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tower::ServiceExt;
+
+use crate::{
+    body::{Activity, CountedBody, FlowingBody},
+    limits::{ServeLimits, ms},
+    peer::{PeerAddr, PeerIdentity},
+    tls::ServerTls,
+};
+
+/// What all connections of a server share.
+pub(crate) struct Context {
+    pub(crate) tls: Arc<ServerTls>,
+    pub(crate) app: Router,
+    pub(crate) limits: ServeLimits,
+}
+
+/// Runs a connection to its end. `closing` turns true when the server shuts down.
+pub(crate) async fn run(context: &Context, stream: TcpStream, address: SocketAddr, mut closing: watch::Receiver<bool>) {
+    let opened = tokio::select! {
+        opened = open(context, stream) => opened,
+        _ = closing.wait_for(|closing| *closing) => return,
+    };
+    match opened {
+        Ok(Some(stream)) => exchange(context, stream, address, closing).await,
+        Ok(None) => tracing::debug!(%address, "connection closed before its first request"),
+        Err(error) => tracing::debug!(%address, %error, "connection refused"),
+    }
+}
+
+/// Handshake and first byte; `None` if the client left or stayed silent.
+async fn open(context: &Context, stream: TcpStream) -> std::io::Result<Option<TlsStream<TcpStream>>> {
+    let acceptor = TlsAcceptor::from(context.tls.current());
+    let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+    let mut stream = timeout(ms(context.limits.handshake_ms), acceptor.accept(stream)).await.map_err(late)??;
+    let first = timeout(ms(context.limits.first_byte_ms), stream.fill_buf()).await.map_err(late)??;
+    let silent = first.is_empty();
+    Ok((!silent).then_some(stream))
+}
+
+async fn exchange(
+    context: &Context,
+    stream: TlsStream<TcpStream>,
+    address: SocketAddr,
+    mut closing: watch::Receiver<bool>,
+) {
+    let limits = context.limits;
+    let (_, session) = stream.get_ref();
+    let identity = session.peer_certificates().and_then(|chain| chain.first()).and_then(PeerIdentity::from_certificate);
+    let is_h2 = session.alpn_protocol() == Some(b"h2");
+    let age_end = Instant::now() + ms(age_ms(limits.age_max_ms, identity.as_ref(), UnixTime::now().as_secs()));
+
+    let activity = Arc::new(Activity::default());
+    let service = service_fn(|request| {
+        answer(context.app.clone(), with_peer(request, limits, identity.as_ref(), address), Arc::clone(&activity))
+    });
+    let builder = builder(is_h2, limits);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // The first headers must come within `header_ms`, later ones within `idle_ms`.
+    let mut idle_end = Instant::now() + ms(limits.header_ms);
+    loop {
+        tokio::select! {
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%address, %error, "connection ended");
+                }
+                return;
+            }
+            () = activity.changed() => idle_end = Instant::now() + ms(limits.idle_ms),
+            () = sleep_until(idle_end), if activity.is_idle() => break,
+            () = sleep_until(age_end) => break,
+            _ = closing.wait_for(|closing| *closing) => break,
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    if timeout(ms(limits.drain_ms), connection).await.is_err() {
+        tracing::debug!(%address, "connection cut: it was still busy after its grace");
+    }
+}
+
+/// The age a connection may reach: `age_max_ms`, but not beyond the client certificate's end.
+fn age_ms(age_max_ms: u64, identity: Option<&PeerIdentity>, now: u64) -> u64 {
+    identity.map_or(age_max_ms, |identity| {
+        let left = u64::try_from(identity.not_after).unwrap_or(0).saturating_sub(now);
+        age_max_ms.min(left.saturating_mul(1000))
+    })
+}
+
+fn builder(is_h2: bool, limits: ServeLimits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(ms(limits.header_ms))
+        .max_buf_size(64 * 1024)
+        .max_headers(64);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(ms(20_000))
+        .keep_alive_timeout(ms(10_000))
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(32 * 1024);
+    // ALPN has decided, so the protocol need not be guessed from the first bytes.
+    if is_h2 { builder.http2_only() } else { builder.http1_only() }
+}
+
+fn with_peer(
+    request: Request<Incoming>,
+    limits: ServeLimits,
+    identity: Option<&PeerIdentity>,
+    address: SocketAddr,
+) -> Request<Body> {
+    let mut request = request.map(|body| Body::new(FlowingBody::new(body, ms(limits.body_idle_ms))));
+    request.extensions_mut().insert(PeerAddr(address));
+    if let Some(identity) = identity {
+        request.extensions_mut().insert(identity.clone());
+    }
+    request
+}
+
+async fn answer(
+    app: Router,
+    request: Request<Body>,
+    activity: Arc<Activity>,
+) -> Result<Response<CountedBody>, Infallible> {
+    let running = activity.start();
+    let response = app.oneshot(request).await?;
+    Ok(response.map(|inner| CountedBody { inner, _running: running }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_does_not_outlive_the_certificate() {
+        let identity = |not_after| PeerIdentity {
+            spiffe: None,
+            leaf_sha256: [0; 32],
+            spki_sha256: [0; 32],
+            not_before: 0,
+            not_after,
+        };
+        assert_eq!(age_ms(60_000, None, 1_000), 60_000);
+        assert_eq!(age_ms(60_000, Some(&identity(1_010)), 1_000), 10_000);
+        assert_eq!(age_ms(60_000, Some(&identity(9_000)), 1_000), 60_000);
+        assert_eq!(age_ms(60_000, Some(&identity(-5)), 1_000), 0);
+    }
+}

@@ -1,0 +1,100 @@
+//! The accept loop of every server: caps, timeouts, peer identity, bounded connection age, drain. It knows nothing of what the router
+//! does, and nothing here waits without a limit.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    connection::{self, Context},
+    limits::{PeerCounts, ServeLimits, ms},
+    tls::ServerTls,
+};
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were open at shutdown and ended by themselves.
+    pub completed: usize,
+    /// Connections cut because they were still busy after `drain_ms`.
+    pub aborted: usize,
+}
+
+/// Serves `app` on `listener` until `shutdown` completes, then lets running requests finish for at most `drain_ms`.
+///
+/// Requests carry [`crate::PeerAddr`] and, if the client showed a certificate, [`crate::PeerIdentity`] as extensions.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerTls>,
+    app: Router,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Drained {
+    let (close, closing) = watch::channel(false);
+    let context = Arc::new(Context { tls, app, limits });
+    let places = Arc::new(Semaphore::new(limits.connections_max.max(1)));
+    let peers = PeerCounts::default();
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        while connections.try_join_next().is_some() {}
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+            (accept(&listener).await, place)
+        };
+        let ((stream, address), place) = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            next = next => next,
+        };
+        let Some(peer_place) = peers.take(address.ip(), limits.per_peer_max.max(1)) else {
+            tracing::debug!(%address, "connection refused: too many from this peer");
+            continue;
+        };
+        let (context, closing) = (Arc::clone(&context), closing.clone());
+        connections.spawn(async move {
+            connection::run(&context, stream, address, closing).await;
+            drop((place, peer_place));
+        });
+    }
+    drop(listener);
+    let _ = close.send(true);
+    drain(connections, ms(limits.drain_ms)).await
+}
+
+/// Accepts one connection; an error such as too many open files is waited out.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                // Answers are written whole, so there is nothing to gain from waiting for more.
+                let _ = stream.set_nodelay(true);
+                return (stream, address);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn drain(mut connections: JoinSet<()>, limit: Duration) -> Drained {
+    let mut drained = Drained { completed: 0, aborted: 0 };
+    let end = Instant::now() + limit;
+    while !connections.is_empty() {
+        match timeout(end.saturating_duration_since(Instant::now()), connections.join_next()).await {
+            Ok(_) => drained.completed += 1,
+            Err(_) => break,
+        }
+    }
+    drained.aborted = connections.len();
+    connections.shutdown().await;
+    drained
+}

@@ -1,0 +1,107 @@
+//! A certificate authority, servers and clients on loopback for the tests of the transport.
+#![allow(dead_code, reason = "each test binary uses its own part of this module")]
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Extension, Router,
+    body::Bytes,
+    extract::DefaultBodyLimit,
+    routing::{get, post},
+};
+use iog_transport::{
+    ClientAuth, ClientTls, Drained, HttpClient, Identity, PeerAddr, PeerIdentity, ServeLimits, ServerTls,
+    ca::{self, Ca, SubjectNames, Validity},
+};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+pub(crate) fn now() -> i64 {
+    i64::try_from(rustls_pki_types::UnixTime::now().as_secs()).unwrap()
+}
+
+pub(crate) fn spiffe(id: &str) -> String {
+    format!("spiffe://net.example/domain/{id}")
+}
+
+pub(crate) fn authority() -> Ca {
+    Ca::create("net.example", Validity::authority(now())).unwrap()
+}
+
+pub(crate) fn identity_until(ca: &Ca, id: &str, validity: Validity) -> Identity {
+    let names =
+        SubjectNames { spiffe_uri: spiffe(id), dns: vec!["localhost".into()], ips: vec!["127.0.0.1".parse().unwrap()] };
+    let key = ca::new_key_pem().unwrap();
+    let chain = ca.issue(&ca::csr_pem(&key).unwrap(), &names, validity).unwrap();
+    Identity::from_pem(&chain, &key).unwrap()
+}
+
+pub(crate) fn identity(ca: &Ca, id: &str) -> Identity {
+    identity_until(ca, id, Validity::leaf(now()))
+}
+
+pub(crate) fn client(ca: &Ca, identity: Option<Identity>) -> HttpClient {
+    HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), identity).unwrap()))
+}
+
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) tls: Arc<ServerTls>,
+    pub(crate) finished: Arc<AtomicUsize>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Drained>,
+}
+
+impl Server {
+    pub(crate) async fn start(ca: &Ca, auth: ClientAuth, limits: ServeLimits) -> Self {
+        let tls = Arc::new(ServerTls::new(identity(ca, "server"), ca.certificate_pem(), auth).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let finished = Arc::new(AtomicUsize::new(0));
+        let app = app(Arc::clone(&finished));
+        let shared = Arc::clone(&tls);
+        let task = tokio::spawn(async move {
+            iog_transport::serve(listener, shared, app, limits, async {
+                let _ = stopped.await;
+            })
+            .await
+        });
+        Self { addr, tls, finished, stop: Some(stop), task }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.addr)
+    }
+
+    pub(crate) fn stop(&mut self) {
+        let _ = self.stop.take().unwrap().send(());
+    }
+
+    pub(crate) async fn ended(self) -> Drained {
+        self.task.await.unwrap()
+    }
+}
+
+fn app(finished: Arc<AtomicUsize>) -> Router {
+    let who = |peer: Option<Extension<PeerIdentity>>, Extension(PeerAddr(addr)): Extension<PeerAddr>| async move {
+        assert!(addr.ip().is_loopback());
+        peer.and_then(|Extension(peer)| peer.spiffe).unwrap_or_else(|| "nobody".into())
+    };
+    let slow = move || async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        finished.fetch_add(1, Ordering::SeqCst);
+        "done"
+    };
+    Router::new()
+        .route("/who", get(who))
+        .route("/slow", get(slow))
+        .route("/big", get(|| async { vec![b'x'; 100_000] }))
+        .route("/echo", post(|body: Bytes| async move { body }).layer(DefaultBodyLimit::max(1_000)))
+}

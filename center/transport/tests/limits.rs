@@ -1,0 +1,250 @@
+//! Slow, silent, greedy and oversized peers: real sockets, real TLS.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
+
+mod common;
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use common::{Server, authority, client};
+use http::StatusCode;
+use iog_transport::{ClientAuth, Request, ServeLimits, TransportError, ca::Ca};
+use rustls_pki_types::ServerName;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+fn tight() -> ServeLimits {
+    ServeLimits {
+        handshake_ms: 300,
+        first_byte_ms: 300,
+        header_ms: 300,
+        body_idle_ms: 300,
+        idle_ms: 300,
+        drain_ms: 2_000,
+        ..ServeLimits::default()
+    }
+}
+
+async fn raw(ca: &Ca, server: &Server, alpn: &[u8]) -> TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(iog_transport::pem::certificates(ca.certificate_pem(), "ca").unwrap().remove(0)).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![alpn.to_vec()];
+    let tcp = TcpStream::connect(server.addr).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap()
+}
+
+/// Reads until the server closes; how long that took and what it sent.
+async fn until_closed(stream: &mut (impl AsyncReadExt + Unpin)) -> (Duration, Vec<u8>) {
+    let start = Instant::now();
+    let mut received = Vec::new();
+    let _ =
+        tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut received)).await.expect("never closed");
+    (start.elapsed(), received)
+}
+
+#[tokio::test]
+async fn a_stalled_handshake_is_closed() {
+    let ca = authority();
+    let server = Server::start(&ca, ClientAuth::Optional, tight()).await;
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    let mut partial = TcpStream::connect(server.addr).await.unwrap();
+    partial.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await.unwrap();
+    for stream in [&mut silent, &mut partial] {
+        let (took, _) = until_closed(stream).await;
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn silence_after_the_handshake_and_slow_headers_are_closed() {
+    let ca = authority();
+    let server = Server::start(&ca, ClientAuth::Optional, tight()).await;
+    for alpn in [&b"http/1.1"[..], b"h2"] {
+        let mut stream = raw(&ca, &server, alpn).await;
+        let (took, _) = until_closed(&mut stream).await;
+        assert!((Duration::from_millis(200)..Duration::from_secs(2)).contains(&took), "{took:?}");
+    }
+    let mut slow = raw(&ca, &server, b"http/1.1").await;
+    let start = Instant::now();
+    let mut sent = 0;
+    for byte in
+        b"GET /who HTTP/1.1\r\nhost: localhost\r\nx-slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    {
+        if slow.write_all(&[*byte]).await.is_err() || slow.flush().await.is_err() {
+            break;
+        }
+        sent += 1;
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        if start.elapsed() > Duration::from_secs(2) {
+            break;
+        }
+    }
+    let (_, received) = until_closed(&mut slow).await;
+    assert!(start.elapsed() < Duration::from_secs(3), "{sent} bytes sent");
+    assert!(!String::from_utf8_lossy(&received).contains("200 OK"));
+    // Half an HTTP/2 preface holds the connection no longer.
+    let mut preface = raw(&ca, &server, b"h2").await;
+    preface.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+    preface.flush().await.unwrap();
+    let (took, _) = until_closed(&mut preface).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_request_body_that_stops_flowing_is_refused() {
+    let ca = authority();
+    let server = Server::start(&ca, ClientAuth::Optional, tight()).await;
+    let mut stream = raw(&ca, &server, b"http/1.1").await;
+    stream.write_all(b"POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nabc").await.unwrap();
+    stream.flush().await.unwrap();
+    let (took, received) = until_closed(&mut stream).await;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(String::from_utf8_lossy(&received).starts_with("HTTP/1.1 400"), "{}", String::from_utf8_lossy(&received));
+}
+
+#[tokio::test]
+async fn oversized_bodies_are_refused_in_both_directions() {
+    let ca = authority();
+    let server = Server::start(&ca, ClientAuth::Optional, ServeLimits::default()).await;
+    let client = client(&ca, None);
+    let post = |bytes: usize| Request::post(server.url("/echo"), "application/octet-stream", vec![b'a'; bytes]);
+    assert_eq!(client.send(post(1_000)).await.unwrap().body.len(), 1_000);
+    assert_eq!(client.send(post(1_001)).await.unwrap().status, StatusCode::PAYLOAD_TOO_LARGE);
+
+    let get = |limit| Request::get(server.url("/big")).response_bytes_max(limit);
+    assert_eq!(client.send(get(100_000)).await.unwrap().body.len(), 100_000);
+    let refused = client.send(get(99_999)).await;
+    assert!(matches!(refused, Err(TransportError::ResponseTooLarge { limit_bytes: 99_999, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_lying_content_length_does_not_help() {
+    let ca = authority();
+    let server = Server::start(&ca, ClientAuth::Optional, tight()).await;
+    let mut stream = raw(&ca, &server, b"http/1.1").await;
+    stream.write_all(b"POST /echo HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+    for _ in 0..40 {
+        if stream
+            .write_all(b"40\r\naaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    let _ = stream.flush().await;
+    let (_, received) = until_closed(&mut stream).await;
+    assert!(String::from_utf8_lossy(&received).starts_with("HTTP/1.1 413"), "{}", String::from_utf8_lossy(&received));
+}
+
+#[tokio::test]
+async fn slow_answers_end_at_the_clients_limit() {
+    let ca = authority();
+    let server = Server::start(&ca, ClientAuth::Optional, ServeLimits::default()).await;
+    let limit = Duration::from_millis(100);
+    let answer = client(&ca, None).send(Request::get(server.url("/slow")).timeout(limit)).await;
+    assert!(matches!(answer, Err(TransportError::Timeout { limit: l, .. }) if l == limit), "{answer:?}");
+}
+
+#[tokio::test]
+async fn one_peer_cannot_take_more_than_its_share() {
+    let ca = authority();
+    let limits = ServeLimits { per_peer_max: 2, ..ServeLimits::default() };
+    let server = Server::start(&ca, ClientAuth::Optional, limits).await;
+    let first = raw(&ca, &server, b"http/1.1").await;
+    let _second = raw(&ca, &server, b"http/1.1").await;
+    let third = client(&ca, None).send(Request::get(server.url("/who"))).await;
+    assert!(third.is_err(), "{third:?}");
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(client(&ca, None).send(Request::get(server.url("/who"))).await.unwrap().status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_total_wait_for_a_place() {
+    let ca = authority();
+    let limits = ServeLimits { connections_max: 1, first_byte_ms: 400, ..ServeLimits::default() };
+    let server = Server::start(&ca, ClientAuth::Optional, limits).await;
+    let _first = raw(&ca, &server, b"http/1.1").await;
+    let start = Instant::now();
+    let answer = client(&ca, None).send(Request::get(server.url("/who"))).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn old_connections_are_closed_between_requests_without_losing_any() {
+    let ca = authority();
+    let limits = ServeLimits { age_max_ms: 700, ..ServeLimits::default() };
+    let server = Server::start(&ca, ClientAuth::Optional, limits).await;
+    let client = client(&ca, None);
+    for _ in 0..4 {
+        assert_eq!(client.send(Request::get(server.url("/slow"))).await.unwrap().body, "done");
+    }
+    let mut stream = raw(&ca, &server, b"http/1.1").await;
+    let mut took = Instant::now();
+    for _ in 0..5 {
+        stream.write_all(b"GET /who HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut buffer = [0_u8; 1024];
+        took = Instant::now();
+        if stream.read(&mut buffer).await.unwrap_or(0) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(took.elapsed() < Duration::from_secs(1));
+    let (took, _) = until_closed(&mut stream).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test]
+async fn shutdown_lets_running_requests_finish_and_takes_no_new_ones() {
+    let ca = authority();
+    let mut server = Server::start(&ca, ClientAuth::Optional, ServeLimits::default()).await;
+    let (url, who) = (server.url("/slow"), server.url("/who"));
+    let running: Vec<_> = (0..5)
+        .map(|_| {
+            let (client, url) = (client(&ca, None), url.clone());
+            tokio::spawn(async move { client.send(Request::get(url)).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    server.stop();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(client(&ca, None).send(Request::get(who)).await.is_err());
+    for answer in running {
+        assert_eq!(answer.await.unwrap().unwrap().body, "done");
+    }
+    assert_eq!(server.finished.load(Ordering::SeqCst), 5);
+    let drained = server.ended().await;
+    assert_eq!((drained.completed, drained.aborted), (5, 0));
+}
+
+#[tokio::test]
+async fn shutdown_cuts_what_does_not_finish() {
+    let ca = authority();
+    let limits = ServeLimits { drain_ms: 50, ..ServeLimits::default() };
+    let mut server = Server::start(&ca, ClientAuth::Optional, limits).await;
+    let url = server.url("/slow");
+    let client = client(&ca, None);
+    let running = tokio::spawn(async move { client.send(Request::get(url)).await });
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    server.stop();
+    let start = Instant::now();
+    let drained = server.ended().await;
+    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+    assert_eq!(drained.completed + drained.aborted, 1);
+    assert!(running.await.unwrap().is_err());
+}
