@@ -1,0 +1,379 @@
+//! Who asks, and may it? Two pure steps. [`authenticate`] says whose request it is; what fails there was never accepted and
+//! leaves no receipt. [`decide`] says whether it may run; a refusal there is an outcome with a receipt. Neither reads a
+//! file, a clock or a counter: all of it is passed in.
+
+use iog_protocol::dsse::Signed;
+use iog_protocol::ids::{Digest, DomainId, EntryName, ServiceName, TrustDomain};
+use iog_protocol::registry::Registry;
+use iog_protocol::run::RunRequest;
+use iog_protocol::time::Timestamp;
+use iog_protocol::token::{self, Expected};
+use iog_transport::PeerIdentity;
+
+use crate::policy::{Caller, Denied, Policy, Question, Used};
+
+/// The longest a signed request may be good for, in seconds.
+pub const LIFETIME_S_MAX: i64 = 600;
+/// How far a caller's clock may be ahead, in seconds.
+pub const SKEW_S_MAX: i64 = 30;
+
+/// What came over the wire.
+#[derive(Debug, Clone, Copy)]
+pub struct Presented<'a> {
+    /// The TLS peer.
+    pub peer: Option<&'a PeerIdentity>,
+    /// The bearer token.
+    pub token: Option<&'a str>,
+    /// The signed request, as received.
+    pub envelope: &'a [u8],
+}
+
+/// What the gateway knows at the moment of asking.
+#[derive(Debug, Clone, Copy)]
+pub struct Here<'a> {
+    /// The replayed registry.
+    pub registry: &'a Registry,
+    /// The gateway's own domain.
+    pub domain: &'a DomainId,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// A request whose sender is known.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    /// What is asked.
+    pub request: RunRequest,
+    /// The digest of the signed request.
+    pub digest: Digest,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+/// Why a request was not accepted. Nothing is recorded, there is no receipt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The connection carries no certificate of a domain.
+    #[error("the connection shows no certificate of a domain of `{trust_domain}`")]
+    NoPeer {
+        /// The trust domain expected.
+        trust_domain: TrustDomain,
+    },
+    /// There is no bearer token.
+    #[error("the request carries no bearer token")]
+    NoToken,
+    /// The token does not admit this peer.
+    #[error("the token does not admit this peer: {problem}")]
+    Token {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The registry has no such domain in force.
+    #[error("domain `{domain}` is not in force in the registry this gateway holds")]
+    UnknownCaller {
+        /// The domain.
+        domain: DomainId,
+    },
+    /// The body is no signed run request.
+    #[error("the body is no signed run request: {problem}")]
+    Envelope {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The logged key of the caller did not sign it.
+    #[error("the request is not signed by the logged key of domain `{domain}`")]
+    Signature {
+        /// The domain.
+        domain: DomainId,
+    },
+    /// It is meant for another gateway.
+    #[error("the request is for domain `{found}`, this is `{here}`")]
+    Audience {
+        /// Whom it is for.
+        found: DomainId,
+        /// Who this is.
+        here: DomainId,
+    },
+    /// It names another caller than the one who sent it.
+    #[error("the request names domain `{found}` as its caller, it was sent by `{sender}`")]
+    Caller {
+        /// Whom it names.
+        found: DomainId,
+        /// Who sent it.
+        sender: DomainId,
+    },
+    /// It is expired.
+    #[error("the request expired at {expires}")]
+    Expired {
+        /// When.
+        expires: Timestamp,
+    },
+    /// It comes from the future.
+    #[error("the request was issued at {issued}, more than {SKEW_S_MAX} s ahead of this gateway's clock")]
+    NotYet {
+        /// When.
+        issued: Timestamp,
+    },
+    /// It is good for too long.
+    #[error("the request is good for {found_s} s, {LIFETIME_S_MAX} are the most")]
+    Lifetime {
+        /// For how long.
+        found_s: i64,
+    },
+}
+
+/// Says whose request it is, in this order: TLS peer, token, registry, signature, audience, caller, times.
+///
+/// # Errors
+/// [`Rejection`]: the first thing that does not hold.
+pub fn authenticate(presented: &Presented<'_>, here: &Here<'_>) -> Result<Authenticated, Rejection> {
+    let (peer, sender) = peer_domain(presented.peer, here)?;
+    check_token(presented.token, peer, &sender, here)?;
+    let record = here
+        .registry
+        .domain(&sender, here.now)
+        .ok_or_else(|| Rejection::UnknownCaller { domain: sender.clone() })?;
+    let signed = Signed::<RunRequest>::parse(presented.envelope)
+        .map_err(|e| Rejection::Envelope { problem: e.to_string() })?;
+    let digest = signed.digest();
+    let request = signed
+        .verify(std::slice::from_ref(&record.caller_key))
+        .map_err(|e| signature_problem(e, &sender))?
+        .into_inner();
+    check_addresses(&request, &sender, here)?;
+    check_times(&request, here.now)?;
+    let caller = Caller { domain: sender, organisation: record.organisation.clone(), asns: record.asns.clone() };
+    Ok(Authenticated { request, digest, caller })
+}
+
+/// The domain a TLS peer belongs to; also what the other routes ask.
+///
+/// # Errors
+/// [`Rejection::NoPeer`] where there is no certificate, or none of this trust domain.
+pub fn peer_domain<'p>(
+    peer: Option<&'p PeerIdentity>,
+    here: &Here<'_>,
+) -> Result<(&'p PeerIdentity, DomainId), Rejection> {
+    let trust_domain = here.registry.trust_domain();
+    let prefix = format!("spiffe://{trust_domain}/domain/");
+    peer.and_then(|peer| {
+        let id = peer.spiffe.as_deref()?.strip_prefix(&prefix)?;
+        Some((peer, id.parse().ok()?))
+    })
+    .ok_or_else(|| Rejection::NoPeer { trust_domain: trust_domain.clone() })
+}
+
+fn check_token(
+    token: Option<&str>,
+    peer: &PeerIdentity,
+    sender: &DomainId,
+    here: &Here<'_>,
+) -> Result<(), Rejection> {
+    let token = token.ok_or(Rejection::NoToken)?;
+    let wrong = |problem: String| Rejection::Token { problem };
+    let trust_domain = here.registry.trust_domain();
+    let expected = Expected { trust_domain, now: here.now, cert_sha256: &peer.leaf_sha256 };
+    let claims = token::verify(token, &here.registry.keyset().token, &expected).map_err(|e| wrong(e.to_string()))?;
+    if claims.domain() == sender {
+        return Ok(());
+    }
+    Err(wrong(format!("it is for domain `{}`, the certificate for `{sender}`", claims.domain())))
+}
+
+fn signature_problem(error: iog_protocol::dsse::SignatureError, sender: &DomainId) -> Rejection {
+    match error {
+        iog_protocol::dsse::SignatureError::Content(problem) => Rejection::Envelope { problem },
+        _ => Rejection::Signature { domain: sender.clone() },
+    }
+}
+
+fn check_addresses(request: &RunRequest, sender: &DomainId, here: &Here<'_>) -> Result<(), Rejection> {
+    if request.audience != *here.domain {
+        return Err(Rejection::Audience { found: request.audience.clone(), here: here.domain.clone() });
+    }
+    if request.caller != *sender {
+        return Err(Rejection::Caller { found: request.caller.clone(), sender: sender.clone() });
+    }
+    Ok(())
+}
+
+fn check_times(request: &RunRequest, now: Timestamp) -> Result<(), Rejection> {
+    if request.expires <= now {
+        return Err(Rejection::Expired { expires: request.expires });
+    }
+    if request.issued > now.plus_seconds(SKEW_S_MAX) {
+        return Err(Rejection::NotYet { issued: request.issued });
+    }
+    let found_s = request.expires.seconds_since(request.issued);
+    if found_s > LIFETIME_S_MAX { Err(Rejection::Lifetime { found_s }) } else { Ok(()) }
+}
+
+/// A service as the decision sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// Its name.
+    pub name: &'a ServiceName,
+    /// What the provider allows.
+    pub policy: &'a Policy,
+    /// What was fetched, inspected and bound; or why it was not.
+    pub prepared: Result<PreparedFacts<'a>, &'a str>,
+}
+
+/// What the gateway itself found out about a service's module.
+#[derive(Debug, Clone, Copy)]
+pub struct PreparedFacts<'a> {
+    /// SHA-256 of the file that was inspected and loaded.
+    pub module: Digest,
+    /// SHA-256 of the manifest it was inspected with.
+    pub manifest: Digest,
+    /// The entries of the manifest.
+    pub entries: &'a [EntryName],
+}
+
+/// A request that may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Index of the approval in the registry's log.
+    pub approval_index: u64,
+}
+
+/// Why an accepted request does not run: an outcome, with a receipt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such service here.
+    #[error("this gateway has no service `{asked}`")]
+    NoService {
+        /// What was asked for: a name or a module.
+        asked: String,
+    },
+    /// The module is not approved, or no longer.
+    #[error("module `{module}` is not effective: {reason}")]
+    NotEffective {
+        /// The module.
+        module: Digest,
+        /// The registry's reason.
+        reason: String,
+    },
+    /// The service runs another module.
+    #[error("service `{service}` runs module `{found}`, not `{asked}`")]
+    OtherModule {
+        /// The service.
+        service: ServiceName,
+        /// What it runs.
+        found: Digest,
+        /// What was asked for.
+        asked: Digest,
+    },
+    /// The gateway could not prepare the service.
+    #[error("service `{service}` is not ready: {reason}")]
+    NotReady {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        reason: String,
+    },
+    /// The manifest here is not the one that was approved.
+    #[error("the manifest of service `{service}` is not the one approved for its module")]
+    OtherManifest {
+        /// The service.
+        service: ServiceName,
+    },
+    /// The manifest lists no such entry.
+    #[error("module has no entry `{entry}`")]
+    NoEntry {
+        /// The entry asked for.
+        entry: EntryName,
+    },
+    /// The provider's policy says no.
+    #[error("{}", denied_text(.0))]
+    Denied(Denied),
+    /// The parameters do not fit the entry.
+    #[error("the parameters do not fit: {problem}")]
+    Params {
+        /// Path, expected and found.
+        problem: String,
+    },
+    /// The module imports what this run was not granted.
+    #[error("the module imports `{interface}`, which this run was not granted")]
+    NotGranted {
+        /// The interface.
+        interface: String,
+    },
+}
+
+fn denied_text(denied: &Denied) -> String {
+    match denied {
+        Denied::Caller => "the provider's policy does not allow this caller".to_owned(),
+        Denied::Entry => "the provider's policy does not allow this entry".to_owned(),
+        Denied::Purpose => "the provider's policy does not allow this purpose".to_owned(),
+        Denied::RunsPerHour { max } => format!("the caller's {max} runs of this hour are used up"),
+        Denied::RunsPerDay { max } => format!("the caller's {max} runs of this day are used up"),
+        Denied::TargetsPerDay { max } => format!("the caller's {max} distinct targets of this day are used up"),
+    }
+}
+
+impl Refusal {
+    /// The stable code, as receipts and answers carry it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoService { .. } => "no-service",
+            Self::NotEffective { .. } => "module-not-effective",
+            Self::OtherModule { .. } => "other-module",
+            Self::NotReady { .. } => "service-not-ready",
+            Self::OtherManifest { .. } => "other-manifest",
+            Self::NoEntry { .. } => "no-entry",
+            Self::Denied(Denied::Caller) => "caller-not-allowed",
+            Self::Denied(Denied::Entry) => "entry-not-allowed",
+            Self::Denied(Denied::Purpose) => "purpose-not-allowed",
+            Self::Denied(Denied::RunsPerHour { .. }) => "quota-runs-hour",
+            Self::Denied(Denied::RunsPerDay { .. }) => "quota-runs-day",
+            Self::Denied(Denied::TargetsPerDay { .. }) => "quota-targets-day",
+            Self::Params { .. } => "bad-params",
+            Self::NotGranted { .. } => "not-granted",
+        }
+    }
+}
+
+/// Says whether a request may run, in this order: registry, what was fetched and inspected, policy, quotas.
+///
+/// # Errors
+/// [`Refusal`]: the first thing that does not hold.
+pub fn decide(
+    asked: &Authenticated,
+    here: &Here<'_>,
+    offer: Option<&Offer<'_>>,
+    used: Used,
+) -> Result<Admitted, Refusal> {
+    let request = &asked.request;
+    let Some(offer) = offer else { return Err(no_service(request)) };
+    let effective = here
+        .registry
+        .effective(&request.module, here.now)
+        .map_err(|e| Refusal::NotEffective { module: request.module, reason: e.to_string() })?;
+    let facts = offer
+        .prepared
+        .map_err(|reason| Refusal::NotReady { service: offer.name.clone(), reason: reason.to_owned() })?;
+    if facts.module != request.module {
+        let (service, found) = (offer.name.clone(), facts.module);
+        return Err(Refusal::OtherModule { service, found, asked: request.module });
+    }
+    if facts.manifest != effective.manifest {
+        return Err(Refusal::OtherManifest { service: offer.name.clone() });
+    }
+    if !facts.entries.contains(&request.entry) {
+        return Err(Refusal::NoEntry { entry: request.entry.clone() });
+    }
+    let question =
+        Question { caller: &asked.caller, entry: &request.entry, purpose: &request.purpose, used };
+    offer.policy.decide(&question).map_err(Refusal::Denied)?;
+    Ok(Admitted { approval_index: effective.approval_index })
+}
+
+fn no_service(request: &RunRequest) -> Refusal {
+    let asked = match &request.service {
+        Some(name) => name.to_string(),
+        None => format!("with module {}", request.module),
+    };
+    Refusal::NoService { asked }
+}

@@ -1,0 +1,264 @@
+//! `gateway.toml`: what a provider binds, allows and limits. Parsing refuses unknown keys; checking names the key and the
+//! remedy. Nothing here opens a dataset or asks the registry.
+
+mod dataset;
+mod service;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use iog_protocol::ids::{DatasetName, ServiceName};
+use serde::Deserialize;
+
+pub use dataset::{DatasetConfig, DatasetFormat, TimestampUnit};
+pub use service::{AllowConfig, CoverageConfig, LimitsConfig, ModuleRef, QuotaConfig, ServiceConfig, TargetsConfig};
+
+/// Bytes a configuration may have; no honest one comes near.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// Why a configuration cannot be used; the operator has to mend the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is larger than any configuration.
+    #[error("the configuration `{path}` has more than {CONFIG_BYTES_MAX} bytes; is it the right file?")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not TOML, or a key is unknown, missing or of another type.
+    #[error("the configuration does not parse: {message}")]
+    Syntax {
+        /// Line, key and what was expected.
+        message: String,
+    },
+    /// A value cannot be used.
+    #[error("`{key}`: {problem}; {remedy}")]
+    Value {
+        /// The key with its tables, for example `service.traceback.bind.flows`.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to write instead.
+        remedy: String,
+    },
+}
+
+impl ConfigError {
+    pub(crate) fn value(key: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Value { key: key.into(), problem: problem.into(), remedy: remedy.into() }
+    }
+}
+
+/// The whole of `gateway.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// Where to listen, for example `0.0.0.0:8443`; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The domain's home (keys, certificate, log replica, journal). Relative to this file; default: this file's folder.
+    #[serde(default)]
+    pub home: PathBuf,
+    /// How often the background work is done.
+    #[serde(default)]
+    pub sync: SyncConfig,
+    /// How much is done at once.
+    #[serde(default)]
+    pub capacity: CapacityConfig,
+    /// The datasets, by name.
+    #[serde(default)]
+    pub dataset: BTreeMap<DatasetName, DatasetConfig>,
+    /// The services, by name: a module with its slots bound to datasets.
+    #[serde(default)]
+    pub service: BTreeMap<ServiceName, ServiceConfig>,
+}
+
+/// How often the background work is done.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncConfig {
+    /// Seconds between two looks at the center's log, 1 to 3,600.
+    pub registry_s: u64,
+    /// Seconds between two looks at the own certificate and the published descriptors, 1 to 86,400.
+    pub renew_s: u64,
+    /// Whether effective services are published in the catalog.
+    pub publish: bool,
+    /// Hours a published descriptor is good for, 1 to 168; it is renewed at half of that.
+    pub descriptor_hours: u32,
+    /// Whether the descriptors are withdrawn when the gateway drains.
+    pub withdraw_on_drain: bool,
+}
+
+impl Default for SyncConfig {
+    fn default() -> Self {
+        Self { registry_s: 5, renew_s: 60, publish: true, descriptor_hours: 24, withdraw_on_drain: false }
+    }
+}
+
+/// How much is done at once. What is beyond is told to come back later, before it is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CapacityConfig {
+    /// Runs at the same time, 1 to 1,024.
+    pub runs_max: u32,
+    /// Accepted requests waiting for a place, 0 to 100,000.
+    pub queue_max: u32,
+    /// Requests of one caller, running and waiting together, 1 to 100,000.
+    pub per_caller_max: u32,
+    /// Memory of all queries together in MiB, 16 to 1,048,576.
+    pub query_memory_mib: u64,
+}
+
+impl Default for CapacityConfig {
+    fn default() -> Self {
+        Self { runs_max: 8, queue_max: 64, per_caller_max: 16, query_memory_mib: 512 }
+    }
+}
+
+impl GatewayConfig {
+    /// Reads and checks a file; relative paths in it are made relative to its folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key and the remedy.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read { path: path.to_owned(), source };
+        if std::fs::metadata(path).map_err(read)?.len() > CONFIG_BYTES_MAX {
+            return Err(ConfigError::TooLarge { path: path.to_owned() });
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Parses and checks a text; relative paths in it are made relative to `base`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key and the remedy.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self =
+            toml::from_str(text).map_err(|e| ConfigError::Syntax { message: e.to_string().trim_end().to_owned() })?;
+        config.home = base.join(&config.home);
+        for dataset in config.dataset.values_mut() {
+            dataset.path = base.join(&dataset.path);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.sync.check()?;
+        self.capacity.check()?;
+        for (name, dataset) in &self.dataset {
+            dataset.check(&format!("dataset.{name}"))?;
+        }
+        for (name, service) in &self.service {
+            service.check(&format!("service.{name}"), &self.dataset)?;
+        }
+        Ok(())
+    }
+}
+
+impl SyncConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        within("sync.registry_s", self.registry_s, 1, 3_600)?;
+        within("sync.renew_s", self.renew_s, 1, 86_400)?;
+        within("sync.descriptor_hours", self.descriptor_hours.into(), 1, 168)
+    }
+}
+
+impl CapacityConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        within("capacity.runs_max", self.runs_max.into(), 1, 1_024)?;
+        within("capacity.queue_max", self.queue_max.into(), 0, 100_000)?;
+        within("capacity.per_caller_max", self.per_caller_max.into(), 1, 100_000)?;
+        within("capacity.query_memory_mib", self.query_memory_mib, 16, 1 << 20)
+    }
+}
+
+/// Refuses a number outside its range.
+pub(crate) fn within(key: &str, found: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+    if (min..=max).contains(&found) {
+        return Ok(());
+    }
+    Err(ConfigError::value(key, format!("{found} is out of range"), format!("write a number from {min} to {max}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+listen = "127.0.0.1:0"
+[dataset.border]
+schema = "flow/1"
+path = "flows.csv.gz"
+format = "csv"
+class = "reviewed"
+timestamp = "seconds"
+columns = { src = "source" }
+[service.traceback]
+module = "iog/ip-traceback@1.0.0"
+bind = { flows = "border" }
+[service.traceback.allow]
+callers = ["members"]
+[service.traceback.limits]
+wall_s = 10
+[service.traceback.quota]
+runs_per_hour_max = 100
+targets = { parameter = "target", distinct_per_day_max = 20 }
+"#;
+
+    fn parse(text: &str) -> Result<GatewayConfig, ConfigError> {
+        GatewayConfig::parse(text, Path::new("/etc/iog"))
+    }
+
+    fn complaint(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from), "`{from}` is not in the example");
+        parse(&GOOD.replace(from, to)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_configuration_parses_and_paths_follow_the_file() {
+        let config = parse(GOOD).unwrap();
+        assert_eq!(config.home, Path::new("/etc/iog/"));
+        let dataset = config.dataset.values().next().unwrap();
+        assert_eq!(dataset.path, Path::new("/etc/iog/flows.csv.gz"));
+        let policy = config.service.values().next().unwrap().policy();
+        assert_eq!(policy.quotas.runs_per_hour_max, Some(100));
+        assert_eq!(policy.quotas.targets.unwrap().distinct_per_day_max, 20);
+    }
+
+    #[test]
+    fn a_service_without_an_allow_table_allows_nobody() {
+        let config = parse(&GOOD.replace("[service.traceback.allow]\ncallers = [\"members\"]\n", "")).unwrap();
+        assert!(config.service.values().next().unwrap().policy().callers.is_empty());
+    }
+
+    #[test]
+    fn errors_name_key_and_remedy() {
+        assert!(complaint("bind = { flows = \"border\" }", "bind = { flows = \"bordr\" }").contains(
+            "`service.traceback.bind.flows`: there is no dataset `bordr`; the datasets are `border`"
+        ));
+        assert!(complaint("schema = \"flow/1\"", "schema = \"flow/9\"").contains("`dataset.border.schema`"));
+        assert!(complaint("columns = { src", "columns = { sorce").contains("`dataset.border.columns.sorce`"));
+        assert!(complaint("wall_s = 10", "wall_s = 0").contains("`service.traceback.limits.wall_s`"));
+        assert!(complaint("wall_s = 10", "wal_s = 10").contains("wal_s"));
+        assert!(complaint("[\"members\"]", "[\"all\"]").contains("write `members`"));
+        assert!(complaint("@1.0.0", "").contains("name@version"));
+        assert!(complaint("class = \"reviewed\"", "class = \"secret\"").contains("class"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = GatewayConfig::load(Path::new("/nowhere/gateway.toml")).unwrap_err().to_string();
+        assert_eq!(error, "cannot read the configuration `/nowhere/gateway.toml`");
+    }
+}

@@ -1,0 +1,461 @@
+//! A domain's home folder: the only place that says which file lies where. A gateway, a caller and the command line of one
+//! domain share it. Secrets are written for their owner alone; every file is replaced as a whole or not at all.
+//!
+//! ```text
+//! genesis.json      entry 0 of the registry, as pinned at enrolment
+//! domain.json       who this domain is and where its center is
+//! keys/caller.key   signs run requests, descriptors and the domain's own statement
+//! keys/receipt.key  signs the checkpoints of the receipt log
+//! tls/key.pem       key of the transport certificate
+//! tls/cert.pem      the certificate, renewed daily
+//! tls/ca.pem        roots that peers' certificates are checked against
+//! log/              replica of the registry
+//! modules/          module files and manifests by digest
+//! receipts/         bundles of calls this domain made
+//! token.json        the membership token in use
+//! catalog.json      the descriptors last seen
+//! journal.sqlite    what the gateway accepted, with its receipt log
+//! ```
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use iog_protocol::ids::{Asn, Digest, DomainId, OrganisationId, TrustDomain};
+use iog_protocol::keys::SecretKey;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Bytes any file of the home may have that is read whole.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Why a home cannot be used; the operator has to look at the file named.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The folder is no home.
+    #[error("`{path}` is no home of a domain; make one with `iog enroll`")]
+    NotAHome {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is a domain already.
+    #[error("`{path}` is the home of domain `{domain}` already")]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        domain: DomainId,
+    },
+    /// The file system refused.
+    #[error("cannot {action} `{path}`")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("`{path}` is damaged: {problem}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// `domain.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainFile {
+    /// The domain's id.
+    pub domain: DomainId,
+    /// The organisation it belongs to.
+    pub organisation: OrganisationId,
+    /// Its AS numbers.
+    pub asns: Vec<Asn>,
+    /// The trust domain.
+    pub trust_domain: TrustDomain,
+    /// The center, `host:port`.
+    pub center: String,
+    /// SHA-256 of `genesis.json`, as the join token had it.
+    pub genesis: Digest,
+    /// Names and addresses of the gateway, as they stand in its certificate.
+    pub names: Vec<String>,
+}
+
+/// A home folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+    file: DomainFile,
+}
+
+impl Home {
+    /// Opens a home that [`Home::create`] made.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn open(root: &Path) -> Result<Self, HomeError> {
+        let path = root.join("domain.json");
+        if !path.is_file() {
+            return Err(HomeError::NotAHome { path: root.to_owned() });
+        }
+        Ok(Self { root: root.to_owned(), file: read_json(&path)? })
+    }
+
+    /// Makes the folders of a new home and writes who it belongs to, last of all: a home that opens is complete.
+    ///
+    /// # Errors
+    /// [`HomeError::Taken`] where there is a domain already, and the file system's.
+    pub fn create(root: &Path, parts: &NewHome<'_>) -> Result<Self, HomeError> {
+        if let Ok(there) = Self::open(root) {
+            return Err(HomeError::Taken { path: root.to_owned(), domain: there.file.domain });
+        }
+        for folder in ["", "keys", "tls", "log", "modules", "receipts"] {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).map_err(|source| HomeError::Io { action: "make", path: path.clone(), source })?;
+            private_folder(&path)?;
+        }
+        let home = Self { root: root.to_owned(), file: parts.file.clone() };
+        write(&home.genesis_path(), parts.genesis, Secret::No)?;
+        home.write_key(&home.caller_key_path(), parts.caller_key)?;
+        home.write_key(&home.receipt_key_path(), parts.receipt_key)?;
+        write(&home.tls_key_path(), parts.tls_key_pem.as_bytes(), Secret::Yes)?;
+        write(&home.tls_ca_path(), parts.ca_pem.as_bytes(), Secret::No)?;
+        home.store_certificate(parts.cert_pem)?;
+        write_json(&root.join("domain.json"), &home.file)?;
+        Ok(home)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Who this domain is.
+    #[must_use]
+    pub fn domain_file(&self) -> &DomainFile {
+        &self.file
+    }
+
+    /// The domain's id.
+    #[must_use]
+    pub fn domain(&self) -> &DomainId {
+        &self.file.domain
+    }
+
+    /// The trust domain.
+    #[must_use]
+    pub fn trust_domain(&self) -> &TrustDomain {
+        &self.file.trust_domain
+    }
+
+    /// The pinned entry 0, compared with the digest of `domain.json`.
+    ///
+    /// # Errors
+    /// [`HomeError::Damaged`] where the two differ, and the file system's.
+    pub fn genesis(&self) -> Result<Vec<u8>, HomeError> {
+        let path = self.genesis_path();
+        let bytes = read(&path)?;
+        let found = Digest::of(&bytes);
+        if found == self.file.genesis {
+            return Ok(bytes);
+        }
+        let problem = format!("its digest is {found}, pinned was {}", self.file.genesis);
+        Err(HomeError::Damaged { path, problem })
+    }
+
+    /// The key that signs requests and descriptors.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn caller_key(&self) -> Result<SecretKey, HomeError> {
+        read_key(&self.caller_key_path())
+    }
+
+    /// The key that signs the receipt log's checkpoints.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn receipt_key(&self) -> Result<SecretKey, HomeError> {
+        read_key(&self.receipt_key_path())
+    }
+
+    /// The transport's key, certificate chain and roots, as PEM.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn tls(&self) -> Result<TlsFiles, HomeError> {
+        Ok(TlsFiles {
+            key_pem: read_text(&self.tls_key_path())?,
+            cert_pem: read_text(&self.tls_cert_path())?,
+            ca_pem: read_text(&self.tls_ca_path())?,
+        })
+    }
+
+    /// Replaces the certificate.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn store_certificate(&self, cert_pem: &str) -> Result<(), HomeError> {
+        write(&self.tls_cert_path(), cert_pem.as_bytes(), Secret::No)
+    }
+
+    /// `genesis.json`.
+    #[must_use]
+    pub fn genesis_path(&self) -> PathBuf {
+        self.root.join("genesis.json")
+    }
+
+    /// `keys/caller.key`.
+    #[must_use]
+    pub fn caller_key_path(&self) -> PathBuf {
+        self.root.join("keys").join("caller.key")
+    }
+
+    /// `keys/receipt.key`.
+    #[must_use]
+    pub fn receipt_key_path(&self) -> PathBuf {
+        self.root.join("keys").join("receipt.key")
+    }
+
+    /// `tls/key.pem`.
+    #[must_use]
+    pub fn tls_key_path(&self) -> PathBuf {
+        self.root.join("tls").join("key.pem")
+    }
+
+    /// `tls/cert.pem`.
+    #[must_use]
+    pub fn tls_cert_path(&self) -> PathBuf {
+        self.root.join("tls").join("cert.pem")
+    }
+
+    /// `tls/ca.pem`.
+    #[must_use]
+    pub fn tls_ca_path(&self) -> PathBuf {
+        self.root.join("tls").join("ca.pem")
+    }
+
+    /// `log/`, the replica of the registry.
+    #[must_use]
+    pub fn log_folder(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// `modules/`, blobs by digest.
+    #[must_use]
+    pub fn modules_folder(&self) -> PathBuf {
+        self.root.join("modules")
+    }
+
+    /// `receipts/`, bundles of calls.
+    #[must_use]
+    pub fn receipts_folder(&self) -> PathBuf {
+        self.root.join("receipts")
+    }
+
+    /// `token.json`.
+    #[must_use]
+    pub fn token_path(&self) -> PathBuf {
+        self.root.join("token.json")
+    }
+
+    /// `catalog.json`.
+    #[must_use]
+    pub fn catalog_path(&self) -> PathBuf {
+        self.root.join("catalog.json")
+    }
+
+    /// `journal.sqlite`.
+    #[must_use]
+    pub fn journal_path(&self) -> PathBuf {
+        self.root.join("journal.sqlite")
+    }
+
+    fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), HomeError> {
+        let damaged = |e: iog_protocol::keys::KeyError| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() };
+        write(path, key.to_pkcs8_pem().map_err(damaged)?.as_bytes(), Secret::Yes)
+    }
+}
+
+/// What a new home is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct NewHome<'a> {
+    /// Who it belongs to.
+    pub file: &'a DomainFile,
+    /// Entry 0 of the registry.
+    pub genesis: &'a [u8],
+    /// Signs requests and descriptors.
+    pub caller_key: &'a SecretKey,
+    /// Signs the receipt log.
+    pub receipt_key: &'a SecretKey,
+    /// The transport's key.
+    pub tls_key_pem: &'a str,
+    /// The transport's certificate chain.
+    pub cert_pem: &'a str,
+    /// Roots of the transport.
+    pub ca_pem: &'a str,
+}
+
+/// The transport's files.
+#[derive(Clone)]
+pub struct TlsFiles {
+    /// The private key.
+    pub key_pem: String,
+    /// The certificate chain.
+    pub cert_pem: String,
+    /// The roots.
+    pub ca_pem: String,
+}
+
+impl std::fmt::Debug for TlsFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsFiles").field("cert_pem", &self.cert_pem).finish_non_exhaustive()
+    }
+}
+
+/// Whether a file is for its owner alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// For its owner alone.
+    Yes,
+    /// For everybody who may enter the folder.
+    No,
+}
+
+/// Writes a file as a whole: a temporary neighbour, made durable, then renamed over it.
+pub(crate) fn write(path: &Path, bytes: &[u8], secret: Secret) -> Result<(), HomeError> {
+    let io = |action| move |source| HomeError::Io { action, path: path.to_owned(), source };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let mut options = fs::File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    if secret == Secret::Yes {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&temporary).map_err(io("write"))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io("write"))?;
+    fs::rename(&temporary, path).map_err(io("replace"))
+}
+
+/// Reads a file whole, up to a bound.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
+    let io = |source| HomeError::Io { action: "read", path: path.to_owned(), source };
+    let size = fs::metadata(path).map_err(io)?.len();
+    if size > FILE_BYTES_MAX {
+        let problem = format!("it has {size} bytes, {FILE_BYTES_MAX} are the most");
+        return Err(HomeError::Damaged { path: path.to_owned(), problem });
+    }
+    fs::read(path).map_err(io)
+}
+
+pub(crate) fn read_text(path: &Path) -> Result<String, HomeError> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| HomeError::Damaged { path: path.to_owned(), problem: "it is not UTF-8".to_owned() })
+}
+
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, HomeError> {
+    serde_json::from_slice(&read(path)?)
+        .map_err(|e| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() })
+}
+
+pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), HomeError> {
+    let bytes = serde_json::to_vec_pretty(value)
+        .map_err(|e| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() })?;
+    write(path, &bytes, Secret::No)
+}
+
+fn read_key(path: &Path) -> Result<SecretKey, HomeError> {
+    SecretKey::from_pkcs8_pem(&read_text(path)?)
+        .map_err(|e| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() })
+}
+
+#[cfg(unix)]
+fn private_folder(path: &Path) -> Result<(), HomeError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+        .map_err(|source| HomeError::Io { action: "protect", path: path.to_owned(), source })
+}
+
+#[cfg(not(unix))]
+fn private_folder(_path: &Path) -> Result<(), HomeError> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn make(root: &Path) -> Result<Home, HomeError> {
+        let file = DomainFile {
+            domain: "as64500".parse().unwrap(),
+            organisation: "north".parse().unwrap(),
+            asns: vec![Asn(64500)],
+            trust_domain: "demo.invalid".parse().unwrap(),
+            center: "localhost:8440".into(),
+            genesis: Digest::of(b"entry 0"),
+            names: vec!["localhost".into()],
+        };
+        Home::create(
+            root,
+            &NewHome {
+                file: &file,
+                genesis: b"entry 0",
+                caller_key: &SecretKey::from_seed([1; 32]),
+                receipt_key: &SecretKey::from_seed([2; 32]),
+                tls_key_pem: "key",
+                cert_pem: "cert",
+                ca_pem: "ca",
+            },
+        )
+    }
+
+    #[test]
+    fn a_home_opens_with_what_it_was_made_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = make(folder.path()).unwrap();
+        let opened = Home::open(folder.path()).unwrap();
+        assert_eq!(opened, made);
+        assert_eq!(opened.genesis().unwrap(), b"entry 0");
+        assert_eq!(opened.caller_key().unwrap().public(), SecretKey::from_seed([1; 32]).public());
+        assert_eq!(opened.receipt_key().unwrap().public(), SecretKey::from_seed([2; 32]).public());
+        assert_eq!(opened.tls().unwrap().cert_pem, "cert");
+    }
+
+    #[test]
+    fn another_genesis_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = make(folder.path()).unwrap();
+        fs::write(home.genesis_path(), b"entry 0, forged").unwrap();
+        assert!(matches!(home.genesis(), Err(HomeError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_home_is_made_once_and_a_folder_is_not_one() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Home::open(folder.path()), Err(HomeError::NotAHome { .. })));
+        make(folder.path()).unwrap();
+        assert!(matches!(make(folder.path()), Err(HomeError::Taken { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn secrets_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let home = make(folder.path()).unwrap();
+        for path in [home.caller_key_path(), home.receipt_key_path(), home.tls_key_path()] {
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", path.display());
+        }
+    }
+}
