@@ -47,6 +47,14 @@ impl PublicKey {
         &self.0
     }
 
+    /// The key as a signed-note verifier key (type 0x01) under `name`, which for a log is its origin.
+    ///
+    /// # Errors
+    /// [`iog_tlog::KeyError`] if the name does not fit a note.
+    pub fn vkey(&self, name: &str) -> Result<iog_tlog::VerifierKey, iog_tlog::KeyError> {
+        iog_tlog::VerifierKey::ed25519(name, &self.0)
+    }
+
     /// True if `signature` is this key's over exactly `message`, by the strict rules (no malleable or small-order form).
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
@@ -177,6 +185,13 @@ mod tests {
         assert_eq!(hex::encode(key.sign(&[0x72])), signature);
         assert!(key.public().verify(&[0x72], &key.sign(&[0x72])));
         assert!(!key.public().verify(&[0x73], &key.sign(&[0x72])));
+    }
+
+    #[test]
+    fn verifier_keys_are_those_of_the_reference_vectors() {
+        let log = SecretKey::from_seed([1; 32]).public().vkey("registry.iog.example/log").unwrap();
+        assert_eq!(log.to_string(), "registry.iog.example/log+c4dcad08+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c");
+        assert!(SecretKey::from_seed([1; 32]).public().vkey("a b").is_err());
     }
 
     #[test]

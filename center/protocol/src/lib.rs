@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The protocol of the Internet of Governance: identifiers, keys, signed statements, the registry as a fold over a log,
+//! tokens, run requests, receipts and API bodies. Pure: no I/O, no clock, no randomness; time and random bytes are passed in.
+
+pub mod capabilities;
+pub mod dsse;
+pub mod ids;
+pub mod keys;
+pub mod manifest;
+pub mod schemas;
+pub mod statements;
+pub mod time;

@@ -60,6 +60,14 @@ pub trait Content: Serialize + DeserializeOwned {
     const PAYLOAD_TYPE: &'static str;
     /// The largest envelope of this content, in bytes.
     const ENVELOPE_BYTES_MAX: usize = ENVELOPE_BYTES_MAX;
+
+    /// Reads the payload, after its signatures were checked.
+    ///
+    /// # Errors
+    /// The JSON reader's words.
+    fn from_payload(payload: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(payload)
+    }
 }
 
 /// Signed content that nobody has verified yet, and which therefore cannot be read.
@@ -120,7 +128,7 @@ impl<T: Content> Signed<T> {
         if signers.len() < needed {
             return Err(SignatureError::Threshold { found: signers.len(), needed });
         }
-        let content = serde_json::from_slice(self.envelope.payload())
+        let content = T::from_payload(self.envelope.payload())
             .map_err(|error| SignatureError::Content(error.to_string()))?;
         Ok(Verified { content, signers })
     }
