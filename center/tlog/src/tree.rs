@@ -71,6 +71,15 @@ impl Tree {
         }
     }
 
+    /// Forgets all leaves from `size` on; nothing happens if the tree is not larger. O(log n).
+    ///
+    /// For a tree whose new leaves turned out not to lead to a signed root. A signed tree is never truncated.
+    pub fn truncate(&mut self, size: u64) {
+        for (level, nodes) in self.levels.iter_mut().enumerate() {
+            nodes.truncate(usize::try_from(size >> level).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Number of leaves.
     pub fn len(&self) -> u64 {
         self.levels.first().map_or(0, |leaves| leaves.len() as u64)

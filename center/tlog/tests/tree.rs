@@ -126,6 +126,21 @@ fn every_fork_is_refused() {
 }
 
 #[test]
+fn a_truncated_tree_is_as_if_it_never_grew() {
+    let all = leaves(SIZE_MAX);
+    for keep in 0..=all.len() {
+        let mut tree = Tree::from_leaves(all.iter().copied());
+        tree.truncate(keep as u64);
+        assert_eq!((tree.len(), tree.root()), (keep as u64, root_of(&all[..keep])));
+        tree.extend(all[keep..].iter().copied());
+        assert_eq!(tree.root(), root_of(&all));
+    }
+    let mut tree = Tree::new();
+    tree.truncate(5);
+    assert!(tree.is_empty());
+}
+
+#[test]
 fn trivial_consistency_is_strict() {
     let tree = Tree::from_leaves(leaves(3));
     let (root, empty) = (tree.root(), empty_root());
