@@ -1,1 +1,133 @@
-//! Placeholder.
+//! Runs untrusted WebAssembly components: one fresh store a run, only the granted interfaces of `iog:guest`, everything
+//! limited and metered. Knows no people, keys or network; data comes through a message-shaped port.
+//!
+//! ```text
+//! Sandbox::load(bytes)  structural limits → one compilation for each digest → Arc<Module>
+//! Sandbox::run(spec, host)  parameters (JSON → WIT) → store, meter, call → result (WIT → canonical JSON) → RunReport
+//! ```
+
+mod columns;
+mod config;
+pub mod costs;
+mod data;
+mod engine;
+mod flat;
+mod json_in;
+mod json_out;
+mod link;
+mod load;
+mod meter;
+mod module;
+mod outcome;
+mod port;
+mod run;
+mod spec;
+mod state;
+mod structure;
+mod text;
+mod typedepth;
+mod wit_type;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+
+pub use crate::config::{LoadError, SandboxConfig, SandboxError, StructureLimits};
+pub use crate::engine::EngineInfo;
+pub use crate::link::{CONTEXT, DATA, LOG, PROGRESS};
+pub use crate::module::{EntryType, Module};
+pub use crate::port::{
+    ColumnInfo, ColumnKind, Fault, HostAnswer, HostPort, HostRequest, LogLevel, NothingGranted, Param,
+    QUERY_NAME_BYTES_MAX,
+};
+pub use crate::spec::{
+    CancelFlag, Grants, LimitKind, Limits, Provider, RunOutcome, RunReport, RunSpec, Runner, TrapKind, Usage,
+    ValueError,
+};
+pub use crate::wit_type::WitType;
+
+/// An engine, its slots for runs and its compiled modules. Clones share them; make one for a process.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    config: SandboxConfig,
+    engine: Engine,
+    info: EngineInfo,
+    linkers: link::Linkers,
+    loader: load::Loader,
+    slots: Semaphore,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("config", &self.0.config).field("engine", &self.0.info).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Starts the engine and reserves its slots.
+    ///
+    /// # Errors
+    /// A value of `config` out of range, or an engine that does not start on this machine.
+    pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
+        check(config)?;
+        let (engine, info) = engine::build(config)?;
+        Ok(Self(Arc::new(Inner {
+            config: config.clone(),
+            linkers: link::Linkers::default(),
+            loader: load::Loader::new(engine.clone(), config.clone()),
+            slots: Semaphore::new(config.runs_max as usize),
+            engine,
+            info,
+        })))
+    }
+
+    /// Which engine runs, for receipts.
+    pub fn engine_info(&self) -> &EngineInfo {
+        &self.0.info
+    }
+
+    /// The module with these bytes: checked, compiled once and kept. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// What is wrong with the module; see [`LoadError`].
+    pub async fn load(&self, wasm: &[u8]) -> Result<Arc<Module>, LoadError> {
+        self.0.loader.load(wasm).await
+    }
+
+    /// The module with this SHA-256, if it is kept: no hashing, no waiting.
+    pub fn cached(&self, digest: &[u8; 32]) -> Option<Arc<Module>> {
+        self.0.loader.cached(digest)
+    }
+
+    fn config(&self) -> &SandboxConfig {
+        &self.0.config
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    fn linkers(&self) -> &link::Linkers {
+        &self.0.linkers
+    }
+
+    fn slots(&self) -> &Semaphore {
+        &self.0.slots
+    }
+}
+
+fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
+    let range = |key, found: u64, ok: bool, expected| {
+        if ok { Ok(()) } else { Err(SandboxError::Config { key, found, expected }) }
+    };
+    let (runs, memory) = (config.runs_max, config.memory_bytes_max as u64);
+    range("runs_max", runs.into(), (1..=10_000).contains(&runs), "1 to 10,000")?;
+    range("memory_bytes_max", memory, (65_536..=1 << 32).contains(&memory), "64 KiB to 4 GiB")?;
+    let compiles = config.compiles_max;
+    range("compiles_max", compiles.into(), (1..=1_024).contains(&compiles), "1 to 1,024")?;
+    range("modules_max", config.modules_max as u64, config.modules_max > 0, "at least 1")
+}

@@ -1,0 +1,147 @@
+//! From bytes to a module: limits first, then one compilation for each digest, bounded in number, time and memory kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+
+use crate::config::{LoadError, SandboxConfig};
+use crate::module::Module;
+use crate::structure;
+
+type Loaded = Result<Arc<Module>, LoadError>;
+type Flight = Shared<BoxFuture<'static, Loaded>>;
+
+/// The compile cache, by digest. What a module was refused for is kept as well: it follows from its bytes.
+pub(crate) struct Loader {
+    engine: Engine,
+    config: SandboxConfig,
+    compiles: Arc<Semaphore>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    flights: HashMap<[u8; 32], Place>,
+    clock: u64,
+}
+
+struct Place {
+    flight: Flight,
+    used: u64,
+    code_bytes: usize,
+}
+
+impl Loader {
+    pub(crate) fn new(engine: Engine, config: SandboxConfig) -> Self {
+        let compiles = Arc::new(Semaphore::new(config.compiles_max as usize));
+        Self { engine, config, compiles, kept: Arc::default() }
+    }
+
+    /// The module with these bytes; compiled now, by another call at the same moment, or before.
+    pub(crate) async fn load(&self, wasm: &[u8]) -> Loaded {
+        structure::at_most("component_bytes", wasm.len() as u64, self.config.structure.component_bytes)?;
+        let digest: [u8; 32] = Sha256::digest(wasm).into();
+        let flight = self.flight(digest, wasm);
+        flight.await
+    }
+
+    /// The module with this digest, if it is compiled and kept.
+    pub(crate) fn cached(&self, digest: &[u8; 32]) -> Option<Arc<Module>> {
+        let mut kept = lock(&self.kept);
+        kept.touch(digest)?.peek()?.as_ref().ok().cloned()
+    }
+
+    fn flight(&self, digest: [u8; 32], wasm: &[u8]) -> Flight {
+        let mut kept = lock(&self.kept);
+        if let Some(flight) = kept.touch(&digest) {
+            return flight;
+        }
+        let work = compile(self.engine.clone(), self.config.clone(), self.compiles.clone(), digest, wasm.into());
+        let (cache, config) = (Arc::downgrade(&self.kept), self.config.clone());
+        // A task of its own: callers may go away, the others still get their module.
+        let task = tokio::spawn(async move {
+            let loaded = work.await;
+            if let Some(cache) = cache.upgrade() {
+                lock(&cache).landed(&digest, &loaded, &config);
+            }
+            loaded
+        });
+        let flight =
+            task.map(|ended| ended.unwrap_or_else(|e| Err(LoadError::Internal(e.to_string())))).boxed().shared();
+        let used = kept.tick();
+        kept.flights.insert(digest, Place { flight: flight.clone(), used, code_bytes: 0 });
+        flight
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    // Nothing that holds the lock can leave the map half changed.
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Kept {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn touch(&mut self, digest: &[u8; 32]) -> Option<Flight> {
+        let used = self.tick();
+        let place = self.flights.get_mut(digest)?;
+        place.used = used;
+        Some(place.flight.clone())
+    }
+
+    /// Notes what a finished module holds and lets the longest unused ones go. Faults of ours are not kept.
+    fn landed(&mut self, digest: &[u8; 32], loaded: &Loaded, config: &SandboxConfig) {
+        match loaded {
+            Ok(module) => {
+                if let Some(place) = self.flights.get_mut(digest) {
+                    place.code_bytes = module.code_bytes();
+                }
+            }
+            Err(LoadError::Internal(_)) => {
+                self.flights.remove(digest);
+            }
+            Err(_) => {}
+        }
+        while self.flights.len() > config.modules_max || self.code_bytes() > config.code_bytes_max {
+            let oldest = self.flights.iter().filter(|(d, _)| *d != digest).min_by_key(|(_, p)| p.used);
+            let Some(oldest) = oldest.map(|(d, _)| *d) else { return };
+            self.flights.remove(&oldest);
+        }
+    }
+
+    fn code_bytes(&self) -> usize {
+        self.flights.values().map(|p| p.code_bytes).sum()
+    }
+}
+
+async fn compile(
+    engine: Engine,
+    config: SandboxConfig,
+    compiles: Arc<Semaphore>,
+    digest: [u8; 32],
+    wasm: Arc<[u8]>,
+) -> Loaded {
+    let permit = compiles.acquire_owned().await.map_err(|e| LoadError::Internal(e.to_string()))?;
+    let structure = config.structure;
+    let compiling = tokio::task::spawn_blocking(move || {
+        let loaded = structure::check(&wasm, &structure).and_then(|()| Module::compile(&engine, digest, &wasm));
+        // A compilation cannot be stopped: it holds its permit until it ends, also after nobody waits for it.
+        drop(permit);
+        loaded
+    });
+    match tokio::time::timeout(config.compile_wall, compiling).await {
+        Ok(Ok(loaded)) => loaded.map(Arc::new),
+        Ok(Err(panicked)) => Err(LoadError::Internal(panicked.to_string())),
+        Err(_) => {
+            Err(LoadError::CompileTime { wall_ms: u64::try_from(config.compile_wall.as_millis()).unwrap_or(u64::MAX) })
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A loaded module: compiled code, its entries with their types, and what can be prepared before a run. Immutable.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use wasmtime::Engine;
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+
+use crate::config::LoadError;
+use crate::link::{self, Linkers, SETS};
+use crate::spec::Grants;
+use crate::state::RunState;
+use crate::text::clean;
+use crate::wit_type::{TypeReader, WitType};
+
+/// An exported function and its types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryType {
+    /// The export's name.
+    pub name: String,
+    /// Parameters in order.
+    pub params: Vec<(String, WitType)>,
+    /// The result, where it has one.
+    pub result: Option<WitType>,
+}
+
+/// A compiled module. Cheap to share; belongs to the sandbox that loaded it.
+pub struct Module {
+    digest: [u8; 32],
+    component: Component,
+    imports: Vec<String>,
+    entries: Vec<EntryType>,
+    by_name: HashMap<String, Prepared>,
+    linked: [OnceLock<InstancePre<RunState>>; SETS],
+}
+
+/// What a run needs of an entry, found once.
+#[derive(Clone)]
+struct Prepared {
+    at: usize,
+    name: Arc<str>,
+    export: ComponentExportIndex,
+}
+
+/// An entry, ready to be called.
+pub(crate) struct Entry<'m> {
+    pub(crate) name: Arc<str>,
+    pub(crate) ty: &'m EntryType,
+    pub(crate) export: ComponentExportIndex,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module").field("digest", &self.digest_hex()).finish_non_exhaustive()
+    }
+}
+
+impl Module {
+    /// Compiles `wasm` and reads its types. Takes as long as compiling takes.
+    pub(crate) fn compile(engine: &Engine, digest: [u8; 32], wasm: &[u8]) -> Result<Self, LoadError> {
+        let component =
+            Component::from_binary(engine, wasm).map_err(|e| LoadError::Invalid(clean(&format!("{e:#}"), 500)))?;
+        let ty = component.component_type();
+        let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        if let Some(name) = imports.iter().find(|name| link::granted(name, Grants::ALL).is_none()) {
+            return Err(LoadError::Import { name: clean(name, 200) });
+        }
+        let mut entries = Vec::new();
+        let mut by_name = HashMap::new();
+        for (name, item) in ty.exports(engine) {
+            let ComponentItem::ComponentFunc(func) = item.ty else { continue };
+            let export = component
+                .get_export_index(None, name)
+                .ok_or_else(|| LoadError::Internal("an export has no index".into()))?;
+            by_name.insert(name.to_owned(), Prepared { at: entries.len(), name: name.into(), export });
+            entries.push(entry(name, &func)?);
+        }
+        component.initialize_copy_on_write_image().map_err(|e| LoadError::Internal(e.to_string()))?;
+        Ok(Self { digest, component, imports, entries, by_name, linked: Default::default() })
+    }
+
+    /// SHA-256 of the module's bytes.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// [`Self::digest`] in lower-case hexadecimal.
+    pub fn digest_hex(&self) -> String {
+        self.digest.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The exported functions, in the order of the binary.
+    pub fn entries(&self) -> &[EntryType] {
+        &self.entries
+    }
+
+    /// One exported function.
+    pub fn entry(&self, name: &str) -> Option<&EntryType> {
+        self.by_name.get(name).map(|p| &self.entries[p.at])
+    }
+
+    /// Full names of the imported interfaces.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// Size of the machine code, in bytes.
+    pub(crate) fn code_bytes(&self) -> usize {
+        let image = self.component.image_range();
+        (image.end as usize).saturating_sub(image.start as usize)
+    }
+
+    pub(crate) fn prepared(&self, name: &str) -> Option<Entry<'_>> {
+        let p = self.by_name.get(name)?;
+        Some(Entry { name: p.name.clone(), ty: &self.entries[p.at], export: p.export })
+    }
+
+    /// The first import that `grants` does not have.
+    pub(crate) fn ungranted(&self, grants: Grants) -> Option<&str> {
+        self.imports.iter().map(String::as_str).find(|name| link::granted(name, grants) != Some(true))
+    }
+
+    /// The module linked with exactly `grants`.
+    pub(crate) fn linked(
+        &self,
+        engine: &Engine,
+        linkers: &Linkers,
+        grants: Grants,
+    ) -> wasmtime::Result<&InstancePre<RunState>> {
+        let place = &self.linked[link::set(grants)];
+        if let Some(linked) = place.get() {
+            return Ok(linked);
+        }
+        let linked = linkers.prepare(engine, &self.component, grants)?;
+        Ok(place.get_or_init(|| linked))
+    }
+}
+
+fn entry(name: &str, func: &ComponentFunc) -> Result<EntryType, LoadError> {
+    let refused = |found: String| LoadError::Type { entry: clean(name, 100), found };
+    if func.async_() {
+        return Err(refused("async".into()));
+    }
+    let mut reader = TypeReader::default();
+    let params = func
+        .params()
+        .map(|(name, ty)| Ok((name.to_owned(), reader.read(&ty).map_err(refused)?)))
+        .collect::<Result<_, LoadError>>()?;
+    let result = func.results().next().map(|ty| reader.read(&ty).map_err(refused)).transpose()?;
+    Ok(EntryType { name: name.to_owned(), params, result })
+}

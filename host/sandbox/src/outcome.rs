@@ -1,0 +1,67 @@
+//! What an error of the engine means: the guest's trap, a limit, a stop, or a fault of ours.
+
+use wasmtime::{PoolConcurrencyLimitError, Trap};
+
+use crate::meter::Stop;
+use crate::spec::{LimitKind, RunOutcome, TrapKind};
+
+/// wasmtime's own words for two limits that have no public error type; a test holds them to the pinned version.
+const LIFT_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
+const HANDLES_EXCEEDED: &str = "store handle limit exceeded";
+/// The start of a component needs more than the limiter allows.
+const MINIMUM_EXCEEDED: &str = "minimum size";
+
+/// The outcome of a run that the engine ended. `refused`: the meter had refused growth before.
+pub(crate) fn of_error(error: &wasmtime::Error, refused: bool) -> RunOutcome {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return of_stop(stop);
+    }
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return RunOutcome::Failed(format!("{error:#}"));
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return of_trap(*trap, refused);
+    }
+    let text = format!("{error:#}");
+    if text.contains(LIFT_EXHAUSTED) {
+        RunOutcome::Limit(LimitKind::Output)
+    } else if text.contains(HANDLES_EXCEEDED) {
+        RunOutcome::Trapped { kind: TrapKind::Handles }
+    } else if refused && text.contains(MINIMUM_EXCEEDED) {
+        RunOutcome::Limit(LimitKind::Memory)
+    } else {
+        // What is left comes from lifting and lowering: pointers, encodings, handles, discriminants.
+        tracing::debug!(error = %text, "a guest broke the component model's rules");
+        RunOutcome::Trapped { kind: TrapKind::Interface }
+    }
+}
+
+/// The outcome of a run that the host ended.
+pub(crate) fn of_stop(stop: &Stop) -> RunOutcome {
+    match stop {
+        Stop::Cancelled => RunOutcome::Cancelled,
+        Stop::Time => RunOutcome::Limit(LimitKind::Time),
+        Stop::HostCalls => RunOutcome::Limit(LimitKind::HostCalls),
+        Stop::Handles => RunOutcome::Trapped { kind: TrapKind::Handles },
+        Stop::Host(reason) => RunOutcome::Failed(reason.clone()),
+    }
+}
+
+fn of_trap(trap: Trap, refused: bool) -> RunOutcome {
+    let kind = match trap {
+        Trap::OutOfFuel => return RunOutcome::Limit(LimitKind::Fuel),
+        // A guest whose allocator got no memory gives up with `unreachable`.
+        Trap::UnreachableCodeReached if refused => return RunOutcome::Limit(LimitKind::Memory),
+        Trap::UnreachableCodeReached => TrapKind::Unreachable,
+        Trap::MemoryOutOfBounds => TrapKind::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapKind::TableOutOfBounds,
+        Trap::IndirectCallToNull | Trap::BadSignature | Trap::NullReference => TrapKind::BadIndirectCall,
+        Trap::IntegerOverflow => TrapKind::IntegerOverflow,
+        Trap::IntegerDivisionByZero => TrapKind::DivisionByZero,
+        Trap::BadConversionToInteger => TrapKind::BadConversion,
+        Trap::StackOverflow => TrapKind::StackOverflow,
+        Trap::CannotEnterComponent | Trap::CannotLeaveComponent | Trap::InvalidChar => TrapKind::Interface,
+        _ => TrapKind::Other,
+    };
+    RunOutcome::Trapped { kind }
+}

@@ -1,0 +1,192 @@
+//! One run: a fresh store, the granted interfaces, one call, its result as canonical JSON. Every way it can end becomes
+//! an outcome here.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use tokio::sync::SemaphorePermit;
+use wasmtime::Store;
+use wasmtime::component::{InstancePre, Val};
+
+use crate::Sandbox;
+use crate::json_in;
+use crate::json_out::{self, WriteError};
+use crate::meter::{MemoryMeter, Stop};
+use crate::module::Entry;
+use crate::outcome;
+use crate::port::HostPort;
+use crate::spec::{CancelFlag, LimitKind, Limits, RunOutcome, RunReport, RunSpec, Runner, Usage};
+use crate::state::{Cursors, RunState, now};
+
+/// Fuel between two yields of a guest that makes no host calls: below 1 ms of instructions.
+const YIELD_FUEL: u64 = 1_000_000;
+/// Bytes a guest may pass in one call for each byte of result it may return: a value in memory is larger than its JSON.
+const LIFT_PER_RESULT_BYTE: usize = 64;
+/// Bytes a guest may pass in any call.
+const LIFT_BYTES_MIN: usize = 1 << 20;
+/// Bytes a guest may pass in one call, however large its result may be.
+const LIFT_BYTES_MAX: usize = 128 << 20;
+
+#[async_trait]
+impl Runner for Sandbox {
+    async fn run(&self, spec: RunSpec, host: Arc<dyn HostPort>) -> RunReport {
+        let started = now();
+        let mut usage = Usage::default();
+        let outcome = self.outcome(spec, host, started, &mut usage).await.unwrap_or_else(|ended| ended);
+        usage.wall_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        RunReport { outcome, usage }
+    }
+}
+
+impl Sandbox {
+    async fn outcome(
+        &self,
+        spec: RunSpec,
+        host: Arc<dyn HostPort>,
+        started: Instant,
+        usage: &mut Usage,
+    ) -> Result<RunOutcome, RunOutcome> {
+        let module = spec.module;
+        let entry = module.prepared(&spec.entry).ok_or(RunOutcome::UnknownEntry { entry: spec.entry })?;
+        if let Some(interface) = module.ungranted(spec.grants) {
+            return Err(RunOutcome::NotGranted { interface: interface.to_owned() });
+        }
+        let args = json_in::params(&entry.ty.params, &spec.params).map_err(RunOutcome::BadParams)?;
+        let linked = module
+            .linked(self.engine(), self.linkers(), spec.grants)
+            .map_err(|e| RunOutcome::Failed(format!("the module cannot be linked: {e:#}")))?;
+        let guard = Guard { cancel: spec.cancel.clone(), deadline: started + spec.limits.wall };
+        let _slot = self.slot(&guard).await?;
+        let mut store = self.store(
+            RunState {
+                memory: MemoryMeter::new(spec.limits.memory_bytes.min(self.config().memory_bytes_max)),
+                provider: spec.provider,
+                entry: entry.name.clone(),
+                host,
+                cancel: spec.cancel,
+                deadline: guard.deadline,
+                host_calls_max: spec.limits.host_calls,
+                host_calls: 0,
+                rows: 0,
+                bytes: 0,
+                log_left: spec.limits.log_bytes,
+                log_dropped: 0,
+                progress: 0,
+                cursors: Cursors::new(spec.limits.handles),
+            },
+            &spec.limits,
+        )?;
+        let called = guard.watch(call(&mut store, linked, &entry, &args)).await;
+        note(usage, &store, spec.limits.fuel);
+        let result = match called {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => return Err(outcome::of_error(&error, store.data().memory.refused)),
+            Err(stop) => return Err(outcome::of_stop(&stop)),
+        };
+        let Some((ty, val)) = entry.ty.result.as_ref().zip(result.as_ref()) else {
+            return Ok(RunOutcome::Succeeded { json: "null".into() });
+        };
+        match json_out::canonical(ty, val, spec.limits.result_bytes) {
+            Ok(json) => Ok(RunOutcome::Succeeded { json }),
+            Err(WriteError::TooLong) => Ok(RunOutcome::Limit(LimitKind::Output)),
+            Err(WriteError::Mismatch) => Err(RunOutcome::Failed("a result is not of its own type".into())),
+        }
+    }
+
+    async fn slot(&self, guard: &Guard) -> Result<SemaphorePermit<'_>, RunOutcome> {
+        if let Ok(permit) = self.slots().try_acquire() {
+            return Ok(permit);
+        }
+        match guard.watch(self.slots().acquire()).await {
+            Ok(permit) => permit.map_err(|_| RunOutcome::Failed("the sandbox is closed".into())),
+            Err(stop) => Err(outcome::of_stop(&stop)),
+        }
+    }
+
+    fn store(&self, state: RunState, limits: &Limits) -> Result<Store<RunState>, RunOutcome> {
+        let failed = |e: wasmtime::Error| RunOutcome::Failed(format!("a store cannot be made: {e:#}"));
+        let mut store = Store::new(self.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_fuel(limits.fuel).map_err(failed)?;
+        store.fuel_async_yield_interval(Some(YIELD_FUEL)).map_err(failed)?;
+        let lift = limits.result_bytes.saturating_mul(LIFT_PER_RESULT_BYTE).saturating_add(LIFT_BYTES_MIN);
+        store.set_hostcall_fuel(lift.min(LIFT_BYTES_MAX));
+        store.set_max_component_handles(limits.handles as usize);
+        Ok(store)
+    }
+}
+
+async fn call(
+    store: &mut Store<RunState>,
+    linked: &InstancePre<RunState>,
+    entry: &Entry<'_>,
+    args: &[Val],
+) -> wasmtime::Result<Option<Val>> {
+    let instance = linked.instantiate_async(&mut *store).await?;
+    let func =
+        instance.get_func(&mut *store, entry.export).ok_or_else(|| Stop::Host("the entry is not exported".into()))?;
+    if entry.ty.result.is_none() {
+        func.call_async(&mut *store, args, &mut []).await?;
+        return Ok(None);
+    }
+    let mut result = [Val::Bool(false)];
+    func.call_async(&mut *store, args, &mut result).await?;
+    let [result] = result;
+    Ok(Some(result))
+}
+
+fn note(usage: &mut Usage, store: &Store<RunState>, fuel: u64) {
+    let state = store.data();
+    usage.fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    usage.memory_peak_bytes = state.memory.peak();
+    usage.rows = state.rows;
+    usage.bytes = state.bytes;
+    usage.host_calls = state.host_calls;
+    usage.log_dropped = state.log_dropped;
+}
+
+/// What ends a run from outside.
+struct Guard {
+    cancel: CancelFlag,
+    deadline: Instant,
+}
+
+impl Guard {
+    /// Polls `work` until it is done, the flag is set or the time is up. Each poll looks at flag and clock first, so a
+    /// guest that only yields is stopped without a timer; timer and wake-up are made only when `work` has to wait.
+    async fn watch<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        let mut work = pin!(work);
+        let mut woken = pin!(None);
+        poll_fn(|cx| {
+            if self.cancel.is_cancelled() {
+                return Poll::Ready(Err(Stop::Cancelled));
+            }
+            if now() >= self.deadline {
+                return Poll::Ready(Err(Stop::Time));
+            }
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
+            }
+            if woken.is_none() {
+                woken.set(Some(self.ended()));
+            }
+            match woken.as_mut().as_pin_mut() {
+                Some(ended) => ended.poll(cx).map(Err),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    async fn ended(&self) -> Stop {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Stop::Cancelled,
+            () = tokio::time::sleep_until(self.deadline.into()) => Stop::Time,
+        }
+    }
+}

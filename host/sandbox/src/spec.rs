@@ -1,0 +1,278 @@
+//! What a run is given and what comes out of it, as data. Nothing here executes anything.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use wasmtime::component::{ComponentType, Lower};
+
+use crate::module::Module;
+use crate::port::HostPort;
+
+/// Runs a module once. In-process today ([`crate::Sandbox`]); a runner process later, without changing either side.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Runs `spec` against `host`. Never fails: traps, limits and refusals are outcomes.
+    async fn run(&self, spec: RunSpec, host: Arc<dyn HostPort>) -> RunReport;
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct RunSpec {
+    /// What to run, loaded by the same sandbox.
+    pub module: Arc<Module>,
+    /// The exported function to call.
+    pub entry: String,
+    /// An object with one member for each parameter of the entry, by name.
+    pub params: serde_json::Value,
+    /// What `iog:guest/context` says.
+    pub provider: Provider,
+    /// The interfaces that are linked.
+    pub grants: Grants,
+    /// What the run may use.
+    pub limits: Limits,
+    /// Ends the run from outside.
+    pub cancel: CancelFlag,
+}
+
+/// The provider of a run, as the registry states it (`iog:guest/context.provider`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lower)]
+#[component(record)]
+pub struct Provider {
+    /// Domain id.
+    #[component(name = "domain")]
+    pub domain: String,
+    /// The domain's first AS number, where it has one.
+    #[component(name = "asn")]
+    pub asn: Option<u32>,
+}
+
+/// The interfaces of `iog:guest` a run gets. `context` is always linked: it says nothing the caller does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    /// `iog:guest/data`.
+    pub data: bool,
+    /// `iog:guest/log`.
+    pub log: bool,
+    /// `iog:guest/progress`.
+    pub progress: bool,
+}
+
+impl Grants {
+    /// Every interface.
+    pub const ALL: Self = Self { data: true, log: true, progress: true };
+}
+
+/// What one run may use. The defaults are those of the platform; a provider may give less or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Fuel: one a wasm instruction, plus the host charges of [`crate::costs`].
+    pub fuel: u64,
+    /// Linear memories and tables together, in bytes. More than the sandbox's own maximum counts as that maximum.
+    pub memory_bytes: usize,
+    /// From the call of `run` to the answer, waiting for a slot and for the host included.
+    pub wall: Duration,
+    /// Canonical JSON of the result, in bytes.
+    pub result_bytes: usize,
+    /// Calls of imported functions, drops of cursors included.
+    pub host_calls: u64,
+    /// Log text passed to the host, in bytes; messages beyond it are dropped.
+    pub log_bytes: usize,
+    /// Live resource handles.
+    pub handles: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: 2_000_000_000,
+            memory_bytes: 64 << 20,
+            wall: Duration::from_secs(10),
+            result_bytes: 64 << 10,
+            host_calls: 100_000,
+            log_bytes: 4 << 10,
+            handles: 1_000,
+        }
+    }
+}
+
+/// What came out of a run and what it cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunReport {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// What a run used. Everything but `wall_us` is the same for the same module, input, data and limits, except after
+/// [`LimitKind::Time`] and [`RunOutcome::Cancelled`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Fuel, at most the limit.
+    pub fuel: u64,
+    /// Largest sum of linear memories and tables, in bytes.
+    pub memory_peak_bytes: u64,
+    /// Rows the guest advanced over.
+    pub rows: u64,
+    /// Bytes of columns handed to the guest.
+    pub bytes: u64,
+    /// Calls of imported functions.
+    pub host_calls: u64,
+    /// Log messages dropped because the cap was reached.
+    pub log_dropped: u64,
+    /// Wall time in microseconds.
+    pub wall_us: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// The entry returned.
+    Succeeded {
+        /// Canonical JSON of its result; `null` where it has none.
+        json: String,
+    },
+    /// The guest did what WebAssembly or the component model forbids.
+    Trapped {
+        /// What it was.
+        kind: TrapKind,
+    },
+    /// A limit was reached.
+    Limit(LimitKind),
+    /// The parameters do not fit the entry's types: the caller's fault.
+    BadParams(ValueError),
+    /// The module exports no such function: the caller's fault.
+    UnknownEntry {
+        /// The entry asked for.
+        entry: String,
+    },
+    /// The module imports an interface that this run was not granted.
+    NotGranted {
+        /// Its full name, for example `iog:guest/data@0.1.0`.
+        interface: String,
+    },
+    /// The cancel flag was set.
+    Cancelled,
+    /// The host's own fault; for the operator's log, not for the caller.
+    Failed(String),
+}
+
+/// Which limit ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitKind {
+    /// [`Limits::fuel`].
+    Fuel,
+    /// [`Limits::memory_bytes`]: the start needs more, or the guest gave up after growth was refused.
+    Memory,
+    /// [`Limits::wall`].
+    Time,
+    /// [`Limits::result_bytes`], or more bytes in one call's arguments than the host takes.
+    Output,
+    /// [`Limits::host_calls`].
+    HostCalls,
+}
+
+/// What a guest did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrapKind {
+    /// `unreachable`; what a panic becomes.
+    Unreachable,
+    /// A memory access out of bounds.
+    MemoryOutOfBounds,
+    /// A table access out of bounds.
+    TableOutOfBounds,
+    /// An indirect call of an empty table element or of another type.
+    BadIndirectCall,
+    /// Integer overflow in a division or conversion.
+    IntegerOverflow,
+    /// Division by zero.
+    DivisionByZero,
+    /// A float that is no integer converted to one.
+    BadConversion,
+    /// The call stack is exhausted.
+    StackOverflow,
+    /// The component model's rules: a bad pointer or handle, invalid UTF-8, a forbidden re-entry, a wrong discriminant.
+    Interface,
+    /// More than [`Limits::handles`] live handles.
+    Handles,
+    /// Any other trap.
+    Other,
+}
+
+impl fmt::Display for TrapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "unreachable",
+            Self::MemoryOutOfBounds => "memory_out_of_bounds",
+            Self::TableOutOfBounds => "table_out_of_bounds",
+            Self::BadIndirectCall => "bad_indirect_call",
+            Self::IntegerOverflow => "integer_overflow",
+            Self::DivisionByZero => "division_by_zero",
+            Self::BadConversion => "bad_conversion",
+            Self::StackOverflow => "stack_overflow",
+            Self::Interface => "interface",
+            Self::Handles => "handles",
+            Self::Other => "other",
+        })
+    }
+}
+
+/// A JSON value that does not fit a WIT type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{path}`: expected {expected}, found {found}")]
+pub struct ValueError {
+    /// Where, for example `$.target[3].start`.
+    pub path: String,
+    /// The type that belongs there.
+    pub expected: String,
+    /// What is there, shortened.
+    pub found: String,
+}
+
+/// Ends runs from outside. Clones share one flag; it cannot be cleared.
+#[derive(Clone, Debug, Default)]
+pub struct CancelFlag(Arc<CancelInner>);
+
+#[derive(Debug, Default)]
+struct CancelInner {
+    set: AtomicBool,
+    notify: Notify,
+}
+
+impl CancelFlag {
+    /// A flag that is not set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the flag: its runs end at the next host call or fuel yield, or at once when they wait for the host.
+    pub fn cancel(&self) {
+        self.0.set.store(true, Ordering::Release);
+        self.0.notify.notify_waiters();
+    }
+
+    /// Whether the flag is set.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.set.load(Ordering::Acquire)
+    }
+
+    /// Waits until the flag is set.
+    pub async fn cancelled(&self) {
+        loop {
+            let notified = self.0.notify.notified();
+            let mut notified = std::pin::pin!(notified);
+            notified.as_mut().enable();
+            if self.is_cancelled() {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
