@@ -1,0 +1,192 @@
+//! Adds up flows by the neighbour AS they came in over. Pure: it sees one flow after another and calls nobody.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use iog_guest::Address;
+
+use crate::bindings::{Ingress, Inside, TraceReport};
+use crate::sources::{Sources, TooMany};
+
+/// The ingress AS that means "the source is inside".
+const INSIDE: u32 = 0;
+
+/// What one flow record says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flow {
+    /// The neighbour AS; absent or 0 where the source is inside.
+    pub(crate) ingress: Option<u64>,
+    /// Microseconds since the epoch; so is `end`.
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) source: Option<Address>,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Sums by neighbour.
+pub(crate) struct Tally {
+    /// Where in `sums` a neighbour is.
+    index: HashMap<u32, usize>,
+    sums: Vec<(u32, Sums)>,
+    /// The neighbour of the flow before: flows of one neighbour often follow each other.
+    latest: Option<(u32, usize)>,
+    sources: Sources,
+}
+
+/// Why flows could not be added up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TallyError {
+    /// The provider's data hold a number that is no AS number.
+    NotAnAsn(u64),
+    /// The module's memory does not hold all distinct sources.
+    TooManySources(TooMany),
+}
+
+impl fmt::Display for TallyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnAsn(number) => write!(f, "column `ingress_as` holds {number}, which is no AS number"),
+            Self::TooManySources(too_many) => too_many.fmt(f),
+        }
+    }
+}
+
+impl From<TallyError> for String {
+    fn from(error: TallyError) -> Self {
+        error.to_string()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sums {
+    flows: u64,
+    packets: u64,
+    bytes: u64,
+    sources: u64,
+    first: i64,
+    last: i64,
+}
+
+impl Tally {
+    /// An empty tally; for `seed` see `Sources::new`.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { index: HashMap::new(), sums: Vec::new(), latest: None, sources: Sources::new(seed) }
+    }
+
+    /// Adds one flow.
+    pub(crate) fn add(&mut self, flow: &Flow) -> Result<(), TallyError> {
+        let number = flow.ingress.unwrap_or(u64::from(INSIDE));
+        let asn = u32::try_from(number).map_err(|_| TallyError::NotAnAsn(number))?;
+        let at = self.position(asn, flow);
+        let new_source = match flow.source {
+            Some(source) => self.sources.insert(asn, source).map_err(TallyError::TooManySources)?,
+            None => false,
+        };
+        let sums = &mut self.sums[at].1;
+        sums.flows += 1;
+        sums.packets = sums.packets.saturating_add(flow.packets);
+        sums.bytes = sums.bytes.saturating_add(flow.bytes);
+        sums.sources += u64::from(new_source);
+        sums.first = sums.first.min(flow.start);
+        sums.last = sums.last.max(flow.end);
+        Ok(())
+    }
+
+    fn position(&mut self, asn: u32, flow: &Flow) -> usize {
+        if let Some((latest, at)) = self.latest
+            && latest == asn
+        {
+            return at;
+        }
+        let at = *self.index.entry(asn).or_insert_with(|| {
+            let empty = Sums { flows: 0, packets: 0, bytes: 0, sources: 0, first: flow.start, last: flow.end };
+            self.sums.push((asn, empty));
+            self.sums.len() - 1
+        });
+        self.latest = Some((asn, at));
+        at
+    }
+
+    /// The report on `target`.
+    pub(crate) fn report(mut self, target: String) -> TraceReport {
+        self.sums.sort_unstable_by_key(|&(asn, _)| asn);
+        let total = |field: fn(&Sums) -> u64| self.sums.iter().map(|(_, sums)| field(sums)).fold(0, u64::saturating_add);
+        let inside = self.sums.iter().find(|&&(asn, _)| asn == INSIDE).map(|(_, sums)| sums);
+        TraceReport {
+            target,
+            inside: Inside {
+                flows: inside.map_or(0, |sums| sums.flows),
+                packets: inside.map_or(0, |sums| sums.packets),
+                bytes: inside.map_or(0, |sums| sums.bytes),
+                sources: inside.map_or(0, |sums| sums.sources),
+                first_us: inside.map(|sums| sums.first),
+                last_us: inside.map(|sums| sums.last),
+            },
+            flows: total(|sums| sums.flows),
+            packets: total(|sums| sums.packets),
+            bytes: total(|sums| sums.bytes),
+            ingress: self.sums.iter().filter(|&&(asn, _)| asn != INSIDE).map(ingress).collect(),
+        }
+    }
+}
+
+fn ingress(&(asn, sums): &(u32, Sums)) -> Ingress {
+    Ingress {
+        asn,
+        flows: sums.flows,
+        packets: sums.packets,
+        bytes: sums.bytes,
+        sources: sums.sources,
+        first_us: sums.first,
+        last_us: sums.last,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(ingress: Option<u64>, source: &str, start: i64) -> Flow {
+        Flow { ingress, start, end: start + 5, source: source.parse().ok(), packets: 2, bytes: 100 }
+    }
+
+    #[test]
+    fn flows_are_summed_by_neighbour_and_inside_is_none() {
+        let mut tally = Tally::new(0);
+        for flow in [
+            flow(Some(64_502), "192.0.2.1", 50),
+            flow(Some(64_501), "192.0.2.1", 40),
+            flow(Some(64_502), "192.0.2.1", 30),
+            flow(Some(64_502), "2001:db8::1", 60),
+            flow(Some(0), "198.51.100.1", 20),
+            flow(None, "198.51.100.2", 70),
+        ] {
+            tally.add(&flow).unwrap();
+        }
+        let report = tally.report("203.0.113.1/32".into());
+        let seen: Vec<_> = report.ingress.iter().map(|i| (i.asn, i.flows, i.bytes, i.sources, i.first_us, i.last_us)).collect();
+        assert_eq!(seen, [(64_501, 1, 100, 1, 40, 45), (64_502, 3, 300, 2, 30, 65)]);
+        assert_eq!((report.inside.flows, report.inside.sources), (2, 2));
+        assert_eq!((report.inside.first_us, report.inside.last_us), (Some(20), Some(75)));
+        assert_eq!((report.flows, report.packets, report.bytes), (6, 12, 600));
+    }
+
+    #[test]
+    fn nothing_seen_is_an_answer_too() {
+        let report = Tally::new(0).report("203.0.113.1/32".into());
+        assert!(report.ingress.is_empty());
+        assert_eq!((report.flows, report.inside.flows, report.inside.first_us), (0, 0, None));
+    }
+
+    #[test]
+    fn numbers_beyond_as_numbers_are_the_datas_fault_and_sums_do_not_wrap() {
+        let mut tally = Tally::new(0);
+        let error = tally.add(&flow(Some(1 << 32), "192.0.2.1", 0)).unwrap_err();
+        assert_eq!(error.to_string(), "column `ingress_as` holds 4294967296, which is no AS number");
+        for _ in 0..2 {
+            tally.add(&Flow { bytes: u64::MAX, ..flow(Some(1), "192.0.2.1", 0) }).unwrap();
+        }
+        assert_eq!(tally.report(String::new()).ingress[0].bytes, u64::MAX);
+    }
+}
