@@ -1,11 +1,16 @@
 //! The protocol of the Internet of Governance: identifiers, keys, signed statements, the registry as a fold over a log,
 //! tokens, run requests, receipts and API bodies. Pure: no I/O, no clock, no randomness; time and random bytes are passed in.
 
+pub mod api;
 pub mod capabilities;
+pub mod catalog;
 pub mod dsse;
 pub mod ids;
 pub mod keys;
 pub mod manifest;
+pub mod receipt;
+pub mod run;
+pub mod registry;
 pub mod schemas;
 pub mod statements;
 pub mod time;
