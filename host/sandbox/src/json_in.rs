@@ -18,12 +18,6 @@ pub(crate) fn params(types: &[(String, WitType)], json: &Value) -> Result<Vec<Va
     fields(types, members, "a parameter of the entry", |_, val| val).map_err(rooted)
 }
 
-/// One value.
-#[cfg(test)]
-pub(crate) fn value(ty: &WitType, json: &Value) -> Result<Val, ValueError> {
-    read(ty, json).map_err(rooted)
-}
-
 fn rooted(mut error: ValueError) -> ValueError {
     error.path.insert(0, '$');
     error

@@ -56,7 +56,7 @@ struct Inner {
     config: SandboxConfig,
     engine: Engine,
     info: EngineInfo,
-    linkers: link::Linkers,
+    linkers: Arc<link::Linkers>,
     loader: load::Loader,
     slots: Semaphore,
 }
@@ -75,10 +75,11 @@ impl Sandbox {
     pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         check(config)?;
         let (engine, info) = engine::build(config)?;
+        let linkers = Arc::new(link::Linkers::default());
         Ok(Self(Arc::new(Inner {
             config: config.clone(),
-            linkers: link::Linkers::default(),
-            loader: load::Loader::new(engine.clone(), config.clone()),
+            loader: load::Loader::new(engine.clone(), linkers.clone(), config.clone()),
+            linkers,
             slots: Semaphore::new(config.runs_max as usize),
             engine,
             info,

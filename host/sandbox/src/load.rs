@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 use crate::config::{LoadError, SandboxConfig};
+use crate::link::Linkers;
 use crate::module::Module;
 use crate::structure;
 
@@ -19,6 +20,7 @@ type Flight = Shared<BoxFuture<'static, Loaded>>;
 /// The compile cache, by digest. What a module was refused for is kept as well: it follows from its bytes.
 pub(crate) struct Loader {
     engine: Engine,
+    linkers: Arc<Linkers>,
     config: SandboxConfig,
     compiles: Arc<Semaphore>,
     kept: Arc<Mutex<Kept>>,
@@ -37,9 +39,9 @@ struct Place {
 }
 
 impl Loader {
-    pub(crate) fn new(engine: Engine, config: SandboxConfig) -> Self {
+    pub(crate) fn new(engine: Engine, linkers: Arc<Linkers>, config: SandboxConfig) -> Self {
         let compiles = Arc::new(Semaphore::new(config.compiles_max as usize));
-        Self { engine, config, compiles, kept: Arc::default() }
+        Self { engine, linkers, config, compiles, kept: Arc::default() }
     }
 
     /// The module with these bytes; compiled now, by another call at the same moment, or before.
@@ -61,7 +63,7 @@ impl Loader {
         if let Some(flight) = kept.touch(&digest) {
             return flight;
         }
-        let work = compile(self.engine.clone(), self.config.clone(), self.compiles.clone(), digest, wasm.into());
+        let work = self.compile(digest, wasm.into());
         let (cache, config) = (Arc::downgrade(&self.kept), self.config.clone());
         // A task of its own: callers may go away, the others still get their module.
         let task = tokio::spawn(async move {
@@ -76,6 +78,28 @@ impl Loader {
         let used = kept.tick();
         kept.flights.insert(digest, Place { flight: flight.clone(), used, code_bytes: 0 });
         flight
+    }
+
+    fn compile(&self, digest: [u8; 32], wasm: Arc<[u8]>) -> impl Future<Output = Loaded> + use<> {
+        let (engine, linkers) = (self.engine.clone(), self.linkers.clone());
+        let (config, compiles) = (self.config.clone(), self.compiles.clone());
+        async move {
+            let permit = compiles.acquire_owned().await.map_err(|e| LoadError::Internal(e.to_string()))?;
+            let compiling = tokio::task::spawn_blocking(move || {
+                let checked = structure::check(&wasm, &config.structure);
+                let loaded = checked.and_then(|()| Module::compile(&engine, &linkers, digest, &wasm));
+                // A compilation cannot be stopped: it holds its permit until it ends, also when nobody waits for it.
+                drop(permit);
+                loaded
+            });
+            match tokio::time::timeout(config.compile_wall, compiling).await {
+                Ok(Ok(loaded)) => loaded.map(Arc::new),
+                Ok(Err(panicked)) => Err(LoadError::Internal(panicked.to_string())),
+                Err(_) => Err(LoadError::CompileTime {
+                    wall_ms: u64::try_from(config.compile_wall.as_millis()).unwrap_or(u64::MAX),
+                }),
+            }
+        }
     }
 }
 
@@ -119,29 +143,5 @@ impl Kept {
 
     fn code_bytes(&self) -> usize {
         self.flights.values().map(|p| p.code_bytes).sum()
-    }
-}
-
-async fn compile(
-    engine: Engine,
-    config: SandboxConfig,
-    compiles: Arc<Semaphore>,
-    digest: [u8; 32],
-    wasm: Arc<[u8]>,
-) -> Loaded {
-    let permit = compiles.acquire_owned().await.map_err(|e| LoadError::Internal(e.to_string()))?;
-    let structure = config.structure;
-    let compiling = tokio::task::spawn_blocking(move || {
-        let loaded = structure::check(&wasm, &structure).and_then(|()| Module::compile(&engine, digest, &wasm));
-        // A compilation cannot be stopped: it holds its permit until it ends, also after nobody waits for it.
-        drop(permit);
-        loaded
-    });
-    match tokio::time::timeout(config.compile_wall, compiling).await {
-        Ok(Ok(loaded)) => loaded.map(Arc::new),
-        Ok(Err(panicked)) => Err(LoadError::Internal(panicked.to_string())),
-        Err(_) => {
-            Err(LoadError::CompileTime { wall_ms: u64::try_from(config.compile_wall.as_millis()).unwrap_or(u64::MAX) })
-        }
     }
 }

@@ -59,9 +59,14 @@ impl fmt::Debug for Module {
 
 impl Module {
     /// Compiles `wasm` and reads its types. Takes as long as compiling takes.
-    pub(crate) fn compile(engine: &Engine, digest: [u8; 32], wasm: &[u8]) -> Result<Self, LoadError> {
-        let component =
-            Component::from_binary(engine, wasm).map_err(|e| LoadError::Invalid(clean(&format!("{e:#}"), 500)))?;
+    pub(crate) fn compile(
+        engine: &Engine,
+        linkers: &Linkers,
+        digest: [u8; 32],
+        wasm: &[u8],
+    ) -> Result<Self, LoadError> {
+        let invalid = |e: wasmtime::Error| LoadError::Invalid(clean(&format!("{e:#}"), 500));
+        let component = Component::from_binary(engine, wasm).map_err(invalid)?;
         let ty = component.component_type();
         let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
         if let Some(name) = imports.iter().find(|name| link::granted(name, Grants::ALL).is_none()) {
@@ -78,7 +83,10 @@ impl Module {
             entries.push(entry(name, &func)?);
         }
         component.initialize_copy_on_write_image().map_err(|e| LoadError::Internal(e.to_string()))?;
-        Ok(Self { digest, component, imports, entries, by_name, linked: Default::default() })
+        let module = Self { digest, component, imports, entries, by_name, linked: Default::default() };
+        // An interface of the right name and another shape is the module's fault: find out now, not in a run.
+        module.linked(engine, linkers, Grants::ALL).map_err(invalid)?;
+        Ok(module)
     }
 
     /// SHA-256 of the module's bytes.

@@ -124,11 +124,11 @@ pub(crate) const DATA: &str = r#"
 
 /// Lowers [`DATA`] with the memory of [`MEMORY`].
 pub(crate) const LOWER_DATA: &str = r#"
-  (core func $open (canon lower (func $data "open") (memory $m "memory") (realloc (func $m "realloc"))))
-  (core func $advance (canon lower (func $data "[method]rows.advance") (memory $m "memory")
-    (realloc (func $m "realloc"))))
-  (core func $ints (canon lower (func $data "[method]rows.ints") (memory $m "memory")
-    (realloc (func $m "realloc"))))
+  (core func $open (canon lower (func $data "open") (memory (core memory $m "memory")) (realloc (core func $m "realloc"))))
+  (core func $advance (canon lower (func $data "[method]rows.advance") (memory (core memory $m "memory"))
+    (realloc (core func $m "realloc"))))
+  (core func $ints (canon lower (func $data "[method]rows.ints") (memory (core memory $m "memory"))
+    (realloc (core func $m "realloc"))))
   (core func $drop (canon resource.drop $rows))
   (core instance $host
     (export "open" (func $open)) (export "advance" (func $advance)) (export "ints" (func $ints))
@@ -180,7 +180,7 @@ pub(crate) fn identity(types: &str, ty: &str) -> String {
           (core module $main (func (export "run") (param i32) (result i32) (local.get 0)))
           (core instance $i (instantiate $main))
           (func (export "run") (param "x" {ty}) (param "pad" {pad}) (result (tuple {ty} {pad}))
-            (canon lift (core func $i "run") (memory $m "memory") (realloc (func $m "realloc")))))"#
+            (canon lift (core func $i "run") (memory (core memory $m "memory")) (realloc (core func $m "realloc")))))"#
     )
 }
 
