@@ -1,0 +1,46 @@
+//! Opening one entry: bytes to statement, with the rules that hold for every type. Signatures are checked by each type's
+//! rule, which alone knows whose they must be.
+
+use std::collections::BTreeMap;
+
+use iog_tlog::MAX_ENTRY_BYTES;
+
+use super::Invalid;
+use crate::dsse::Envelope;
+use crate::ids::{Digest, KeyId};
+use crate::keys::PublicKey;
+use crate::statements::{PAYLOAD_TYPE, Statement, parse_payload};
+
+/// An entry that has the form of a statement.
+pub(super) struct Entry {
+    pub(super) index: u64,
+    pub(super) digest: Digest,
+    pub(super) statement: Statement,
+    envelope: Envelope,
+}
+
+impl Entry {
+    pub(super) fn open(index: u64, bytes: &[u8]) -> Result<Self, Invalid> {
+        if bytes.len() > MAX_ENTRY_BYTES {
+            return Err(Invalid::TooLarge { bytes: bytes.len(), bytes_max: MAX_ENTRY_BYTES });
+        }
+        let envelope = Envelope::parse(bytes)?;
+        if !envelope.is_canonical() {
+            return Err(Invalid::NotCanonical);
+        }
+        if envelope.payload_type() != PAYLOAD_TYPE {
+            return Err(Invalid::Statement("its media type is another one".to_owned()));
+        }
+        let statement = parse_payload(envelope.payload()).map_err(|error| Invalid::Statement(error.to_string()))?;
+        Ok(Self { index, digest: envelope.digest(), statement, envelope })
+    }
+
+    /// The signers, all of whom must be among `candidates`, with no signature false, strange or repeated.
+    pub(super) fn signers<'a>(
+        &self,
+        candidates: impl IntoIterator<Item = &'a PublicKey>,
+    ) -> Result<Vec<PublicKey>, Invalid> {
+        let known: BTreeMap<KeyId, PublicKey> = candidates.into_iter().map(|key| (key.id(), *key)).collect();
+        Ok(self.envelope.signers_exactly(&known)?)
+    }
+}
