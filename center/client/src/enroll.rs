@@ -1,0 +1,95 @@
+//! First contact of a domain with its center: the join token names the center's key, so nothing is trusted on first use.
+//! What comes back is checked to be for our key and our statement before anything is kept.
+
+use crate::error::ClientError;
+use crate::remote::Remote;
+use crate::replica::Pins;
+use iog_protocol::api::paths;
+use iog_protocol::dsse::Envelope;
+use iog_protocol::enroll::{JoinAnswer, JoinRequest, JoinToken};
+use iog_protocol::ids::Digest;
+use iog_protocol::time::Timestamp;
+use iog_transport::{ClientTls, HttpClient, Identity, ca, pem};
+use std::sync::Arc;
+
+/// What a new domain brings: its TLS key and its own `domain/v1` statement, signed by its caller key.
+#[derive(Clone, Copy)]
+pub struct NewDomain<'a> {
+    /// PKCS#8 PEM of the TLS key (P-256). It does not leave this process.
+    pub tls_key_pem: &'a str,
+    /// DSSE JSON of the statement.
+    pub statement: &'a [u8],
+}
+
+/// What a domain has after its first contact.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// Certificate chain for the TLS key, PEM, leaf first.
+    pub chain_pem: String,
+    /// The authorities that members' and the center's certificates chain to, PEM.
+    pub authorities_pem: String,
+    /// When to have renewed the certificate.
+    pub not_after: Timestamp,
+    /// Log index of the domain's statement if it is in force already; else members must co-sign it.
+    pub in_force: Option<u64>,
+    /// What to pin a replica to.
+    pub pins: Pins,
+}
+
+/// The pins a join token carries.
+///
+/// # Errors
+/// [`ClientError::Input`] if its log key is malformed.
+pub fn pins(token: &JoinToken) -> Result<Pins, ClientError> {
+    let log = token.log_key.parse().map_err(|_| input("join token", "its log key is malformed".to_owned()))?;
+    Ok(Pins { genesis: token.genesis, log })
+}
+
+/// Enrols: sends the statement and a signing request over a connection authenticated by the token's key hash.
+///
+/// # Errors
+/// [`ClientError::Input`] if the token has expired or key or statement are malformed (ours), [`ClientError::Answer`] if the
+/// certificate is not for our key or the statement not ours (the center's), and the errors of every call.
+pub async fn enroll(token: &JoinToken, domain: NewDomain<'_>, now: Timestamp) -> Result<Joined, ClientError> {
+    if now > token.expires {
+        return Err(input("join token", format!("it expired at {}", token.expires.rfc3339())));
+    }
+    let pins = pins(token)?;
+    let envelope = Envelope::parse(domain.statement).map_err(|error| input("domain statement", error.to_string()))?;
+    let request = JoinRequest {
+        domain: token.domain.clone(),
+        secret: token.secret.clone(),
+        csr_pem: ca::csr_pem(domain.tls_key_pem).map_err(|error| input("TLS key", error.to_string()))?,
+        statement: to_base64(domain.statement),
+    };
+    let http = HttpClient::new(Arc::new(ClientTls::pinned(*token.center_spki_sha256.as_bytes())));
+    let center = Remote::new(http, &token.center);
+    let answer: JoinAnswer = center.post_json(paths::ENROLL, &request).await?;
+    check(&answer, token, domain.tls_key_pem, &Digest::of(envelope.payload()))
+        .map_err(|reason| center.malformed(paths::ENROLL, reason))?;
+    let JoinAnswer { certificate_pem, authorities_pem, not_after, in_force, .. } = answer;
+    Ok(Joined { chain_pem: certificate_pem, authorities_pem, not_after, in_force, pins })
+}
+
+fn check(answer: &JoinAnswer, token: &JoinToken, key_pem: &str, statement: &Digest) -> Result<(), &'static str> {
+    let identity = Identity::from_pem(&answer.certificate_pem, key_pem);
+    let identity = identity.map_err(|_| "the certificate is not one for the key in the request")?;
+    let name = format!("/domain/{}", token.domain);
+    if !identity.leaf().spiffe.as_deref().is_some_and(|spiffe| spiffe.ends_with(&name)) {
+        return Err("the certificate names another domain");
+    }
+    pem::roots(&answer.authorities_pem, "authorities").map_err(|_| "the authorities are not certificates")?;
+    if answer.statement != *statement {
+        return Err("the center took another statement than the one sent");
+    }
+    Ok(())
+}
+
+fn to_base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn input(what: &'static str, reason: String) -> ClientError {
+    ClientError::Input { what, reason }
+}

@@ -1,0 +1,140 @@
+//! The files of a replica: checkpoint, entry bundles, hash tiles, `state.json`, and the lock that lets several processes share
+//! one directory. Files are written whole (temporary file, fsync, rename, fsync of the folder) and read bounded.
+//! What they say is not judged here.
+
+use super::ReplicaError;
+use iog_protocol::ids::Digest;
+use iog_tlog::{MAX_NOTE_BYTES, VerifierKey};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+pub(super) const CHECKPOINT: &str = "checkpoint";
+const STATE: &str = "state.json";
+const LOCK: &str = "lock";
+const STATE_BYTES_MAX: usize = 16 * 1024;
+const STATE_VERSION: u32 = 1;
+
+/// What a replica remembers beside the log itself. Nothing in it is trusted: it says when, never what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct State {
+    version: u32,
+    /// Genesis the replica is pinned to.
+    genesis: Digest,
+    /// Log key (verifier key text) the replica is pinned to.
+    log_key: String,
+    /// When the center last confirmed this head, POSIX seconds.
+    pub(super) synced: i64,
+}
+
+impl State {
+    pub(super) fn new(genesis: Digest, log_key: &VerifierKey, synced: i64) -> Self {
+        Self { version: STATE_VERSION, genesis, log_key: log_key.to_string(), synced }
+    }
+}
+
+/// One replica's directory.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    root: PathBuf,
+}
+
+/// The directory's lock; dropping it gives the lock back.
+pub(super) struct Locked(#[expect(dead_code, reason = "held for its drop")] File);
+
+impl Disk {
+    /// Uses the directory, creating it if it is missing.
+    pub(super) fn open(root: &Path) -> Result<Self, ReplicaError> {
+        fs::create_dir_all(root).map_err(|source| ReplicaError::disk("create", root, source))?;
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Waits until no other process writes.
+    pub(super) fn lock_shared(&self) -> Result<Locked, ReplicaError> {
+        self.lock(File::lock_shared)
+    }
+
+    /// Waits until no other process reads or writes.
+    pub(super) fn lock_exclusive(&self) -> Result<Locked, ReplicaError> {
+        self.lock(File::lock)
+    }
+
+    fn lock(&self, take: impl Fn(&File) -> io::Result<()>) -> Result<Locked, ReplicaError> {
+        let path = self.root.join(LOCK);
+        let opened = File::options().create(true).truncate(false).write(true).read(true).open(&path);
+        let locked = opened.and_then(|file| take(&file).map(|()| file));
+        locked.map(Locked).map_err(|source| ReplicaError::disk("lock", &path, source))
+    }
+
+    /// The checkpoint, if there is one.
+    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>, ReplicaError> {
+        self.read(CHECKPOINT, MAX_NOTE_BYTES)
+    }
+
+    /// The remembered state, if there is one of a version this code knows.
+    pub(super) fn state(&self) -> Result<Option<State>, ReplicaError> {
+        let Some(bytes) = self.read(STATE, STATE_BYTES_MAX)? else { return Ok(None) };
+        let state: State = serde_json::from_slice(&bytes).map_err(|_| self.corrupt(STATE))?;
+        Ok(Some(state).filter(|state| state.version == STATE_VERSION))
+    }
+
+    /// Remembers the state.
+    pub(super) fn write_state(&self, state: &State) -> Result<(), ReplicaError> {
+        let bytes = serde_json::to_vec_pretty(state).map_err(|_| self.corrupt(STATE))?;
+        self.write(STATE, &bytes)
+    }
+
+    /// Reads a file of at most `bytes_max` bytes; `None` if it does not exist.
+    pub(super) fn read(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, ReplicaError> {
+        let path = self.root.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(ReplicaError::disk("read", &path, source)),
+        };
+        let mut bytes = Vec::new();
+        let limit = bytes_max as u64 + 1;
+        file.take(limit).read_to_end(&mut bytes).map_err(|source| ReplicaError::disk("read", &path, source))?;
+        if bytes.len() > bytes_max { Err(self.corrupt(name)) } else { Ok(Some(bytes)) }
+    }
+
+    /// Writes a file atomically and durably.
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ReplicaError> {
+        let path = self.root.join(name);
+        self.replace(&path, bytes).map_err(|source| ReplicaError::disk("write", &path, source))
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder)?;
+        // The exclusive lock makes one temporary name enough.
+        let temporary = self.root.join("new.tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        for ancestor in folder.ancestors().take_while(|ancestor| ancestor.starts_with(&self.root)) {
+            File::open(ancestor)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Removes a partial tile that a wider one replaces. It is only a matter of space, so nothing fails.
+    pub(super) fn remove_partial(&self, name: &str) {
+        let path = self.root.join(name);
+        if fs::remove_file(&path).is_ok()
+            && let Some(folder) = path.parent()
+        {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(super) fn corrupt(&self, name: &str) -> ReplicaError {
+        ReplicaError::Corrupt { path: self.root.join(name) }
+    }
+}
