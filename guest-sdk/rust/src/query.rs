@@ -251,6 +251,9 @@ mod tests {
     fn values_become_the_parameters_that_the_contract_has() {
         let prefix: Prefix = "192.0.2.0/24".parse().unwrap();
         let query = query("q").bind(prefix).bind(-1i64).bind(7u32).bind("x").bind(true);
-        assert_eq!(format!("{:?}", query.params), r#"[Param::Text("192.0.2.0/24"), Param::Int(-1), Param::Uint(7), Param::Text("x"), Param::Flag(true)]"#);
+        assert_eq!(
+            format!("{:?}", query.params),
+            r#"[Param::Text("192.0.2.0/24"), Param::Int(-1), Param::Uint(7), Param::Text("x"), Param::Flag(true)]"#
+        );
     }
 }

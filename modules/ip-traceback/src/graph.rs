@@ -171,7 +171,14 @@ mod tests {
             packets: 0,
             bytes: 0,
             ingress,
-            inside: Inside { flows: inside, packets: inside, bytes: inside, sources: inside, first_us: time, last_us: time },
+            inside: Inside {
+                flows: inside,
+                packets: inside,
+                bytes: inside,
+                sources: inside,
+                first_us: time,
+                last_us: time,
+            },
         }
     }
 
@@ -242,7 +249,13 @@ mod tests {
 
     #[test]
     fn the_order_of_parts_does_not_matter() {
-        let parts = || vec![part(1, Err("a")), part(3, Ok(report(vec![ingress(1, 2)], 1))), part(2, Ok(report(vec![ingress(3, 4)], 0)))];
+        let parts = || {
+            vec![
+                part(1, Err("a")),
+                part(3, Ok(report(vec![ingress(1, 2)], 1))),
+                part(2, Ok(report(vec![ingress(3, 4)], 0))),
+            ]
+        };
         let mut turned = parts();
         turned.reverse();
         assert_eq!(format!("{:?}", merge(parts())), format!("{:?}", merge(turned)));

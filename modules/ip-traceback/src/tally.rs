@@ -111,7 +111,8 @@ impl Tally {
     /// The report on `target`.
     pub(crate) fn report(mut self, target: String) -> TraceReport {
         self.sums.sort_unstable_by_key(|&(asn, _)| asn);
-        let total = |field: fn(&Sums) -> u64| self.sums.iter().map(|(_, sums)| field(sums)).fold(0, u64::saturating_add);
+        let total =
+            |field: fn(&Sums) -> u64| self.sums.iter().map(|(_, sums)| field(sums)).fold(0, u64::saturating_add);
         let inside = self.sums.iter().find(|&&(asn, _)| asn == INSIDE).map(|(_, sums)| sums);
         TraceReport {
             target,
@@ -165,7 +166,8 @@ mod tests {
             tally.add(&flow).unwrap();
         }
         let report = tally.report("203.0.113.1/32".into());
-        let seen: Vec<_> = report.ingress.iter().map(|i| (i.asn, i.flows, i.bytes, i.sources, i.first_us, i.last_us)).collect();
+        let seen: Vec<_> =
+            report.ingress.iter().map(|i| (i.asn, i.flows, i.bytes, i.sources, i.first_us, i.last_us)).collect();
         assert_eq!(seen, [(64_501, 1, 100, 1, 40, 45), (64_502, 3, 300, 2, 30, 65)]);
         assert_eq!((report.inside.flows, report.inside.sources), (2, 2));
         assert_eq!((report.inside.first_us, report.inside.last_us), (Some(20), Some(75)));

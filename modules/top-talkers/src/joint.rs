@@ -138,7 +138,8 @@ mod tests {
     use super::*;
 
     fn part(domain: &str, prefixes: u64, talkers: &[(&str, u64)]) -> Part {
-        let talker = |&(prefix, bytes): &(&str, u64)| Talker { prefix: prefix.into(), flows: 1, packets: 1, bytes, share: 0.0 };
+        let talker =
+            |&(prefix, bytes): &(&str, u64)| Talker { prefix: prefix.into(), flows: 1, packets: 1, bytes, share: 0.0 };
         let ranking = Ranking {
             side: Side::Source,
             measure: Measure::Bytes,
@@ -160,7 +161,8 @@ mod tests {
             part("a", 5, &[("192.0.2.0/24", 500), ("198.51.100.0/24", 100)]),
             part("b", 2, &[("198.51.100.0/24", 450), ("203.0.113.0/24", 20)]),
         ]);
-        let seen: Vec<_> = joint.talkers.iter().map(|t| (t.prefix.as_str(), t.bytes, t.at_most, t.domains.len())).collect();
+        let seen: Vec<_> =
+            joint.talkers.iter().map(|t| (t.prefix.as_str(), t.bytes, t.at_most, t.domains.len())).collect();
         assert_eq!(seen, [("198.51.100.0/24", 550, 550, 2), ("192.0.2.0/24", 500, 500, 1)]);
         assert_eq!((joint.bytes, joint.talkers[0].share, joint.answered), (2000, 0.275, 2));
         let joint = merge(vec![

@@ -1,4 +1,4 @@
-//! Where a module's crate, its workspace and its dependencies lie, as cargo sees them. Reads only.
+//! What cargo knows of the build's folder: the file it will make, and where published crates lie. Reads only.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,18 +6,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-/// What a build needs to know of places and names.
+/// What a build needs to know of names and places.
 #[derive(Debug)]
 pub(super) struct Layout {
-    pub(super) module_dir: PathBuf,
-    pub(super) package: String,
     /// The file that cargo makes.
     pub(super) artefact: String,
-    pub(super) target_dir: PathBuf,
-    /// Whether there is a lock file to hold to.
-    pub(super) locked: bool,
-    /// Crates of this checkout: name and folder.
-    pub(super) local: Vec<(String, PathBuf)>,
     /// Folders that hold the sources of published crates.
     pub(super) registries: Vec<PathBuf>,
 }
@@ -25,14 +18,12 @@ pub(super) struct Layout {
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
-    workspace_root: PathBuf,
-    target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
 struct Package {
     name: String,
-    /// Absent for crates of this checkout.
+    /// Absent for crates of the folder itself.
     source: Option<String>,
     manifest_path: PathBuf,
     targets: Vec<Target>,
@@ -44,43 +35,27 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// The layout around a module's folder.
-pub(super) fn layout(module_dir: &Path) -> Result<Layout> {
-    let module_dir =
-        module_dir.canonicalize().with_context(|| format!("there is no folder `{}`", module_dir.display()))?;
-    let manifest = module_dir.join("Cargo.toml");
+/// The layout of the folder `stage` for building `package`.
+pub(super) fn layout(stage: &Path, package: &str) -> Result<Layout> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--filter-platform", super::TARGET, "--manifest-path"])
-        .arg(&manifest)
+        .arg(stage.join("Cargo.toml"))
         .output()
         .context("cannot start `cargo`")?;
     if !output.status.success() {
-        bail!("cargo cannot read `{}`: {}", manifest.display(), String::from_utf8_lossy(&output.stderr).trim());
+        bail!("cargo cannot read the manifests: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata is not as expected")?;
-    let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
-    let package = package.with_context(|| format!("`{}` holds no package", manifest.display()))?;
-    let library = package.targets.iter().find(|target| target.kind.iter().any(|kind| kind == "cdylib"));
-    let library = library.with_context(|| format!("`{}` needs `crate-type = [\"cdylib\"]`", package.name))?;
-    let (mut local, mut registries) = (Vec::new(), Vec::new());
-    for package in &metadata.packages {
-        let Some(dir) = package.manifest_path.parent() else { continue };
-        match (&package.source, dir.parent()) {
-            (Some(_), Some(registry)) => registries.push(registry.to_owned()),
-            _ => local.push((package.name.clone(), dir.to_owned())),
-        }
-    }
+    let own = metadata.packages.iter().find(|found| found.source.is_none() && found.name == package);
+    let targets = own.map_or(&[][..], |own| &own.targets);
+    let library = targets.iter().find(|target| target.kind.iter().any(|kind| kind == "cdylib"));
+    let library = library.with_context(|| format!("`{package}` needs `crate-type = [\"cdylib\"]`"))?;
+    let published = metadata.packages.iter().filter(|package| package.source.is_some());
+    let mut registries: Vec<_> =
+        published.filter_map(|package| Some(package.manifest_path.parent()?.parent()?.to_owned())).collect();
     registries.sort();
     registries.dedup();
-    Ok(Layout {
-        package: package.name.clone(),
-        artefact: format!("{}.wasm", library.name.replace('-', "_")),
-        target_dir: metadata.target_directory,
-        locked: metadata.workspace_root.join("Cargo.lock").is_file(),
-        local,
-        registries,
-        module_dir,
-    })
+    Ok(Layout { artefact: format!("{}.wasm", library.name.replace('-', "_")), registries })
 }
 
 #[cfg(test)]
@@ -88,11 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_is_not_there_or_holds_no_crate_is_named() {
-        let error = layout(Path::new("no/such/folder")).unwrap_err().to_string();
-        assert_eq!(error, "there is no folder `no/such/folder`");
-        let empty = tempfile::tempdir().unwrap();
-        let error = layout(empty.path()).unwrap_err().to_string();
-        assert!(error.starts_with("cargo cannot read"), "{error}");
+    fn a_crate_that_makes_no_module_is_told_what_it_lacks() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(layout(dir.path(), "a").unwrap_err().to_string().starts_with("cargo cannot read the manifests"));
+        std::fs::create_dir(dir.path().join("src")).unwrap();
+        std::fs::write(dir.path().join("src/lib.rs"), "").unwrap();
+        std::fs::write(dir.path().join("Cargo.toml"), "[package]\nname = \"a\"\nedition = \"2024\"\n[workspace]\n")
+            .unwrap();
+        assert_eq!(layout(dir.path(), "a").unwrap_err().to_string(), "`a` needs `crate-type = [\"cdylib\"]`");
     }
 }

@@ -3,6 +3,7 @@
 //! `iog-inspect` does that with the result.
 
 mod crates;
+mod manifest;
 mod record;
 mod source;
 mod toolchain;
@@ -16,6 +17,8 @@ use sha2::{Digest, Sha256};
 pub(crate) use record::{Comparison, Record, compare};
 pub(crate) use source::source_digest;
 
+use source::Sources;
+
 /// What turns the core module into a component; part of what decides the bytes.
 const ENCODER: &str = "wit-component 0.254";
 
@@ -27,8 +30,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) struct BuildOptions {
     /// The module's folder, with `Cargo.toml`, `src/` and `wit/`.
     pub(crate) module_dir: PathBuf,
-    /// Where cargo keeps its work; `None`: where the module's workspace has it.
-    pub(crate) target_dir: Option<PathBuf>,
+    /// Where the copy of the sources and cargo's work are kept; made if it is not there.
+    pub(crate) target_dir: PathBuf,
     /// Whether a missing toolchain may be installed with apt-get (needs root).
     pub(crate) install_toolchain: bool,
 }
@@ -38,6 +41,8 @@ pub(crate) struct BuildOptions {
 pub(crate) struct Built {
     /// The component's bytes: what is signed.
     pub(crate) component: Vec<u8>,
+    /// Digest of the sources it was built from, as `source_digest` gives it.
+    pub(crate) source: String,
     /// Compiler and encoder, in words that tell two builds with different ones apart.
     pub(crate) toolchain: String,
     /// The cargo command, without machine paths.
@@ -51,35 +56,41 @@ impl Built {
     }
 }
 
-/// Builds the module in `options.module_dir` and checks that the result is a valid component.
+/// Builds the module in `options.module_dir` and checks that the result is a valid component. What is compiled is a copy
+/// of the sources in a folder of its own, so that nothing counts that the source digest does not cover.
 ///
 /// # Errors
 /// When no toolchain for the target is found (the message names the commands that install one), the crate does not
 /// compile (cargo's own words go to standard error), or the core module is not what its WIT says.
 pub(crate) fn build(options: &BuildOptions) -> Result<Built> {
-    let layout = crates::layout(&options.module_dir)?;
+    let sources = Sources::read(&options.module_dir)?;
     let toolchain = toolchain::find(options.install_toolchain)?;
-    let target_dir = options.target_dir.clone().unwrap_or_else(|| layout.target_dir.clone());
+    std::fs::create_dir_all(&options.target_dir)
+        .with_context(|| format!("cannot make `{}`", options.target_dir.display()))?;
+    let target_dir = options.target_dir.canonicalize().context("the target folder went away")?;
+    let stages = target_dir.join("iog-sources");
+    let stage = stages.join(&sources.package);
+    sources.lay_out(&stage)?;
+    let layout = crates::layout(&stage, &sources.package)?;
     let mut command = Command::new("cargo");
     toolchain::clean_environment(&mut command);
     command
-        .args(["build", "--release", "--target", TARGET, "--package", &layout.package])
-        .args(if layout.locked { &["--locked"][..] } else { &[] })
+        .args(["build", "--release", "--target", TARGET, "--package", &sources.package])
         .args(&toolchain.cargo_args)
-        .arg("--manifest-path")
-        .arg(layout.module_dir.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target_dir)
+        .current_dir(&stage)
         .envs(toolchain.envs.iter().map(|(name, value)| (name, value)))
-        .env("CARGO_ENCODED_RUSTFLAGS", remaps(&layout, &toolchain.sources).join("\u{1f}"));
+        .env("CARGO_ENCODED_RUSTFLAGS", remaps(&stages, &layout, &toolchain.sources).join("\u{1f}"));
     let status = command.status().context("cannot start `cargo`")?;
-    ensure!(status.success(), "cargo could not build `{}`", layout.package);
+    ensure!(status.success(), "cargo could not build `{}`", sources.package);
     let core = target_dir.join(TARGET).join("release").join(&layout.artefact);
     let core = std::fs::read(&core).with_context(|| format!("cargo made no `{}`", core.display()))?;
     Ok(Built {
-        component: encode(&core).with_context(|| format!("`{}` is no component", layout.package))?,
+        component: encode(&core).with_context(|| format!("`{}` is no component", sources.package))?,
+        source: sources.digest(),
         toolchain: format!("{}; {ENCODER}", toolchain.version),
-        command: format!("cargo build --release --target {TARGET} --package {}{}", layout.package, toolchain.note()),
+        command: format!("cargo build --release --target {TARGET} --package {}{}", sources.package, toolchain.note()),
     })
 }
 
@@ -92,11 +103,12 @@ pub(crate) fn encode(core: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Compiler flags that keep the places of the machine out of the result. The last one that fits a path counts.
-fn remaps(layout: &crates::Layout, sources: &[PathBuf]) -> Vec<String> {
+fn remaps(stages: &Path, layout: &crates::Layout, library: &[PathBuf]) -> Vec<String> {
     let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-    let mut flags: Vec<_> = sources.iter().map(|source| remap(source, "/rust")).collect();
+    let mut flags: Vec<_> = library.iter().map(|source| remap(source, "/rust")).collect();
     flags.extend(layout.registries.iter().map(|registry| remap(registry, "/crates")));
-    flags.extend(layout.local.iter().map(|(name, dir)| remap(dir, &format!("/{name}"))));
+    // The same for all modules, so that they share one build of the standard library.
+    flags.push(remap(stages, "/iog"));
     flags
 }
 
@@ -111,8 +123,9 @@ mod tests {
 
     #[test]
     fn a_core_module_without_wit_is_refused_with_a_reason() {
-        let empty = b"\0asm\x01\0\0\0";
-        assert!(encode(empty).is_err() || !encode(empty).unwrap().is_empty());
+        // A core module that imports the function `f` of `m`, which no WIT explains.
+        let importing = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x07\x01\x01m\x01f\0\0";
+        assert!(format!("{:#}", encode(importing).unwrap_err()).contains("`m`"));
         assert!(encode(b"no module").is_err());
     }
 

@@ -28,18 +28,15 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// The record of a component that was built from `module_dir`.
-    ///
-    /// # Errors
-    /// When the sources cannot be read.
-    pub(crate) fn of(built: &Built, module_dir: &Path) -> Result<Self> {
-        Ok(Self {
+    /// The record of a component just built.
+    pub(crate) fn of(built: &Built) -> Self {
+        Self {
             component: built.digest(),
             size: built.component.len() as u64,
-            source: source_digest(module_dir)?,
+            source: built.source.clone(),
             toolchain: built.toolchain.clone(),
             command: built.command.clone(),
-        })
+        }
     }
 
     /// Reads the record beside a component: the same file name with the ending `json`.
@@ -118,16 +115,11 @@ mod tests {
     use super::*;
 
     fn built(component: &[u8], toolchain: &str) -> Built {
-        Built { component: component.to_vec(), toolchain: toolchain.into(), command: "cargo build".into() }
-    }
-
-    fn record(built: &Built) -> Record {
-        Record {
-            component: built.digest(),
-            size: built.component.len() as u64,
+        Built {
+            component: component.to_vec(),
             source: digest(b""),
-            toolchain: built.toolchain.clone(),
-            command: built.command.clone(),
+            toolchain: toolchain.into(),
+            command: "cargo build".into(),
         }
     }
 
@@ -136,8 +128,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("prebuilt/a.wasm");
         let built = built(b"component", "rustc 1");
-        record(&built).write(&path, &built.component).unwrap();
-        assert_eq!(Record::read(&path).unwrap(), record(&built));
+        Record::of(&built).write(&path, &built.component).unwrap();
+        assert_eq!(Record::read(&path).unwrap(), Record::of(&built));
         assert_eq!(std::fs::read(&path).unwrap(), b"component");
         std::fs::write(path.with_extension("json"), "{}").unwrap();
         assert!(Record::read(&path).unwrap_err().to_string().ends_with("is no record of a build"));
@@ -146,7 +138,7 @@ mod tests {
     #[test]
     fn a_rebuild_is_judged_by_toolchain_and_bytes() {
         let first = built(b"one", "rustc 1");
-        let recorded = record(&first);
+        let recorded = Record::of(&first);
         assert_eq!(judge(&recorded, &first), Comparison::Reproduced);
         assert_eq!(judge(&recorded, &built(b"two", "rustc 1")), Comparison::NotReproduced);
         assert_eq!(judge(&recorded, &built(b"two", "rustc 2")), Comparison::OtherToolchain { same_bytes: false });
@@ -158,8 +150,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wasm");
         let built = built(b"component", "rustc 1");
-        record(&built).write(&path, b"another").unwrap();
-        let options = BuildOptions { module_dir: dir.path().into(), target_dir: None, install_toolchain: false };
+        Record::of(&built).write(&path, b"another").unwrap();
+        let options =
+            BuildOptions { module_dir: dir.path().into(), target_dir: dir.path().into(), install_toolchain: false };
         assert_eq!(compare(&options, &path).unwrap().0, Comparison::NotTheRecordedFile);
     }
 }

@@ -1,6 +1,7 @@
-//! The digest of everything that a component is made of: the module's crate, the crates of the same checkout that it
-//! uses, the WIT they are generated from, and the workspace's profile and lock file. It runs no cargo, so that a test can
-//! compare it with what is recorded beside a built component in milliseconds.
+//! Everything that a component is made of: the module's crate, the crates of the same checkout that it uses, the WIT they
+//! are generated from, the workspace's profile and the part of its lock file that counts. `Sources` holds these files
+//! as they are built, in a layout of their own, so that the digest covers what the compiler sees and nothing else. It
+//! runs no cargo: a test compares digests in milliseconds.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,210 +9,284 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use super::manifest::{self, Local};
+
 /// Bounds on what is read; far above any module.
 const FILES_MAX: usize = 2_000;
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
-/// The crate that brings the contract with it.
+/// The crate that brings the contract with it, in the folder `../wit` beside it.
 const SDK: &str = "iog-guest";
 
-/// `sha256:` and the SHA-256, in hex, of the listing: a line `<sha256 hex>  <name>` for each file, ordered by name, as
-/// `sha256sum` writes it. Names begin with `module/`, `crate/<name>/`, `contract/` or `workspace/`, never with a path of
-/// the machine. The manifest `iog.toml` and documents are not in it, for no byte of the component depends on them.
+/// `Sources::digest` of the module in a folder.
 ///
 /// # Errors
-/// When a file cannot be read, is over-large, or a `Cargo.toml` is not understood.
+/// As `Sources::read`.
 pub(crate) fn source_digest(module_dir: &Path) -> Result<String> {
-    let mut listing = String::new();
-    for (name, path) in files(module_dir)? {
-        let size = path.metadata().with_context(|| format!("cannot read `{}`", path.display()))?.len();
-        ensure!(size <= FILE_BYTES_MAX, "`{}` is larger than {FILE_BYTES_MAX} bytes", path.display());
-        let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        listing.push_str(&format!("{}  {name}\n", hex::encode(Sha256::digest(&bytes))));
-    }
-    Ok(super::digest(listing.as_bytes()))
+    Ok(Sources::read(module_dir)?.digest())
 }
 
-/// All files by the name they are listed under.
-fn files(module_dir: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let workspace = workspace(module_dir)?;
-    let mut files = BTreeMap::new();
-    for name in ["Cargo.toml", "Cargo.lock"] {
-        let path = workspace.dir.join(name);
-        ensure!(path.is_file(), "`{}` is missing; a module is built to a lock file", path.display());
-        files.insert(format!("workspace/{name}"), path);
-    }
-    let mut crates = BTreeMap::new();
-    collect_crates(module_dir, &workspace, &mut crates)?;
-    let own = canonical(module_dir)?;
-    for (dir, name) in crates {
-        let label = if dir == own { "module".to_owned() } else { format!("crate/{name}") };
-        for file in ["Cargo.toml", "build.rs"] {
-            let path = dir.join(file);
-            if path.is_file() {
-                files.insert(format!("{label}/{file}"), path);
+/// The files of a build.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// The module's package.
+    pub(super) package: String,
+    /// By path within the build's folder: `Cargo.toml` and `Cargo.lock` of the workspace, a folder for each crate by its
+    /// name, `wit/` for the contract.
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Sources {
+    /// Reads the sources of the module in `module_dir`. The manifest `iog.toml`, documents, and what only tests use are
+    /// not among them, for no byte of the component depends on them.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is over-large, there is no lock file, or a `Cargo.toml` is not understood.
+    pub(super) fn read(module_dir: &Path) -> Result<Self> {
+        let module_dir = canonical(module_dir)?;
+        let (workspace_dir, workspace) = workspace(&module_dir)?;
+        let mut crates = BTreeMap::new();
+        collect(&module_dir, &workspace_dir, &workspace, &mut crates)?;
+        let package = crates[&module_dir].name.clone();
+        let places: BTreeMap<_, _> = crates.iter().map(|(dir, found)| (dir.clone(), found.name.clone())).collect();
+        let mut sources = Self { package, files: BTreeMap::new() };
+        sources.add("Cargo.toml", manifest::workspace(&workspace, &workspace_dir, &places)?);
+        let lock = read_text(&workspace_dir.join("Cargo.lock")).context("a module is built to a lock file")?;
+        sources.add("Cargo.lock", manifest::lock(&lock, &places)?);
+        for (dir, found) in &crates {
+            let name = &found.name;
+            sources.add(&format!("{name}/Cargo.toml"), manifest::member(found, dir, &places)?);
+            if dir.join("build.rs").is_file() {
+                sources.add(&format!("{name}/build.rs"), read(&dir.join("build.rs"))?);
+            }
+            for folder in ["src", "wit"] {
+                sources.add_folder(&dir.join(folder), &format!("{name}/{folder}"))?;
+            }
+            if name == SDK {
+                sources.add_folder(&dir.join("../wit"), "wit")?;
             }
         }
-        for folder in ["src", "wit"] {
-            add_folder(&dir.join(folder), &format!("{label}/{folder}"), &mut files)?;
-        }
-        if name == SDK {
-            add_folder(&dir.join("../wit"), "contract", &mut files)?;
-        }
+        Ok(sources)
     }
-    Ok(files)
+
+    /// `sha256:` and the SHA-256, in hex, of the listing: a line `<sha256 hex>  <path>` for each file, ordered by path, as
+    /// `sha256sum` writes it.
+    pub(super) fn digest(&self) -> String {
+        let line = |(path, bytes): (&String, &Vec<u8>)| format!("{}  {path}\n", hex::encode(Sha256::digest(bytes)));
+        super::digest(self.files.iter().map(line).collect::<String>().as_bytes())
+    }
+
+    /// Lays the files out in `dir` and removes what else is there. Files that are as they should be stay untouched, so
+    /// that cargo need not compile again.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(super) fn lay_out(&self, dir: &Path) -> Result<()> {
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
+        self.sweep(dir, "")?;
+        for (path, bytes) in &self.files {
+            let path = dir.join(path);
+            if std::fs::read(&path).is_ok_and(|there| there == *bytes) {
+                continue;
+            }
+            let parent = path.parent().unwrap_or(dir);
+            std::fs::create_dir_all(parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
+            std::fs::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn sweep(&self, dir: &Path, label: &str) -> Result<()> {
+        for (name, path) in entries(dir)? {
+            let label = format!("{label}{name}");
+            if path.is_dir() {
+                self.sweep(&path, &format!("{label}/"))?;
+            } else if !self.files.contains_key(&label) {
+                std::fs::remove_file(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: &str, bytes: impl Into<Vec<u8>>) {
+        self.files.insert(path.to_owned(), bytes.into());
+    }
+
+    fn add_folder(&mut self, dir: &Path, label: &str) -> Result<()> {
+        if !dir.is_dir() {
+            return Ok(());
+        }
+        for (name, path) in entries(dir)? {
+            let label = format!("{label}/{name}");
+            if path.is_dir() {
+                self.add_folder(&path, &label)?;
+            } else {
+                self.add(&label, read(&path)?);
+            }
+            ensure!(self.files.len() <= FILES_MAX, "`{}` has more than {FILES_MAX} files", dir.display());
+        }
+        Ok(())
+    }
 }
 
-fn add_folder(dir: &Path, label: &str, files: &mut BTreeMap<String, PathBuf>) -> Result<()> {
-    if !dir.is_dir() {
-        return Ok(());
-    }
-    for entry in dir.read_dir().with_context(|| format!("cannot read `{}`", dir.display()))? {
-        let entry = entry.with_context(|| format!("cannot read `{}`", dir.display()))?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { bail!("a file name in `{}` is not text", dir.display()) };
-        let label = format!("{label}/{name}");
-        if entry.path().is_dir() {
-            add_folder(&entry.path(), &label, files)?;
-        } else {
-            files.insert(label, entry.path());
-        }
-        ensure!(files.len() <= FILES_MAX, "`{}` has more than {FILES_MAX} files", dir.display());
-    }
-    Ok(())
-}
-
-/// The nearest folder upwards whose `Cargo.toml` declares a workspace.
-struct Workspace {
-    dir: PathBuf,
-    manifest: toml::Table,
-}
-
-fn workspace(module_dir: &Path) -> Result<Workspace> {
-    let start = canonical(module_dir)?;
-    for dir in start.ancestors() {
-        let path = dir.join("Cargo.toml");
-        if !path.is_file() {
-            continue;
-        }
-        let manifest = read_toml(&path)?;
+/// The nearest folder upwards whose `Cargo.toml` declares a workspace, and that file.
+fn workspace(module_dir: &Path) -> Result<(PathBuf, toml::Table)> {
+    for dir in module_dir.ancestors().filter(|dir| dir.join("Cargo.toml").is_file()) {
+        let manifest = manifest::parse(&dir.join("Cargo.toml"))?;
         if manifest.contains_key("workspace") {
-            return Ok(Workspace { dir: dir.to_owned(), manifest });
+            return Ok((dir.to_owned(), manifest));
         }
     }
     bail!("`{}` is in no cargo workspace", module_dir.display())
 }
 
 /// The crate in `dir` and the crates of this checkout that it is built from, by folder.
-fn collect_crates(dir: &Path, workspace: &Workspace, crates: &mut BTreeMap<PathBuf, String>) -> Result<()> {
-    let dir = canonical(dir)?;
-    let manifest = read_toml(&dir.join("Cargo.toml"))?;
-    let name = manifest.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
-    let Some(name) = name else { bail!("`{}` holds no package", dir.display()) };
-    if crates.insert(dir.clone(), name.to_owned()).is_some() {
+fn collect(
+    dir: &Path,
+    workspace_dir: &Path,
+    workspace: &toml::Table,
+    crates: &mut BTreeMap<PathBuf, Local>,
+) -> Result<()> {
+    if crates.contains_key(dir) {
         return Ok(());
     }
-    let shared = workspace.manifest.get("workspace").and_then(|table| table.get("dependencies"));
-    for table in ["dependencies", "build-dependencies"] {
-        let Some(dependencies) = manifest.get(table).and_then(toml::Value::as_table) else { continue };
-        for (name, dependency) in dependencies {
-            if let Some(path) = path_of(dependency) {
-                collect_crates(&dir.join(path), workspace, crates)?;
-            } else if dependency.get("workspace").and_then(toml::Value::as_bool) == Some(true)
-                && let Some(path) = shared.and_then(|shared| shared.get(name)).and_then(path_of)
-            {
-                collect_crates(&workspace.dir.join(path), workspace, crates)?;
-            }
-        }
+    let found = Local::read(dir)?;
+    let dependencies = found.local_dependencies(workspace);
+    crates.insert(dir.to_owned(), found);
+    for dependency in dependencies {
+        let base = if dependency.inherited { workspace_dir } else { dir };
+        collect(&canonical(&base.join(&dependency.path))?, workspace_dir, workspace, crates)?;
     }
     Ok(())
 }
 
-fn path_of(dependency: &toml::Value) -> Option<&str> {
-    dependency.get("path").and_then(toml::Value::as_str)
+/// A folder's entries by name.
+fn entries(dir: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let listing = dir.read_dir().with_context(|| format!("cannot read `{}`", dir.display()))?;
+    let mut entries = BTreeMap::new();
+    for entry in listing {
+        let entry = entry.with_context(|| format!("cannot read `{}`", dir.display()))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { bail!("a file name in `{}` is not text", dir.display()) };
+        entries.insert(name.to_owned(), entry.path());
+    }
+    Ok(entries)
 }
 
 fn canonical(dir: &Path) -> Result<PathBuf> {
     dir.canonicalize().with_context(|| format!("there is no folder `{}`", dir.display()))
 }
 
-fn read_toml(path: &Path) -> Result<toml::Table> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    text.parse().with_context(|| format!("`{}` is not TOML", path.display()))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let size = path.metadata().with_context(|| format!("cannot read `{}`", path.display()))?.len();
+    ensure!(size <= FILE_BYTES_MAX, "`{}` is larger than {FILE_BYTES_MAX} bytes", path.display());
+    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// A file of bounded size as text.
+pub(super) fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?).with_context(|| format!("`{}` is not text", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A checkout with a workspace, a module and the kit beside it.
+    /// A checkout with a workspace, a module, the kit beside it and a crate that the module does not use.
     fn checkout() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
+        let lock = "version = 4\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\"iog-guest\", \"x\"]\n\
+                    [[package]]\nname = \"iog-guest\"\nversion = \"1.0.0\"\n[[package]]\nname = \"x\"\nversion = \"1.0.0\"\n\
+                    source = \"registry\"\n[[package]]\nname = \"unused\"\nversion = \"1.0.0\"\nsource = \"registry\"\n";
         for (path, text) in [
             (
                 "modules/Cargo.toml",
-                "[workspace]\nmembers = [\"a\"]\n[workspace.dependencies]\niog-guest = { path = \"../kit/rust\" }\n",
+                "[workspace]\nmembers = [\"a\", \"b\"]\n[workspace.dependencies]\niog-guest = { path = \"../kit/rust\" }\n",
             ),
-            ("modules/Cargo.lock", "version = 4\n"),
+            ("modules/Cargo.lock", lock),
             (
                 "modules/a/Cargo.toml",
-                "[package]\nname = \"a\"\n[dependencies]\niog-guest.workspace = true\nserde = \"1\"\n",
+                "[package]\nname = \"a\"\n[dependencies]\niog-guest.workspace = true\nx = \"1\"\n[dev-dependencies]\ny = \"1\"\n",
             ),
             ("modules/a/src/lib.rs", "fn a() {}"),
             ("modules/a/wit/a.wit", "package a:a;"),
             ("modules/a/README.md", "words"),
             ("modules/a/iog.toml", "[module]"),
-            ("kit/rust/Cargo.toml", "[package]\nname = \"iog-guest\"\n"),
+            ("kit/rust/Cargo.toml", "[package]\nname = \"iog-guest\"\nworkspace = \"../../modules\"\n"),
             ("kit/rust/src/lib.rs", "fn kit() {}"),
             ("kit/wit/kit.wit", "package iog:guest;"),
         ] {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            write(dir.path(), path, text);
         }
         dir
     }
 
-    fn digest_of(checkout: &tempfile::TempDir) -> String {
-        source_digest(&checkout.path().join("modules/a")).unwrap()
+    fn write(checkout: &Path, path: &str, text: &str) {
+        let path = checkout.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn sources(checkout: &tempfile::TempDir) -> Sources {
+        Sources::read(&checkout.path().join("modules/a")).unwrap()
     }
 
     #[test]
-    fn everything_a_component_is_made_of_is_listed_without_machine_paths() {
+    fn everything_a_component_is_made_of_is_there_and_no_place_of_the_machine() {
         let checkout = checkout();
-        let names: Vec<_> = files(&checkout.path().join("modules/a")).unwrap().into_keys().collect();
+        let sources = sources(&checkout);
         let expected = [
-            "contract/kit.wit",
-            "crate/iog-guest/Cargo.toml",
-            "crate/iog-guest/src/lib.rs",
-            "module/Cargo.toml",
-            "module/src/lib.rs",
-            "module/wit/a.wit",
-            "workspace/Cargo.lock",
-            "workspace/Cargo.toml",
+            "Cargo.lock",
+            "Cargo.toml",
+            "a/Cargo.toml",
+            "a/src/lib.rs",
+            "a/wit/a.wit",
+            "iog-guest/Cargo.toml",
+            "iog-guest/src/lib.rs",
+            "wit/kit.wit",
         ];
-        assert_eq!(names, expected);
+        assert_eq!(sources.files.keys().collect::<Vec<_>>(), expected);
+        let place = checkout.path().to_str().unwrap();
+        assert!(sources.files.values().all(|bytes| !String::from_utf8_lossy(bytes).contains(place)));
     }
 
     #[test]
     fn the_digest_is_the_same_in_every_checkout_and_changes_with_every_source() {
-        let (here, there) = (checkout(), checkout());
-        let before = digest_of(&here);
-        assert_eq!(before, digest_of(&there));
-        for path in [
-            "kit/wit/kit.wit",
-            "kit/rust/src/lib.rs",
-            "modules/a/src/lib.rs",
-            "modules/a/wit/a.wit",
-            "modules/Cargo.lock",
-        ] {
+        let before = sources(&checkout()).digest();
+        assert_eq!(before, sources(&checkout()).digest());
+        for path in ["kit/wit/kit.wit", "kit/rust/src/lib.rs", "modules/a/src/lib.rs", "modules/a/wit/a.wit"] {
             let changed = checkout();
-            let file = changed.path().join(path);
-            std::fs::write(&file, format!("{}\n# changed", std::fs::read_to_string(&file).unwrap())).unwrap();
-            assert_ne!(before, digest_of(&changed), "{path}");
+            write(changed.path(), path, "changed");
+            assert_ne!(before, sources(&changed).digest(), "{path}");
         }
-        std::fs::write(here.path().join("modules/a/README.md"), "other words").unwrap();
-        assert_eq!(before, digest_of(&here), "documents do not count");
+        let changed = checkout();
+        let lock = std::fs::read_to_string(changed.path().join("modules/Cargo.lock")).unwrap();
+        write(
+            changed.path(),
+            "modules/Cargo.lock",
+            &lock.replace("\"x\"\nversion = \"1.0.0\"", "\"x\"\nversion = \"1.0.1\""),
+        );
+        assert_ne!(before, sources(&changed).digest(), "a dependency's version");
+    }
+
+    #[test]
+    fn documents_and_other_modules_do_not_count() {
+        let changed = checkout();
+        write(changed.path(), "modules/a/README.md", "other words");
+        write(changed.path(), "modules/b/src/lib.rs", "fn b() {}");
+        let lock = std::fs::read_to_string(changed.path().join("modules/Cargo.lock")).unwrap();
+        write(changed.path(), "modules/Cargo.lock", &lock.replace("unused", "no-longer-used"));
+        assert_eq!(sources(&checkout()).digest(), sources(&changed).digest());
+    }
+
+    #[test]
+    fn what_is_laid_out_is_what_was_read() {
+        let (checkout, stage) = (checkout(), tempfile::tempdir().unwrap());
+        write(stage.path(), "a/src/old.rs", "left from before");
+        sources(&checkout).lay_out(stage.path()).unwrap();
+        assert!(!stage.path().join("a/src/old.rs").exists());
+        let again = Sources::read(&stage.path().join("a")).unwrap();
+        assert_eq!(again.digest(), sources(&checkout).digest(), "laying out a second time changes nothing");
     }
 
     #[test]
