@@ -380,7 +380,9 @@ impl FromStr for Asn {
         let digits = text.strip_prefix("AS").unwrap_or(text);
         let canonical = digits == "0" || !digits.starts_with(['0', '+']);
         let number = if canonical { digits.parse().ok() } else { None };
-        number.map(Self).ok_or_else(|| IdError::new("AS number", text, "a number from 0 to 4294967295, with or without `AS`"))
+        number
+            .map(Self)
+            .ok_or_else(|| IdError::new("AS number", text, "a number from 0 to 4294967295, with or without `AS`"))
     }
 }
 

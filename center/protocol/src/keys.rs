@@ -26,7 +26,8 @@ impl PublicKey {
     /// [`IdError`] if they are not a point of the curve, or one of small order.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, IdError> {
         let key = VerifyingKey::from_bytes(bytes).ok().filter(|key| !key.is_weak());
-        key.map(Self).ok_or_else(|| IdError::new("public key", &STANDARD.encode(bytes), "an Ed25519 point of full order"))
+        key.map(Self)
+            .ok_or_else(|| IdError::new("public key", &STANDARD.encode(bytes), "an Ed25519 point of full order"))
     }
 
     /// The 32 raw bytes.

@@ -324,7 +324,11 @@ mod tests {
         assert_eq!(check(&issue(&claims(), &SecretKey::from_seed([3; 32])).unwrap()), Err(TokenError::Signature));
         let own = issue(&claims(), &key()).unwrap();
         let (head, rest) = own.split_once('.').unwrap();
-        let other_key = forged(&header("EdDSA", TYPE).replace(&key().public().id().to_string(), &SecretKey::from_seed([2; 32]).public().id().to_string()), &payload(&claims()));
+        let other_key = forged(
+            &header("EdDSA", TYPE)
+                .replace(&key().public().id().to_string(), &SecretKey::from_seed([2; 32]).public().id().to_string()),
+            &payload(&claims()),
+        );
         assert_eq!(check(&other_key), Err(TokenError::Signature));
         let (body, signature) = rest.split_once('.').unwrap();
         let changed = URL_SAFE_NO_PAD.encode(payload(&claims()).replace("as64500", "as64501"));

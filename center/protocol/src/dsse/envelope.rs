@@ -128,8 +128,8 @@ impl Envelope {
         if wire.signatures.is_empty() || wire.signatures.len() > SIGNATURES_MAX {
             return Err(EnvelopeError::Member { member: "signatures", expected: "1 to 32 signatures" });
         }
-        let payload = decode(&wire.payload)
-            .ok_or(EnvelopeError::Member { member: "payload", expected: "canonical base64" })?;
+        let payload =
+            decode(&wire.payload).ok_or(EnvelopeError::Member { member: "payload", expected: "canonical base64" })?;
         let signatures = wire.signatures.iter().map(read_signature).collect::<Result<_, _>>()?;
         Ok(Self { payload_type: wire.payload_type, payload, signatures, bytes: bytes.to_vec() })
     }

@@ -128,8 +128,8 @@ impl<T: Content> Signed<T> {
         if signers.len() < needed {
             return Err(SignatureError::Threshold { found: signers.len(), needed });
         }
-        let content = T::from_payload(self.envelope.payload())
-            .map_err(|error| SignatureError::Content(error.to_string()))?;
+        let content =
+            T::from_payload(self.envelope.payload()).map_err(|error| SignatureError::Content(error.to_string()))?;
         Ok(Verified { content, signers })
     }
 }

@@ -54,10 +54,7 @@ fn the_published_pae_example() {
 fn the_reference_vector_verifies_and_is_reproduced_byte_for_byte() {
     let envelope = Envelope::parse(VECTOR.as_bytes()).unwrap();
     let auditor = key(4).public();
-    assert_eq!(
-        hex::encode(auditor.as_bytes()),
-        "ca93ac1705187071d67b83c7ff0efe8108e8ec4530575d7726879333dbdabe7c"
-    );
+    assert_eq!(hex::encode(auditor.as_bytes()), "ca93ac1705187071d67b83c7ff0efe8108e8ec4530575d7726879333dbdabe7c");
     assert_eq!(envelope.signers_among(&[key(5).public(), auditor]), [auditor]);
     assert_eq!(envelope.signatures()[0].keyid, auditor.id().to_string());
     assert!(envelope.is_canonical());

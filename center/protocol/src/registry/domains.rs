@@ -1,5 +1,6 @@
 //! Members: who may be one, and with which keys. A domain is in force when the root or enough member organisations co-signed
-//! its statement; a later statement needs its old caller key too, or the root.
+//! its statement; a later statement needs its old caller key too, or the root. A fold has no clock, so a member that is merely
+//! suspended still co-signs; a revoked one does not.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
@@ -168,6 +169,9 @@ fn is_endpoint(endpoint: &Endpoint) -> bool {
     let printable = |text: &str, bytes_max: usize| {
         (1..=bytes_max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
     };
-    let port = endpoint.address.rsplit_once(':').and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
+    let port = endpoint
+        .address
+        .rsplit_once(':')
+        .and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
     printable(&endpoint.transport, 32) && printable(&endpoint.address, 262) && port.is_some()
 }

@@ -21,6 +21,7 @@ pub(super) fn open_genesis(bytes: &[u8], pinned: &Digest) -> Result<(Entry, Gene
     let entry = Entry::open(0, bytes)?;
     let Predicate::Genesis(genesis) = &entry.statement.predicate else { return Err(Invalid::GenesisPlace) };
     let genesis = genesis.as_ref().clone();
+    check_root(&genesis.root)?;
     let signers = entry.signers(&genesis.root.keys)?;
     root_signed(&genesis.root, &signers)?;
     check_genesis(&genesis)?;
@@ -36,7 +37,6 @@ fn check_genesis(genesis: &Genesis) -> Result<(), Invalid> {
     member(genesis.keyset.root.is_none(), "keyset.root", "absent in the genesis")?;
     member(genesis.keyset.min_rules_version.is_none(), "keyset.min_rules_version", "absent in the genesis")?;
     let log_key = log_key(genesis)?;
-    check_root(&genesis.root)?;
     check_keyset(&genesis.keyset, &genesis.root, log_key)?;
     if let Some(policy) = &genesis.witness_policy {
         let parsed = policy.parse::<iog_tlog::Policy>();

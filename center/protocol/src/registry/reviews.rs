@@ -66,7 +66,7 @@ impl Registry {
         if review.manifest != record.submission.manifest {
             return Err(Invalid::OtherManifest { found: review.manifest });
         }
-        let latest = record.reviews.iter().filter(|said| said.auditor == auditor.id).map(|said| said.review.issued).max();
+        let latest = record.reviews.iter().filter(|said| said.key == key).map(|said| said.review.issued).max();
         if let Some(latest) = latest.filter(|latest| review.issued <= *latest) {
             return Err(Invalid::ReviewOutdated { auditor: auditor.id.clone(), latest });
         }

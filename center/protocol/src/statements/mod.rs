@@ -9,8 +9,8 @@ mod predicates;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 pub use predicates::{
-    Approval, Auditor, DigestSet, Domain, Endpoint, Finding, Genesis, Keyset, PolicyRef, Publisher, ResourceRef, Review,
-    Revocation, RevocationSeverity, Root, Scope, Severity, Source, Submission, Target, Thresholds, Verdict,
+    Approval, Auditor, DigestSet, Domain, Endpoint, Finding, Genesis, Keyset, PolicyRef, Publisher, ResourceRef,
+    Review, Revocation, RevocationSeverity, Root, Scope, Severity, Source, Submission, Target, Thresholds, Verdict,
     VerificationResult, Verifier,
 };
 
@@ -27,7 +27,8 @@ pub const PREDICATE_PREFIX: &str = "https://iog.example/statement/";
 /// The predicate type of an approval (SLSA verification summary).
 pub const APPROVAL_TYPE: &str = "https://slsa.dev/verification_summary/v1";
 /// Predicate types that later versions give a meaning; they are hashed and otherwise ignored today.
-pub const RESERVED: &[&str] = &["policy/v1", "member/v1", "motion/v1", "vote/v1", "agreement/v1", "rebuild/v1", "trial/v1"];
+pub const RESERVED: &[&str] =
+    &["policy/v1", "member/v1", "motion/v1", "vote/v1", "agreement/v1", "rebuild/v1", "trial/v1"];
 /// The name of the subject that ties a statement to its registry.
 pub const REGISTRY_SUBJECT: &str = "iog:registry";
 

@@ -172,7 +172,8 @@ pub struct Review {
     /// Findings that this review closes: `<auditor id>/<finding id>`, or the bare id of one's own.
     #[serde(default)]
     pub closes: Vec<String>,
-    /// When it was signed. An auditor's later review replaces the former, whatever order the log has them in.
+    /// When it was signed. A review that is not later than the last logged one of the same key is refused, so a center can
+    /// neither repeat an old review nor hold one back until the auditor has changed their mind.
     pub issued: Timestamp,
     /// After this moment it does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
