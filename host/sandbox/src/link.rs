@@ -24,7 +24,7 @@ pub(crate) const SETS: usize = 8;
 
 /// The place of a set of grants, below [`SETS`].
 pub(crate) fn set(grants: Grants) -> usize {
-    usize::from(grants.data) | usize::from(grants.log) << 1 | usize::from(grants.progress) << 2
+    usize::from(grants.data) | (usize::from(grants.log) << 1) | (usize::from(grants.progress) << 2)
 }
 
 /// Whether `name` is an interface of `iog:guest`, and whether `grants` has it.

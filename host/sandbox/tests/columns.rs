@@ -1,4 +1,5 @@
 //! Every column method of `iog:guest/data.rows`, read by a guest and given back: what Arrow holds is what a guest sees.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Same module, input, data and limits: same result, fuel and trap, in this process and in another; and many runs at
 //! once do not disturb each other.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Hostile guests and the exact outcome of each: every way to burn, hang, overflow or cheat ends as data.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 mod support;
 

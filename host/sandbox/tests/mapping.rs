@@ -1,5 +1,6 @@
 //! The JSON ↔ WIT mapping: every value type goes in and comes out in its one canonical form, and what does not fit is
 //! refused with path, expected type and what was found.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 mod support;
 

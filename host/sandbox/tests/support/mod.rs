@@ -1,5 +1,6 @@
 //! What the sandbox's tests share: guests in WAT, a scripted host, and one call to run a guest.
 #![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
