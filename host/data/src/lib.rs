@@ -1,1 +1,42 @@
-//! Placeholder.
+//! `iog-data`: a provider's datasets as typed columns, and declared SQL queries over them. The only crate that knows the
+//! query engine. It must not know people, keys, networks or guests: what comes out are Arrow batches.
+
+mod address;
+mod allow;
+mod cast;
+mod columns;
+mod csv;
+mod dataset;
+mod engine;
+mod error;
+mod files;
+mod functions;
+mod guard;
+mod memory;
+mod params;
+mod parquet_file;
+mod reader;
+mod rewrite;
+mod rows;
+mod run;
+mod scan;
+mod schema;
+mod sql;
+mod timestamp;
+mod write;
+
+pub use address::{AddressRange, PrefixError, address_bytes, address_text, network_of, parse_address, parse_prefix};
+pub use dataset::{Dataset, Report, Snapshot, SourceSpec};
+pub use engine::{Engine, Planned, PlannedQuery};
+pub use error::{DataError, Misfit, PlanError, QueryError};
+pub use guard::LOOP_JOIN_ROWS_MAX;
+pub use params::{ParamType, Value};
+pub use rows::Rows;
+pub use run::{CancelFlag, QueryLimits};
+pub use schema::{ColumnSpec, ColumnType, TableSchema};
+pub use sql::QuerySpec;
+pub use timestamp::{TimestampUnit, parse_timestamp};
+pub use write::{ParquetFileWriter, ROW_GROUP_ROWS, write_parquet};
+
+/// Rows of every batch but the last of a query.
+pub const BATCH_ROWS: usize = 16_384;

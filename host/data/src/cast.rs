@@ -1,0 +1,247 @@
+//! Columns of foreign Arrow types cast onto a schema's types, exactly: what would lose or change a value is refused,
+//! with the row. Pure.
+
+use std::sync::Arc;
+
+use arrow_array::builder::FixedSizeBinaryBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt32Type,
+};
+use arrow_array::{Array, ArrayRef, Int64Array};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, TimeUnit};
+
+use crate::address::{parse_address, v4_bytes};
+use crate::error::excerpt;
+use crate::schema::{ADDRESS_BYTES, ColumnType};
+use crate::timestamp::{TimestampUnit, parse_timestamp, scale};
+
+/// Bytes of an IPv4 address.
+const V4_BYTES: i32 = 4;
+
+/// A value that does not fit: its row in the array, where known, and what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) row: Option<usize>,
+    pub(crate) reason: String,
+}
+
+/// Types that can be cast onto `ty`, for errors.
+pub(crate) fn accepted(ty: ColumnType) -> &'static str {
+    match ty {
+        ColumnType::Timestamp => "a timestamp of any unit, or a whole number or text in the declared unit,",
+        ColumnType::Address => "text, 16 or 4 bytes, or an unsigned 32-bit number (IPv4)",
+        ColumnType::Uint => "an integer of any width without negative values",
+        ColumnType::Int => "an integer of any width",
+        ColumnType::Float => "a floating-point number",
+        ColumnType::Text => "text",
+        ColumnType::Flag => "a boolean",
+        ColumnType::Bytes => "bytes",
+    }
+}
+
+/// Whether a column of type `from` can be cast onto `ty` at all.
+pub(crate) fn castable(from: &DataType, ty: ColumnType) -> bool {
+    let from = value_type(from);
+    match ty {
+        ColumnType::Timestamp => from.is_integer() || is_text(from) || matches!(from, DataType::Timestamp(_, _)),
+        ColumnType::Address => {
+            is_text(from)
+                || is_bytes(from)
+                || matches!(from, DataType::UInt32 | DataType::FixedSizeBinary(ADDRESS_BYTES | V4_BYTES))
+        }
+        ColumnType::Uint | ColumnType::Int => from.is_integer(),
+        ColumnType::Float => matches!(from, DataType::Float16 | DataType::Float32 | DataType::Float64),
+        ColumnType::Text => is_text(from),
+        ColumnType::Flag => from == &DataType::Boolean,
+        ColumnType::Bytes => is_bytes(from),
+    }
+}
+
+/// Whether the cast keeps the order of values, so that bounds of the file's values are bounds of the cast ones.
+pub(crate) fn keeps_order(from: &DataType, ty: ColumnType) -> bool {
+    match ty {
+        ColumnType::Timestamp => from.is_integer() || matches!(from, DataType::Timestamp(_, _)),
+        ColumnType::Address => {
+            matches!(from, DataType::UInt32 | DataType::FixedSizeBinary(ADDRESS_BYTES | V4_BYTES))
+        }
+        ColumnType::Uint | ColumnType::Int | ColumnType::Flag => true,
+        ColumnType::Text => is_text(from),
+        ColumnType::Float | ColumnType::Bytes => false,
+    }
+}
+
+fn value_type(ty: &DataType) -> &DataType {
+    match ty {
+        DataType::Dictionary(_, value) => value,
+        DataType::RunEndEncoded(_, value) => value.data_type(),
+        other => other,
+    }
+}
+
+fn is_text(ty: &DataType) -> bool {
+    matches!(ty, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn is_bytes(ty: &DataType) -> bool {
+    matches!(ty, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+}
+
+/// Casts a column. Nulls stay null.
+pub(crate) fn cast_column(array: &ArrayRef, ty: ColumnType, unit: TimestampUnit) -> Result<ArrayRef, Unfit> {
+    if array.data_type() == &ty.arrow() && (ty != ColumnType::Timestamp || unit == TimestampUnit::Micros) {
+        return Ok(Arc::clone(array));
+    }
+    if value_type(array.data_type()) != array.data_type() {
+        let flat = strict(array, value_type(array.data_type()))?;
+        return cast_column(&flat, ty, unit);
+    }
+    match ty {
+        ColumnType::Timestamp => timestamps(array, unit),
+        ColumnType::Address => addresses(array),
+        _ => strict(array, &ty.arrow()),
+    }
+}
+
+/// Arrow's cast, where a value that does not fit is an error.
+fn strict(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Unfit> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, to, &options).map_err(|error| {
+        // The strict cast does not say where; the lenient one leaves a null there.
+        let lenient = cast_with_options(array, to, &CastOptions::default()).ok();
+        let row = lenient.and_then(|cast| (0..cast.len()).find(|at| cast.is_null(*at) && !array.is_null(*at)));
+        Unfit { row, reason: error.to_string() }
+    })
+}
+
+fn timestamps(array: &ArrayRef, unit: TimestampUnit) -> Result<ArrayRef, Unfit> {
+    match array.data_type() {
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            checked(array.as_primitive::<TimestampSecondType>().iter(), |v| v.checked_mul(1_000_000))
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            checked(array.as_primitive::<TimestampMillisecondType>().iter(), |v| v.checked_mul(1_000))
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let micros = array.as_primitive::<TimestampMicrosecondType>();
+            Ok(Arc::new(Int64Array::new(micros.values().clone(), micros.nulls().cloned())))
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            checked(array.as_primitive::<TimestampNanosecondType>().iter(), |v| Some(v.div_euclid(1_000)))
+        }
+        from if from.is_integer() => {
+            let whole = strict(array, &DataType::Int64)?;
+            checked(whole.as_primitive::<Int64Type>().iter(), |v| scale(v, unit))
+        }
+        _ => {
+            let text = strict(array, &DataType::Utf8)?;
+            let parse = |text: &str| parse_timestamp(text.as_bytes(), unit);
+            let parsed = text
+                .as_string::<i32>()
+                .iter()
+                .enumerate()
+                .map(|(row, value)| value.map(|v| parse(v).ok_or_else(|| unfit_text(row, v))).transpose());
+            Ok(Arc::new(parsed.collect::<Result<Int64Array, _>>()?))
+        }
+    }
+}
+
+fn unfit_text(row: usize, value: &str) -> Unfit {
+    Unfit { row: Some(row), reason: format!("`{}` does not fit", excerpt(value.as_bytes())) }
+}
+
+fn checked(values: impl Iterator<Item = Option<i64>>, convert: impl Fn(i64) -> Option<i64>) -> Result<ArrayRef, Unfit> {
+    let one = |(row, value): (usize, Option<i64>)| {
+        let converted = value.map(|v| convert(v).ok_or(v)).transpose();
+        converted.map_err(|v| Unfit { row: Some(row), reason: format!("`{v}` is out of range") })
+    };
+    Ok(Arc::new(values.enumerate().map(one).collect::<Result<Int64Array, _>>()?))
+}
+
+fn addresses(array: &ArrayRef) -> Result<ArrayRef, Unfit> {
+    let mut out = FixedSizeBinaryBuilder::with_capacity(array.len(), ADDRESS_BYTES);
+    let texts = is_text(array.data_type()).then(|| strict(array, &DataType::Utf8)).transpose()?;
+    let bytes = is_bytes(array.data_type()).then(|| strict(array, &DataType::Binary)).transpose()?;
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            out.append_null();
+            continue;
+        }
+        let address = if let Some(texts) = &texts {
+            let text = texts.as_string::<i32>().value(row);
+            parse_address(text).ok_or_else(|| unfit_text(row, text))?
+        } else if let Some(bytes) = &bytes {
+            from_bytes(row, bytes.as_binary::<i32>().value(row))?
+        } else if array.data_type() == &DataType::UInt32 {
+            v4_bytes(array.as_primitive::<UInt32Type>().value(row).into())
+        } else {
+            from_bytes(row, array.as_fixed_size_binary().value(row))?
+        };
+        out.append_value(address).map_err(|e| Unfit { row: Some(row), reason: e.to_string() })?;
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn from_bytes(row: usize, bytes: &[u8]) -> Result<[u8; 16], Unfit> {
+    match bytes.len() {
+        16 => Ok(bytes.try_into().expect("the length was just tested")),
+        4 => Ok(v4_bytes(<[u8; 4]>::try_from(bytes).expect("the length was just tested").into())),
+        other => Err(Unfit { row: Some(row), reason: format!("an address of {other} bytes") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::address_text;
+    use arrow_array::{
+        BinaryArray, FixedSizeBinaryArray, Int16Array, Int32Array, StringArray, TimestampMillisecondArray,
+        TimestampNanosecondArray, UInt32Array, UInt64Array,
+    };
+
+    fn cast(array: impl Array + 'static, ty: ColumnType) -> Result<ArrayRef, Unfit> {
+        cast_column(&(Arc::new(array) as ArrayRef), ty, TimestampUnit::Seconds)
+    }
+
+    #[test]
+    fn integers_keep_their_value_or_are_refused() {
+        let fine = cast(Int16Array::from(vec![Some(7), None]), ColumnType::Uint).unwrap();
+        assert_eq!(fine.as_ref(), &UInt64Array::from(vec![Some(7), None]) as &dyn Array);
+        assert_eq!(cast(Int32Array::from(vec![1, -1]), ColumnType::Uint).unwrap_err().row, Some(1));
+        assert_eq!(cast(UInt64Array::from(vec![u64::MAX]), ColumnType::Int).unwrap_err().row, Some(0));
+    }
+
+    #[test]
+    fn timestamps_of_any_unit() {
+        let micros = |array: ArrayRef| array.as_primitive::<Int64Type>().values().to_vec();
+        assert_eq!(
+            micros(cast(TimestampNanosecondArray::from(vec![-1, 1999]), ColumnType::Timestamp).unwrap()),
+            [-1, 1]
+        );
+        assert_eq!(micros(cast(TimestampMillisecondArray::from(vec![5]), ColumnType::Timestamp).unwrap()), [5000]);
+        assert_eq!(micros(cast(Int32Array::from(vec![5]), ColumnType::Timestamp).unwrap()), [5_000_000]);
+        assert_eq!(micros(cast(StringArray::from(vec!["1.5"]), ColumnType::Timestamp).unwrap()), [1_500_000]);
+        assert_eq!(cast(Int64Array::from(vec![0, i64::MAX]), ColumnType::Timestamp).unwrap_err().row, Some(1));
+    }
+
+    #[test]
+    fn addresses_of_any_form() {
+        let v4 = [192, 0, 2, 1];
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec!["192.0.2.1"])),
+            Arc::new(UInt32Array::from(vec![u32::from_be_bytes(v4)])),
+            Arc::new(BinaryArray::from_vec(vec![&v4])),
+            Arc::new(FixedSizeBinaryArray::try_from_iter([v4].iter()).unwrap()),
+        ];
+        for array in arrays {
+            let cast = cast_column(&array, ColumnType::Address, TimestampUnit::Seconds).unwrap();
+            let bytes: [u8; 16] = cast.as_fixed_size_binary().value(0).try_into().unwrap();
+            assert_eq!(address_text(&bytes), "192.0.2.1");
+        }
+        assert!(cast(BinaryArray::from_vec(vec![&v4[..3]]), ColumnType::Address).is_err());
+        assert!(!castable(&DataType::Int64, ColumnType::Address));
+        assert!(!castable(&DataType::Float64, ColumnType::Timestamp));
+    }
+}

@@ -1,0 +1,306 @@
+//! The query engine: declared queries are validated and planned once per binding of slots to datasets, and opened many
+//! times with bound parameters. Deterministic: one partition, fixed batches, an allow-list of nodes and functions.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use datafusion::catalog::default_table_source::provider_as_source;
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::functions::unicode::planner::UnicodeFunctionPlanner;
+use datafusion::functions_aggregate::planner::AggregateFunctionPlanner;
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::{AggregateUDF, LogicalPlan, ScalarUDF, TableSource};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::prelude::SessionConfig;
+use datafusion::scalar::ScalarValue;
+
+use crate::BATCH_ROWS;
+use crate::dataset::Dataset;
+use crate::error::{PlanError, QueryError};
+use crate::params::{self, ParamSlot, Value};
+use crate::rows::Rows;
+use crate::run::{QueryLimits, Run};
+use crate::scan::SlotTable;
+use crate::schema::{ColumnType, column_type};
+use crate::sql::{Names, QuerySpec};
+use crate::{allow, functions, guard, rewrite, sql};
+
+/// Stack of the planning thread: the engine's rules recurse over expressions.
+const PLANNING_STACK_BYTES: usize = 32 << 20;
+
+/// Plans and runs queries. Cheap to clone and share.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: SessionState,
+    runtime: Arc<RuntimeEnv>,
+    scalars: HashMap<String, Arc<ScalarUDF>>,
+    aggregates: HashMap<String, Arc<AggregateUDF>>,
+    /// For `count(*)`, and for `substr`, which SQL writes in many ways.
+    planners: [Arc<dyn ExprPlanner>; 2],
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    /// An engine without files, catalogs, spilling or any function that is not on the allow-list.
+    pub fn new() -> Result<Self, QueryError> {
+        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+        let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc();
+        let runtime = runtime.map_err(|e| QueryError::Internal { reason: e.strip_backtrace() })?;
+        let state = SessionStateBuilder::new().with_config(config()).with_runtime_env(Arc::clone(&runtime)).build();
+        let (scalars, aggregates) = (functions::scalar_functions(), functions::aggregate_functions());
+        let planners: [Arc<dyn ExprPlanner>; 2] =
+            [Arc::new(AggregateFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];
+        Ok(Self { inner: Arc::new(Inner { state, runtime, scalars, aggregates, planners }) })
+    }
+
+    /// Validates and plans queries over the datasets bound to their slots. Takes milliseconds a query; call it once per
+    /// module and binding.
+    pub async fn plan(
+        &self,
+        slots: BTreeMap<String, Arc<Dataset>>,
+        queries: &[QuerySpec],
+    ) -> Result<Planned, PlanError> {
+        let (engine, queries) = (self.clone(), queries.to_vec());
+        let handle = tokio::runtime::Handle::current();
+        let (send, receive) = tokio::sync::oneshot::channel();
+        let internal = |reason: String| PlanError::Internal { query: String::new(), reason };
+        let work = move || {
+            let planned = handle.block_on(engine.plan_all(&slots, queries));
+            // The receiver is gone only if nobody waits any more.
+            let _ = send.send(planned);
+        };
+        let thread = std::thread::Builder::new().name("iog-plan".into()).stack_size(PLANNING_STACK_BYTES);
+        thread.spawn(work).map_err(|e| internal(e.to_string()))?;
+        receive.await.map_err(|_| internal("the planner stopped".into()))?
+    }
+
+    async fn plan_all(
+        self,
+        slots: &BTreeMap<String, Arc<Dataset>>,
+        queries: Vec<QuerySpec>,
+    ) -> Result<Planned, PlanError> {
+        let mut planned = BTreeMap::new();
+        for spec in queries {
+            let query = self.plan_one(slots, spec).await?;
+            if let Some(earlier) = planned.insert(query.spec.name.clone(), Arc::new(query)) {
+                let (query, reason) = (earlier.spec.name.clone(), "two queries have this name".into());
+                return Err(PlanError::Resolve { query, reason });
+            }
+        }
+        Ok(Planned { engine: self, queries: planned })
+    }
+
+    async fn plan_one(
+        &self,
+        slots: &BTreeMap<String, Arc<Dataset>>,
+        spec: QuerySpec,
+    ) -> Result<PlannedQuery, PlanError> {
+        let inner = &self.inner;
+        let params = Arc::new(params::slots(&spec.params));
+        let table = |dataset: &Arc<Dataset>| {
+            provider_as_source(Arc::new(SlotTable::new(Arc::clone(dataset), Arc::clone(&params))))
+        };
+        let tables: BTreeMap<String, Arc<dyn TableSource>> =
+            slots.iter().map(|(slot, dataset)| (slot.clone(), table(dataset))).collect();
+        let options = inner.state.config_options();
+        let (scalars, aggregates, planners) = (&inner.scalars, &inner.aggregates, &inner.planners);
+        let names = Names { tables: &tables, scalars, aggregates, planners, options };
+        let written = names.resolve(&spec, sql::parse(&spec)?)?;
+        allow::check(&spec, &written, scalars)?;
+        let resolved = rewrite::resolve(&spec, written)?;
+        let optimised = inner.state.optimize(&resolved);
+        let optimised =
+            optimised.map_err(|e| PlanError::Resolve { query: spec.name.clone(), reason: e.strip_backtrace() })?;
+        let columns = result_columns(&spec, &resolved)?;
+        let internal =
+            |e: DataFusionError| PlanError::Internal { query: spec.name.clone(), reason: e.strip_backtrace() };
+        let reads = columns_read(&optimised).map_err(internal)?;
+        let template = if rewrite::has_params_outside_scans(&optimised).map_err(internal)? {
+            Template::Logical(Box::new(optimised))
+        } else {
+            Template::Physical(self.physical(&optimised).await.map_err(internal)?)
+        };
+        Ok(PlannedQuery { spec, params, columns, reads, template })
+    }
+
+    async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let state = &self.inner.state;
+        guard::guard(state.query_planner().create_physical_plan(plan, state).await?)
+    }
+}
+
+/// One partition, fixed batches, nothing that depends on time, machine or statistics of a run.
+fn config() -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_batch_size(BATCH_ROWS)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    options.optimizer.enable_dynamic_filter_pushdown = false;
+    options.optimizer.enable_round_robin_repartition = false;
+    options.execution.collect_statistics = false;
+    options.execution.sort_spill_reservation_bytes = 0;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    config
+}
+
+/// Result columns of a plan, each of a type that can cross into a guest.
+fn result_columns(spec: &QuerySpec, plan: &LogicalPlan) -> Result<Vec<(String, ColumnType)>, PlanError> {
+    let one = |field: &Arc<arrow_schema::Field>| {
+        let ty = column_type(field).ok_or_else(|| PlanError::Result {
+            query: spec.name.clone(),
+            column: field.name().clone(),
+            reason: format!(
+                "type {} cannot cross into a guest; a cast to BIGINT, DOUBLE or TEXT may do",
+                field.data_type()
+            ),
+        })?;
+        Ok((field.name().clone(), ty))
+    };
+    plan.schema().fields().iter().map(one).collect()
+}
+
+/// Columns that the scans of a plan read, by slot.
+fn columns_read(plan: &LogicalPlan) -> Result<BTreeMap<String, BTreeSet<String>>, DataFusionError> {
+    let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let columns = read.entry(scan.table_name.table().to_owned()).or_default();
+            columns.extend(scan.projected_schema.fields().iter().map(|field| field.name().clone()));
+            for filter in &scan.filters {
+                columns.extend(filter.column_refs().into_iter().map(|column| column.name.clone()));
+            }
+        }
+        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+    })?;
+    Ok(read)
+}
+
+/// Queries planned for one binding of slots to datasets.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    engine: Engine,
+    queries: BTreeMap<String, Arc<PlannedQuery>>,
+}
+
+/// One query, ready to be opened.
+#[derive(Debug)]
+pub struct PlannedQuery {
+    spec: QuerySpec,
+    params: Arc<Vec<ParamSlot>>,
+    columns: Vec<(String, ColumnType)>,
+    reads: BTreeMap<String, BTreeSet<String>>,
+    template: Template,
+}
+
+/// What is kept between runs: a physical plan whose scans bind the parameters, or, where parameters are used elsewhere,
+/// the optimised logical plan.
+#[derive(Debug)]
+enum Template {
+    Physical(Arc<dyn ExecutionPlan>),
+    Logical(Box<LogicalPlan>),
+}
+
+impl PlannedQuery {
+    /// The declaration.
+    pub fn spec(&self) -> &QuerySpec {
+        &self.spec
+    }
+
+    /// Result columns in order.
+    pub fn columns(&self) -> &[(String, ColumnType)] {
+        &self.columns
+    }
+
+    /// Columns read, by slot, as the engine's plan has them.
+    pub fn columns_read(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.reads
+    }
+
+    /// Whether opening binds parameters in the finished plan; if not, every opening makes a physical plan anew.
+    pub fn is_prepared(&self) -> bool {
+        matches!(self.template, Template::Physical(_))
+    }
+
+    /// The engine's plan as text, for operators and tests.
+    pub fn explain(&self) -> String {
+        match &self.template {
+            Template::Physical(plan) => datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string(),
+            Template::Logical(plan) => plan.display_indent().to_string(),
+        }
+    }
+}
+
+impl Planned {
+    /// The query of this name.
+    pub fn query(&self, name: &str) -> Option<&PlannedQuery> {
+        self.queries.get(name).map(Arc::as_ref)
+    }
+
+    /// Names of all queries.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.queries.keys().map(String::as_str)
+    }
+
+    /// Columns that any of the queries reads, by slot.
+    pub fn columns_read(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for query in self.queries.values() {
+            for (slot, columns) in &query.reads {
+                all.entry(slot.clone()).or_default().extend(columns.iter().cloned());
+            }
+        }
+        all
+    }
+
+    /// Binds values to a query's parameters (in declared order) and starts it. Nothing is read before `Rows::next`.
+    pub async fn open(&self, name: &str, values: Vec<Value>, limits: QueryLimits) -> Result<Rows, QueryError> {
+        let query = self.queries.get(name).ok_or_else(|| QueryError::UnknownQuery { query: name.to_owned() })?;
+        let bound = params::bind(name, &query.spec.params, &values)?;
+        let memory_bytes = limits.memory_bytes;
+        let run = Arc::new(Run::new(bound, limits));
+        run.check()?;
+        self.start(query, Arc::clone(&run)).await.map_err(|e| QueryError::from_engine(e, memory_bytes))
+    }
+
+    async fn start(&self, query: &Arc<PlannedQuery>, run: Arc<Run>) -> Result<Rows, DataFusionError> {
+        let plan = self.instance(query, &run.params).await?;
+        let inner = &self.engine.inner;
+        let memory_pool = Arc::new(GreedyMemoryPool::new(run.limits.memory_bytes));
+        let runtime = Arc::new(RuntimeEnv { memory_pool, ..RuntimeEnv::clone(&inner.runtime) });
+        let config = inner.state.config().clone().with_extension(Arc::clone(&run));
+        let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        let context = TaskContext::new(None, String::new(), config, none.0, none.1, none.2, none.3, runtime);
+        Rows::start(&plan, Arc::new(context), query.columns.clone(), run)
+    }
+
+    /// A plan of this run's own: operators keep state, so no two runs may share one.
+    async fn instance(
+        &self,
+        query: &PlannedQuery,
+        values: &[ScalarValue],
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        match &query.template {
+            Template::Physical(plan) => reset_plan_states(Arc::clone(plan)),
+            Template::Logical(plan) => {
+                let plan = rewrite::substitute(LogicalPlan::clone(plan), &query.params, values)?;
+                self.engine.physical(&plan).await
+            }
+        }
+    }
+}

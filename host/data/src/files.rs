@@ -1,0 +1,220 @@
+//! Files of a dataset: finding them by path or glob, opening them, and knowing them again. Reads names, sizes and
+//! content hashes; never interprets content.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::DataError;
+
+/// Most files one dataset may have.
+const FILES_MAX: usize = 100_000;
+/// Most content hashes that are remembered.
+const HASHES_MAX: usize = 65_536;
+const READ_BYTES: usize = 1 << 18;
+
+/// A file as it was when the dataset was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct FileStamp {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    modified: SystemTime,
+}
+
+impl FileStamp {
+    pub(crate) fn of(path: &Path) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(|source| io(path, source))?;
+        Self::of_open(path, &file)
+    }
+
+    fn of_open(path: &Path, file: &File) -> Result<Self, DataError> {
+        let meta = file.metadata().map_err(|source| io(path, source))?;
+        if !meta.is_file() {
+            return Err(DataError::Path {
+                pattern: path.display().to_string(),
+                reason: "it is no regular file".into(),
+            });
+        }
+        let modified = meta.modified().map_err(|source| io(path, source))?;
+        Ok(Self { path: path.to_owned(), bytes: meta.len(), modified })
+    }
+
+    /// Opens the file again; an error if it is another one by now.
+    pub(crate) fn open(&self) -> Result<File, DataError> {
+        let file = File::open(&self.path).map_err(|source| io(&self.path, source))?;
+        if Self::of_open(&self.path, &file)? == *self {
+            Ok(file)
+        } else {
+            Err(DataError::Changed { path: self.path.clone() })
+        }
+    }
+
+    /// SHA-256 of the content; remembered for this path, size and time of change.
+    pub(crate) fn sha256(&self) -> Result<[u8; 32], DataError> {
+        static KNOWN: OnceLock<Mutex<HashMap<FileStamp, [u8; 32]>>> = OnceLock::new();
+        let known = KNOWN.get_or_init(Mutex::default);
+        if let Some(hash) = known.lock().unwrap_or_else(PoisonError::into_inner).get(self) {
+            return Ok(*hash);
+        }
+        let hash = hash_file(&mut self.open()?).map_err(|source| io(&self.path, source))?;
+        self.open()?; // The file must be the same before and after it was read.
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= HASHES_MAX {
+            known.clear();
+        }
+        known.insert(self.clone(), hash);
+        Ok(hash)
+    }
+
+    /// The name for errors.
+    pub(crate) fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+fn hash_file(file: &mut File) -> std::io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(hasher.finalize().into());
+        }
+        hasher.update(&buffer[..read]);
+    }
+}
+
+pub(crate) fn io(path: &Path, source: std::io::Error) -> DataError {
+    DataError::Io { path: path.to_owned(), source }
+}
+
+/// The regular files that a path or glob names, sorted by path. `*` and `?` stand for characters within one segment.
+pub(crate) fn find(pattern: &Path) -> Result<Vec<FileStamp>, DataError> {
+    let shown = pattern.display().to_string();
+    let has_wildcards = shown.contains(['*', '?']);
+    if !has_wildcards && pattern.is_dir() {
+        let reason = "it is a directory; a glob such as `dir/*.parquet` names its files".into();
+        return Err(DataError::Path { pattern: shown, reason });
+    }
+    let mut paths = vec![PathBuf::new()];
+    for segment in pattern.components() {
+        let name = segment.as_os_str().to_string_lossy().into_owned();
+        if name.contains(['*', '?']) {
+            paths = matching(&paths, &name)?;
+        } else {
+            for path in &mut paths {
+                path.push(segment);
+            }
+        }
+    }
+    if has_wildcards {
+        paths.retain(|path| path.is_file());
+        paths.sort();
+    }
+    if paths.is_empty() {
+        return Err(DataError::NoFile { pattern: shown });
+    }
+    paths.iter().map(|path| FileStamp::of(path)).collect()
+}
+
+/// The entries of all folders whose name fits.
+fn matching(folders: &[PathBuf], pattern: &str) -> Result<Vec<PathBuf>, DataError> {
+    let mut found = Vec::new();
+    for folder in folders {
+        let read = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let Ok(entries) = std::fs::read_dir(read) else { continue };
+        for entry in entries {
+            let name = entry.map_err(|source| io(read, source))?.file_name();
+            let shown = name.to_string_lossy();
+            let hidden = shown.starts_with('.') && !pattern.starts_with('.');
+            if !hidden && fits(pattern.as_bytes(), shown.as_bytes()) {
+                found.push(folder.join(&name));
+            }
+        }
+        if found.len() > FILES_MAX {
+            let reason = format!("it fits more than {FILES_MAX} files");
+            return Err(DataError::Path { pattern: pattern.to_owned(), reason });
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a name fits a pattern of `*` and `?`, in time proportional to the product of their lengths.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(&c) if c == b'?' || c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    n = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+/// Identity of the whole dataset: SHA-256 over length and content hash of each file in order.
+pub(crate) fn snapshot_digest(files: &[FileStamp]) -> Result<[u8; 32], DataError> {
+    let mut hasher = Sha256::new();
+    hasher.update(b"iog-snapshot/v1\0");
+    for file in files {
+        hasher.update(file.bytes.to_le_bytes());
+        hasher.update(file.sha256()?);
+    }
+    Ok(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_fit() {
+        for (pattern, name, expected) in [
+            ("*.parquet", "a.parquet", true),
+            ("*.parquet", "a.csv", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*", "", true),
+            ("a*b*c", "aXbYbc", true),
+            ("a*b*c", "aXbYb", false),
+        ] {
+            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn finds_sorted_files_and_sees_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.csv", "a.csv", ".hidden.csv", "c.txt"] {
+            std::fs::write(dir.path().join(name), name).unwrap();
+        }
+        let found = find(&dir.path().join("*.csv")).unwrap();
+        let names: Vec<_> = found.iter().map(|f| f.path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["a.csv", "b.csv"]);
+        assert!(matches!(find(&dir.path().join("*.json")), Err(DataError::NoFile { .. })));
+        assert!(matches!(find(dir.path()), Err(DataError::Path { .. })));
+        let before = snapshot_digest(&found).unwrap();
+        std::fs::write(dir.path().join("a.csv"), "another").unwrap();
+        assert!(matches!(found[0].open(), Err(DataError::Changed { .. })));
+        assert_ne!(before, snapshot_digest(&find(&dir.path().join("*.csv")).unwrap()).unwrap());
+    }
+}

@@ -1,0 +1,230 @@
+//! The functions a query may call: the only ones the engine is given. All are deterministic; none touches anything but
+//! its arguments.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::builder::{BooleanBuilder, FixedSizeBinaryBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Int64Array};
+use arrow_schema::DataType;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::functions::{core, string, unicode};
+use datafusion::functions_aggregate::{count, min_max, sum};
+use datafusion::logical_expr::{
+    AggregateUDF, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
+};
+
+use crate::address::{address_text, network_of, parse_address, parse_prefix};
+use crate::params::PREFIX_TYPE;
+use crate::schema::ADDRESS_BYTES;
+
+const ADDRESS: DataType = DataType::FixedSizeBinary(ADDRESS_BYTES);
+/// The function that the planner turns into two comparisons where its prefix is a constant or a parameter.
+pub(crate) const IP_IN: &str = "ip_in";
+
+/// Scalar functions by the name under which a query calls them.
+pub(crate) fn scalar_functions() -> HashMap<String, Arc<ScalarUDF>> {
+    let own = [Kind::IpIn, Kind::IpPrefix, Kind::IpText, Kind::ToAddress, Kind::Abs];
+    let mut all: HashMap<String, Arc<ScalarUDF>> =
+        own.into_iter().map(|kind| (kind.name().to_owned(), Arc::new(ScalarUDF::from(Function::new(kind))))).collect();
+    for (name, function) in [
+        ("coalesce", core::coalesce()),
+        ("nullif", core::nullif()),
+        ("lower", string::lower()),
+        ("upper", string::upper()),
+        ("starts_with", string::starts_with()),
+        ("length", unicode::character_length()),
+        ("substr", unicode::substr()),
+    ] {
+        all.insert(name.to_owned(), function);
+    }
+    all
+}
+
+/// Aggregates by the name under which a query calls them.
+pub(crate) fn aggregate_functions() -> HashMap<String, Arc<AggregateUDF>> {
+    let all = [
+        ("count", count::count_udaf()),
+        ("sum", sum::sum_udaf()),
+        ("min", min_max::min_udaf()),
+        ("max", min_max::max_udaf()),
+    ];
+    all.into_iter().map(|(name, function)| (name.to_owned(), function)).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    IpIn,
+    IpPrefix,
+    IpText,
+    ToAddress,
+    Abs,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::IpIn => IP_IN,
+            Self::IpPrefix => "ip_prefix",
+            Self::IpText => "ip_text",
+            Self::ToAddress => "to_address",
+            Self::Abs => "abs",
+        }
+    }
+
+    fn signature(self) -> Signature {
+        let exact = TypeSignature::Exact;
+        let integers = [DataType::Int64, DataType::UInt64, DataType::Int32, DataType::UInt32];
+        let signatures = match self {
+            Self::IpIn => vec![exact(vec![ADDRESS, DataType::Utf8]), exact(vec![ADDRESS, PREFIX_TYPE])],
+            Self::IpPrefix => integers.into_iter().map(|ty| exact(vec![ADDRESS, ty])).collect(),
+            Self::IpText => vec![exact(vec![ADDRESS])],
+            Self::ToAddress => vec![exact(vec![DataType::Utf8])],
+            Self::Abs => [DataType::Int64, DataType::UInt64, DataType::Float64].map(|ty| exact(vec![ty])).to_vec(),
+        };
+        Signature::one_of(signatures, Volatility::Immutable)
+    }
+
+    fn return_type(self, args: &[DataType]) -> DataType {
+        match self {
+            Self::IpIn => DataType::Boolean,
+            Self::IpPrefix | Self::ToAddress => ADDRESS,
+            Self::IpText => DataType::Utf8,
+            Self::Abs => args.first().cloned().unwrap_or(DataType::Int64),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Function {
+    kind: Kind,
+    signature: Signature,
+}
+
+impl Function {
+    fn new(kind: Kind) -> Self {
+        Self { kind, signature: kind.signature() }
+    }
+}
+
+impl ScalarUDFImpl for Function {
+    fn name(&self) -> &str {
+        self.kind.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        Ok(self.kind.return_type(arg_types))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let arrays = args.args.into_iter().map(|arg| arg.into_array(if scalar { 1 } else { args.number_rows }));
+        let arrays = arrays.collect::<Result<Vec<_>>>()?;
+        let result = match (self.kind, arrays.as_slice()) {
+            (Kind::IpIn, [address, prefix]) => ip_in(address, prefix)?,
+            (Kind::IpPrefix, [address, bits]) => ip_prefix(address, bits)?,
+            (Kind::IpText, [address]) => ip_text(address),
+            (Kind::ToAddress, [text]) => to_address(text)?,
+            (Kind::Abs, [value]) => abs(value)?,
+            _ => return Err(DataFusionError::Internal(format!("`{}` got {} arguments", self.name(), arrays.len()))),
+        };
+        if scalar {
+            return Ok(ColumnarValue::Scalar(datafusion::scalar::ScalarValue::try_from_array(&result, 0)?));
+        }
+        Ok(ColumnarValue::Array(result))
+    }
+}
+
+fn failed(reason: String) -> DataFusionError {
+    DataFusionError::Execution(reason)
+}
+
+/// The address of a row; `None` for null.
+fn address_at(array: &dyn Array, row: usize) -> Option<[u8; 16]> {
+    if array.is_null(row) {
+        return None;
+    }
+    array.as_fixed_size_binary().value(row).try_into().ok()
+}
+
+fn text_at(array: &dyn Array, row: usize) -> Option<&str> {
+    (!array.is_null(row)).then(|| array.as_string::<i32>().value(row))
+}
+
+fn ip_in(addresses: &ArrayRef, prefixes: &ArrayRef) -> Result<ArrayRef> {
+    if prefixes.data_type() != &DataType::Utf8 {
+        return Err(DataFusionError::Internal("a prefix parameter was not resolved".into()));
+    }
+    let mut out = BooleanBuilder::with_capacity(addresses.len());
+    for row in 0..addresses.len() {
+        match (address_at(addresses, row), text_at(prefixes, row)) {
+            (Some(address), Some(prefix)) => {
+                out.append_value(parse_prefix(prefix).map_err(|e| failed(e.to_string()))?.contains(&address));
+            }
+            _ => out.append_null(),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn ip_prefix(addresses: &ArrayRef, bits: &ArrayRef) -> Result<ArrayRef> {
+    let bits = arrow_cast::cast(bits, &DataType::Int64)?;
+    let bits = bits.as_primitive::<Int64Type>();
+    let mut out = FixedSizeBinaryBuilder::with_capacity(addresses.len(), ADDRESS_BYTES);
+    for row in 0..addresses.len() {
+        match address_at(addresses, row).filter(|_| !bits.is_null(row)) {
+            Some(address) => {
+                let network = network_of(&address, bits.value(row));
+                out.append_value(
+                    network.ok_or_else(|| failed(format!("prefix length `{}` is negative", bits.value(row))))?,
+                )?;
+            }
+            None => out.append_null(),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn ip_text(addresses: &ArrayRef) -> ArrayRef {
+    let mut out = StringBuilder::new();
+    for row in 0..addresses.len() {
+        out.append_option(address_at(addresses, row).map(|address| address_text(&address)));
+    }
+    Arc::new(out.finish())
+}
+
+fn to_address(texts: &ArrayRef) -> Result<ArrayRef> {
+    let mut out = FixedSizeBinaryBuilder::with_capacity(texts.len(), ADDRESS_BYTES);
+    for row in 0..texts.len() {
+        match text_at(texts, row) {
+            Some(text) => {
+                let address = parse_address(text);
+                let shown = crate::error::excerpt(text.as_bytes());
+                out.append_value(address.ok_or_else(|| failed(format!("`{shown}` is no address")))?)?;
+            }
+            None => out.append_null(),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+fn abs(values: &ArrayRef) -> Result<ArrayRef> {
+    Ok(match values.data_type() {
+        DataType::Int64 => {
+            let checked = values.as_primitive::<Int64Type>().iter().map(|value| {
+                value
+                    .map(|v| v.checked_abs().ok_or_else(|| failed(format!("abs of `{v}` is out of range"))))
+                    .transpose()
+            });
+            Arc::new(checked.collect::<Result<Int64Array>>()?)
+        }
+        DataType::Float64 => Arc::new(values.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::abs)),
+        _ => Arc::clone(values),
+    })
+}

@@ -1,0 +1,167 @@
+//! Guards in a physical plan: joins can make far more rows than they read, so their inputs are cut small or bounded and
+//! their outputs checked against deadline and cancellation. (Scans check for themselves.)
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::{Stream, StreamExt};
+
+use crate::error::Stop;
+use crate::run::Run;
+
+/// Rows that a join without an equality may hold of its smaller side.
+pub const LOOP_JOIN_ROWS_MAX: usize = 65_536;
+/// Rows given at a time to a join that compares pairs one by one.
+const LOOP_JOIN_SLICE_ROWS: usize = 256;
+/// Rows given at a time to a join by equality.
+const HASH_JOIN_SLICE_ROWS: usize = 4096;
+
+/// Puts guards around every join of a plan.
+pub(crate) fn guard(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| {
+        let pairwise =
+            node.downcast_ref::<NestedLoopJoinExec>().is_some() || node.downcast_ref::<CrossJoinExec>().is_some();
+        let hash = node.downcast_ref::<HashJoinExec>();
+        let (held, slice) = match (pairwise, hash) {
+            (true, _) => (Some(LOOP_JOIN_ROWS_MAX), LOOP_JOIN_SLICE_ROWS),
+            (_, Some(join)) if join.filter().is_some() => (None, LOOP_JOIN_SLICE_ROWS),
+            (_, Some(_)) => (None, HASH_JOIN_SLICE_ROWS),
+            _ => return Ok(Transformed::no(node)),
+        };
+        let children: Vec<_> = node.children().into_iter().cloned().collect();
+        let [left, right] =
+            <[_; 2]>::try_from(children).map_err(|_| DataFusionError::Internal("a join without two inputs".into()))?;
+        let guarded = vec![GuardExec::wrap(left, held, None), GuardExec::wrap(right, None, Some(slice))];
+        let join = datafusion::physical_plan::execution_plan::replace_children_if_necessary(node, guarded)?;
+        Ok(Transformed::yes(GuardExec::wrap(join, None, None)))
+    })
+    .map(|plan| plan.data)
+}
+
+#[derive(Debug)]
+struct GuardExec {
+    input: Arc<dyn ExecutionPlan>,
+    rows_max: Option<usize>,
+    slice_rows: Option<usize>,
+}
+
+impl GuardExec {
+    fn wrap(
+        input: Arc<dyn ExecutionPlan>,
+        rows_max: Option<usize>,
+        slice_rows: Option<usize>,
+    ) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Self { input, rows_max, slice_rows })
+    }
+}
+
+impl DisplayAs for GuardExec {
+    fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GuardExec: rows_max={:?}, slice_rows={:?}", self.rows_max, self.slice_rows)
+    }
+}
+
+impl ExecutionPlan for GuardExec {
+    fn name(&self) -> &'static str {
+        "GuardExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let [input] =
+            <[_; 1]>::try_from(children).map_err(|_| DataFusionError::Internal("a guard has one input".into()))?;
+        Ok(Self::wrap(input, self.rows_max, self.slice_rows))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let run = context.session_config().get_extension::<Run>();
+        let run = run.ok_or_else(|| DataFusionError::Internal("a guard was started outside a run".into()))?;
+        let input = self.input.execute(partition, context)?;
+        let slice_rows = self.slice_rows.unwrap_or(usize::MAX);
+        Ok(Box::pin(Guard { run, input, rows_left: self.rows_max, slice_rows, rest: None }))
+    }
+}
+
+struct Guard {
+    run: Arc<Run>,
+    input: SendableRecordBatchStream,
+    rows_left: Option<usize>,
+    slice_rows: usize,
+    rest: Option<RecordBatch>,
+}
+
+impl Guard {
+    /// Cuts a batch to the slice's size and keeps the rest.
+    fn cut(&mut self, batch: RecordBatch) -> RecordBatch {
+        if batch.num_rows() <= self.slice_rows {
+            return batch;
+        }
+        self.rest = Some(batch.slice(self.slice_rows, batch.num_rows() - self.slice_rows));
+        batch.slice(0, self.slice_rows)
+    }
+
+    fn charge(&mut self, rows: usize) -> Result<()> {
+        let Some(left) = &mut self.rows_left else { return Ok(()) };
+        match left.checked_sub(rows) {
+            Some(fewer) => {
+                *left = fewer;
+                Ok(())
+            }
+            None => Err(Stop::LoopJoin { max: LOOP_JOIN_ROWS_MAX }.into()),
+        }
+    }
+}
+
+impl Stream for Guard {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Err(stop) = self.run.check() {
+            return Poll::Ready(Some(Err(stop.into())));
+        }
+        if let Some(rest) = self.rest.take() {
+            return Poll::Ready(Some(Ok(self.cut(rest))));
+        }
+        match self.input.poll_next_unpin(cx) {
+            Poll::Ready(Some(Ok(batch))) => {
+                let counted = self.charge(batch.num_rows());
+                Poll::Ready(Some(counted.map(|()| self.cut(batch))))
+            }
+            other => other,
+        }
+    }
+}
+
+impl RecordBatchStream for Guard {
+    fn schema(&self) -> SchemaRef {
+        self.input.schema()
+    }
+}

@@ -1,0 +1,291 @@
+//! Parquet files as typed batches: footer read once when the dataset is opened, columns cast onto the schema, row
+//! groups skipped by their statistics, rows filtered before the other columns are decoded.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array};
+use arrow_schema::{ArrowError, SchemaRef};
+use datafusion::common::pruning::PruningStatistics;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowFilter,
+};
+
+use crate::BATCH_ROWS;
+use crate::cast::{accepted, cast_column, castable, keeps_order};
+use crate::error::{DataError, Misfit};
+use crate::files::FileStamp;
+use crate::reader::{BatchReader, Predicate, project};
+use crate::schema::TableSchema;
+use crate::timestamp::TimestampUnit;
+
+/// One Parquet file whose columns fit the schema.
+#[derive(Debug, Clone)]
+pub(crate) struct ParquetFile {
+    pub(crate) stamp: FileStamp,
+    pub(crate) rows: u64,
+    metadata: ArrowReaderMetadata,
+    /// For each schema column the file's root column; `None` where an optional column is absent.
+    roots: Vec<Option<usize>>,
+    unit: TimestampUnit,
+}
+
+impl ParquetFile {
+    /// Reads the footer and maps its columns onto the schema.
+    pub(crate) fn open(
+        stamp: FileStamp,
+        schema: &TableSchema,
+        columns: &BTreeMap<String, String>,
+        unit: TimestampUnit,
+    ) -> Result<Self, DataError> {
+        let file = stamp.open()?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+            .map_err(|e| DataError::Damaged { path: stamp.path.clone(), reason: e.to_string() })?;
+        let rows = metadata.metadata().file_metadata().num_rows();
+        let rows = u64::try_from(rows).map_err(|_| DataError::Damaged {
+            path: stamp.path.clone(),
+            reason: "it has a negative number of rows".into(),
+        })?;
+        let mut roots = Vec::with_capacity(schema.columns.len());
+        for column in &schema.columns {
+            let source = columns.get(&column.name).unwrap_or(&column.name);
+            let found = metadata.schema().fields().iter().position(|f| f.name() == source);
+            let misfit = |reason: String, fits: &str| {
+                let (file, column, fits) = (stamp.shown(), Some(column.name.clone()), fits.to_owned());
+                DataError::Misfit(Box::new(Misfit { file, line: None, column, reason, fits }))
+            };
+            match found {
+                Some(at) => {
+                    let from = metadata.schema().field(at).data_type();
+                    if !castable(from, column.ty) {
+                        return Err(misfit(format!("`{source}` is of type {from}"), accepted(column.ty)));
+                    }
+                }
+                None if column.required || columns.contains_key(&column.name) => {
+                    let reason = format!("the file has no column `{source}`");
+                    return Err(misfit(reason, "a column of that name or a column map"));
+                }
+                None => {}
+            }
+            roots.push(found);
+        }
+        Ok(Self { stamp, rows, metadata, roots, unit })
+    }
+
+    /// Row groups that can hold rows of the condition, by their statistics.
+    fn row_groups(&self, table: &TableSchema, schema: &SchemaRef, predicate: Option<&Predicate>) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.metadata.metadata().num_row_groups()).collect();
+        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema));
+        let pruning = predicate.and_then(|p| builder.build(Arc::clone(p.expr())));
+        let kept = pruning.and_then(|p| p.prune(&RowGroups { file: self, table }).ok());
+        match kept {
+            Some(kept) => all.into_iter().filter(|at| kept.get(*at).copied().unwrap_or(true)).collect(),
+            None => all,
+        }
+    }
+
+    /// The file's columns behind the given schema columns.
+    fn mask(&self, columns: &[usize]) -> ProjectionMask {
+        let roots = columns.iter().filter_map(|at| self.roots[*at]);
+        ProjectionMask::roots(self.metadata.parquet_schema(), roots)
+    }
+}
+
+/// Statistics of a file's row groups, cast onto the schema's types.
+struct RowGroups<'a> {
+    file: &'a ParquetFile,
+    table: &'a TableSchema,
+}
+
+impl RowGroups<'_> {
+    fn bounds(&self, column: &Column, max: bool) -> Option<ArrayRef> {
+        let at = self.table.index_of(&column.name)?;
+        let file_schema = self.file.metadata.schema();
+        let field = file_schema.field(self.file.roots[at]?);
+        let ty = self.table.columns[at].ty;
+        if !keeps_order(field.data_type(), ty) {
+            return None;
+        }
+        let converter =
+            StatisticsConverter::try_new(field.name(), file_schema, self.file.metadata.parquet_schema()).ok()?;
+        let groups = self.file.metadata.metadata().row_groups().iter();
+        let bounds = if max { converter.row_group_maxes(groups) } else { converter.row_group_mins(groups) };
+        cast_column(&bounds.ok()?, ty, self.file.unit).ok()
+    }
+}
+
+impl PruningStatistics for RowGroups<'_> {
+    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, false)
+    }
+
+    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
+        self.bounds(column, true)
+    }
+
+    fn num_containers(&self) -> usize {
+        self.file.metadata.metadata().num_row_groups()
+    }
+
+    fn null_counts(&self, _column: &Column) -> Option<ArrayRef> {
+        None
+    }
+
+    fn row_counts(&self) -> Option<ArrayRef> {
+        let rows = self.file.metadata.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
+        Some(Arc::new(rows.collect::<UInt64Array>()))
+    }
+
+    fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
+        None
+    }
+}
+
+/// Reads the given schema columns of Parquet files, one after another.
+pub(crate) struct ParquetReader {
+    files: std::vec::IntoIter<ParquetFile>,
+    shared: Arc<Shared>,
+    predicate: Option<Predicate>,
+    current: Option<(ParquetFile, ParquetRecordBatchReader, u64)>,
+}
+
+/// What a reader and its row filter both need.
+struct Shared {
+    table: TableSchema,
+    schema: SchemaRef,
+    columns: Vec<usize>,
+}
+
+impl ParquetReader {
+    /// `schema` is the whole table's; `columns` are indexes into it; the predicate has its parameters bound.
+    pub(crate) fn new(
+        files: Vec<ParquetFile>,
+        table: TableSchema,
+        columns: Vec<usize>,
+        predicate: Option<Predicate>,
+    ) -> Self {
+        let schema = table.arrow();
+        Self { files: files.into_iter(), shared: Arc::new(Shared { table, schema, columns }), predicate, current: None }
+    }
+
+    fn start(&self, file: &ParquetFile) -> Result<ParquetRecordBatchReader, DataError> {
+        let shared = &self.shared;
+        let open = file.stamp.open()?;
+        let groups = file.row_groups(&shared.table, &shared.schema, self.predicate.as_ref());
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open, file.metadata.clone())
+            .with_batch_size(BATCH_ROWS)
+            .with_row_groups(groups)
+            .with_projection(file.mask(&shared.columns));
+        if let Some(predicate) = &self.predicate {
+            builder = builder.with_row_filter(self.row_filter(file, predicate)?);
+        }
+        builder.build().map_err(|e| damaged(file, &e))
+    }
+
+    fn row_filter(&self, file: &ParquetFile, predicate: &Predicate) -> Result<RowFilter, DataError> {
+        let columns = predicate.columns(self.shared.schema.fields().len());
+        let predicate = predicate.rebase(&columns).map_err(|e| internal(file, &e))?;
+        let schema = project(&self.shared.schema, &columns);
+        let (mask, shared, file) = (file.mask(&columns), Arc::clone(&self.shared), file.clone());
+        let filter = ArrowPredicateFn::new(mask, move |batch| {
+            let cast = typed(&file, &shared.table, &columns, &schema, &batch)
+                .map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+            predicate.evaluate(&cast).map_err(|e| ArrowError::ExternalError(Box::new(e)))
+        });
+        Ok(RowFilter::new(vec![Box::new(filter)]))
+    }
+}
+
+impl BatchReader for ParquetReader {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
+        loop {
+            let (file, mut reader, before) = match self.current.take() {
+                Some(current) => current,
+                None => match self.files.next() {
+                    Some(file) => {
+                        let reader = self.start(&file)?;
+                        (file, reader, 0)
+                    }
+                    None => return Ok(None),
+                },
+            };
+            let Some(batch) = reader.next() else { continue };
+            let batch = batch.map_err(|e| from_arrow(&file, e))?;
+            let shared = &self.shared;
+            let schema = project(&shared.schema, &shared.columns);
+            let cast = typed(&file, &shared.table, &shared.columns, &schema, &batch);
+            let cast = cast.map_err(|e| number(e, before, self.predicate.is_none()))?;
+            self.current = Some((file, reader, before + batch.num_rows() as u64));
+            return Ok(Some(cast));
+        }
+    }
+}
+
+/// A batch of the file's columns (in the file's order) as the schema's columns.
+fn typed(
+    file: &ParquetFile,
+    table: &TableSchema,
+    columns: &[usize],
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+) -> Result<RecordBatch, DataError> {
+    let mut roots: Vec<usize> = columns.iter().filter_map(|at| file.roots[*at]).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let mut arrays = Vec::with_capacity(columns.len());
+    for at in columns {
+        let spec = &table.columns[*at];
+        let Some(root) = file.roots[*at] else {
+            arrays.push(new_null_array(&spec.ty.arrow(), batch.num_rows()));
+            continue;
+        };
+        let misfit = |row: Option<usize>, reason: String| {
+            let (line, column, fits) = (row.map(|r| r as u64 + 1), Some(spec.name.clone()), spec.ty.fits().to_owned());
+            DataError::Misfit(Box::new(Misfit { file: file.stamp.shown(), line, column, reason, fits }))
+        };
+        let found = roots.binary_search(&root).expect("every root of these columns is in the list");
+        let cast = cast_column(batch.column(found), spec.ty, file.unit).map_err(|u| misfit(u.row, u.reason))?;
+        if spec.required && cast.null_count() > 0 {
+            let row = (0..cast.len()).find(|row| cast.is_null(*row));
+            return Err(misfit(row, "the value is missing".into()));
+        }
+        arrays.push(cast);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options).map_err(|e| internal(file, &e))
+}
+
+/// Turns a row of a batch into a row of the file, where no filter has hidden rows; otherwise drops it.
+fn number(error: DataError, before: u64, counted: bool) -> DataError {
+    match error {
+        DataError::Misfit(mut misfit) => {
+            misfit.line = misfit.line.filter(|_| counted).map(|line| line + before);
+            DataError::Misfit(misfit)
+        }
+        other => other,
+    }
+}
+
+/// The reader's error: our own from the row filter, or a damaged file.
+fn from_arrow(file: &ParquetFile, error: ArrowError) -> DataError {
+    match error {
+        ArrowError::ExternalError(inner) => match inner.downcast::<DataError>() {
+            Ok(ours) => number(*ours, 0, false),
+            Err(other) => DataError::Damaged { path: file.stamp.path.clone(), reason: other.to_string() },
+        },
+        other => damaged(file, &other),
+    }
+}
+
+fn damaged(file: &ParquetFile, error: &dyn std::error::Error) -> DataError {
+    DataError::Damaged { path: file.stamp.path.clone(), reason: error.to_string() }
+}
+
+fn internal(file: &ParquetFile, error: &dyn std::error::Error) -> DataError {
+    DataError::Internal { what: file.stamp.shown(), reason: error.to_string() }
+}

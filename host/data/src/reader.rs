@@ -1,0 +1,89 @@
+//! What every source gives the scan: typed batches of some columns of the schema, pulled one at a time, off the async
+//! threads. And the row filter that a scan pushes into a source, with its parameters bound.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_schema::{DataType, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::scalar::ScalarValue;
+
+use crate::error::DataError;
+
+/// A source being read. Blocking; runs on a blocking thread.
+pub(crate) trait BatchReader: Send {
+    /// The next rows, at most [`crate::BATCH_ROWS`]; `None` at the end.
+    fn next_batch(&mut self) -> std::result::Result<Option<RecordBatch>, DataError>;
+}
+
+/// A condition on rows. Columns carry their index in the whole schema; parameters are columns behind the last one.
+#[derive(Debug, Clone)]
+pub(crate) struct Predicate {
+    expr: Arc<dyn PhysicalExpr>,
+}
+
+impl Predicate {
+    pub(crate) fn new(expr: Arc<dyn PhysicalExpr>) -> Self {
+        Self { expr }
+    }
+
+    pub(crate) fn expr(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.expr
+    }
+
+    /// Schema columns that the condition reads, ascending; `width` is the schema's number of columns.
+    pub(crate) fn columns(&self, width: usize) -> Vec<usize> {
+        let mut found: Vec<usize> =
+            collect_columns(&self.expr).iter().map(Column::index).filter(|at| *at < width).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Puts the values in the places of the parameters.
+    pub(crate) fn bind(&self, width: usize, values: &[ScalarValue]) -> Result<Self> {
+        let expr = Arc::clone(&self.expr).transform_up(|node| {
+            let Some(at) = node.downcast_ref::<Column>().map(Column::index).filter(|at| *at >= width) else {
+                return Ok(Transformed::no(node));
+            };
+            let value = values.get(at - width).ok_or_else(|| DataFusionError::Internal("unbound parameter".into()))?;
+            Ok(Transformed::yes(Arc::new(Literal::new(value.clone())) as Arc<dyn PhysicalExpr>))
+        })?;
+        Ok(Self { expr: expr.data })
+    }
+
+    /// The condition for batches that have only `columns` of the schema, in that order.
+    pub(crate) fn rebase(&self, columns: &[usize]) -> Result<Self> {
+        let expr = Arc::clone(&self.expr).transform_up(|node| {
+            let Some(column) = node.downcast_ref::<Column>() else { return Ok(Transformed::no(node)) };
+            let at = columns.iter().position(|at| *at == column.index());
+            let at = at.ok_or_else(|| DataFusionError::Internal(format!("column `{}` is not read", column.name())))?;
+            Ok(Transformed::yes(Arc::new(Column::new(column.name(), at)) as Arc<dyn PhysicalExpr>))
+        })?;
+        Ok(Self { expr: expr.data })
+    }
+
+    /// Which rows fulfil the condition; null counts as no.
+    pub(crate) fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let array = self.expr.evaluate(batch)?.into_array(batch.num_rows())?;
+        if array.data_type() != &DataType::Boolean {
+            return Err(DataFusionError::Internal("a condition is not boolean".into()));
+        }
+        let mask = array.as_boolean();
+        Ok(match mask.nulls() {
+            Some(nulls) if nulls.null_count() > 0 => BooleanArray::new(mask.values() & nulls.inner(), None),
+            _ => mask.clone(),
+        })
+    }
+}
+
+/// The schema of the given columns.
+pub(crate) fn project(schema: &SchemaRef, columns: &[usize]) -> SchemaRef {
+    let fields: Vec<_> = columns.iter().map(|at| Arc::clone(&schema.fields()[*at])).collect();
+    Arc::new(arrow_schema::Schema::new(fields))
+}

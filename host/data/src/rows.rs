@@ -1,0 +1,168 @@
+//! The answer of a running query: a pull cursor over batches of a fixed number of rows, in the few column types that a
+//! guest can read, byte for byte the same for the same rows.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray, RecordBatch,
+    RecordBatchOptions, StringArray,
+};
+use arrow_schema::{Schema, SchemaRef};
+use arrow_select::coalesce::BatchCoalescer;
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+
+use crate::BATCH_ROWS;
+use crate::error::QueryError;
+use crate::run::Run;
+use crate::schema::{ColumnType, field};
+
+/// Rows of an open query. Dropping it stops the query.
+pub struct Rows {
+    columns: Vec<(String, ColumnType)>,
+    schema: SchemaRef,
+    run: Arc<Run>,
+    state: Option<Flow>,
+}
+
+/// What runs until the end, an error or a stop.
+struct Flow {
+    stream: SendableRecordBatchStream,
+    coalescer: BatchCoalescer,
+    reservation: MemoryReservation,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    pub(crate) fn start(
+        plan: &Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+        columns: Vec<(String, ColumnType)>,
+        run: Arc<Run>,
+    ) -> Result<Self, DataFusionError> {
+        let reservation = MemoryConsumer::new("rows").register(context.memory_pool());
+        let stream = execute_stream(Arc::clone(plan), context)?;
+        let fields: Vec<_> = columns.iter().map(|(name, ty)| field(name, *ty, true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let coalescer = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
+        Ok(Self { columns, schema, run, state: Some(Flow { stream, coalescer, reservation, ended: false }) })
+    }
+
+    /// Result columns in order.
+    pub fn columns(&self) -> &[(String, ColumnType)] {
+        &self.columns
+    }
+
+    /// The Arrow schema of every batch.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Rows read from the sources so far, before conditions; what host work is metered by.
+    pub fn rows_scanned(&self) -> u64 {
+        self.run.rows_scanned.load(Ordering::Relaxed)
+    }
+
+    /// The next batch: exactly 16,384 rows, fewer only in the last one; `None` at the end. After an error there are no
+    /// more rows.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
+        let Some(mut flow) = self.state.take() else { return Ok(None) };
+        let run = Arc::clone(&self.run);
+        let advanced = tokio::select! {
+            biased;
+            advanced = flow.advance(&self.schema, &self.columns) => advanced,
+            stop = run.stopped() => return Err(stop.into()),
+        };
+        let batch = advanced.map_err(|e| QueryError::from_engine(e, run.limits.memory_bytes))?;
+        if batch.is_some() {
+            self.state = Some(flow);
+        }
+        Ok(batch)
+    }
+}
+
+impl Flow {
+    async fn advance(
+        &mut self,
+        schema: &SchemaRef,
+        columns: &[(String, ColumnType)],
+    ) -> Result<Option<RecordBatch>, DataFusionError> {
+        loop {
+            if let Some(full) = self.coalescer.next_completed_batch() {
+                self.reservation.try_resize(self.coalescer.size())?;
+                return Ok(Some(full));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            match self.stream.next().await {
+                Some(batch) => {
+                    let batch = normalise(&batch?, schema, columns)?;
+                    if self.coalescer.is_empty() && batch.num_rows() == BATCH_ROWS {
+                        return Ok(Some(batch));
+                    }
+                    self.reservation.try_resize(self.coalescer.size() + batch.get_array_memory_size())?;
+                    self.coalescer.push_batch(batch)?;
+                }
+                None => {
+                    self.ended = true;
+                    self.coalescer.finish_buffered_batch()?;
+                }
+            }
+        }
+    }
+}
+
+/// Casts columns to the types a guest reads and clears what lies under nulls.
+fn normalise(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+    columns: &[(String, ColumnType)],
+) -> Result<RecordBatch, DataFusionError> {
+    let one = |(array, (_, ty)): (&ArrayRef, &(String, ColumnType))| {
+        let to = ty.arrow();
+        let typed = if array.data_type() == &to { Arc::clone(array) } else { arrow_cast::cast(array, &to)? };
+        Ok::<_, DataFusionError>(if typed.null_count() > 0 { clear_nulls(&typed, *ty) } else { typed })
+    };
+    let arrays = batch.columns().iter().zip(columns).map(one).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
+}
+
+/// The same column with zero or nothing in the place of every null.
+fn clear_nulls(array: &ArrayRef, ty: ColumnType) -> ArrayRef {
+    match ty {
+        ColumnType::Timestamp | ColumnType::Int => zeroed::<Int64Type>(array),
+        ColumnType::Uint => zeroed::<UInt64Type>(array),
+        ColumnType::Float => zeroed::<Float64Type>(array),
+        ColumnType::Flag => Arc::new(array.as_boolean().iter().collect::<BooleanArray>()),
+        ColumnType::Text => Arc::new(array.as_string::<i32>().iter().collect::<StringArray>()),
+        ColumnType::Bytes => Arc::new(array.as_binary::<i32>().iter().collect::<BinaryArray>()),
+        ColumnType::Address => {
+            let addresses = array.as_fixed_size_binary();
+            let mut bytes = Vec::with_capacity(addresses.len() * 16);
+            for row in 0..addresses.len() {
+                bytes.extend_from_slice(if addresses.is_null(row) { &[0; 16] } else { addresses.value(row) });
+            }
+            Arc::new(FixedSizeBinaryArray::new(addresses.value_length(), bytes.into(), addresses.nulls().cloned()))
+        }
+    }
+}
+
+fn zeroed<T: ArrowPrimitiveType>(array: &ArrayRef) -> ArrayRef {
+    let values = array.as_primitive::<T>();
+    let cleared = values.iter().map(Option::unwrap_or_default);
+    Arc::new(PrimitiveArray::<T>::new(cleared.collect(), values.nulls().cloned()))
+}

@@ -1,0 +1,111 @@
+//! What one run of a query carries through the engine: bound parameters, deadline, cancellation and counters. The only
+//! module of this crate that reads the clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use datafusion::scalar::ScalarValue;
+use tokio::sync::Notify;
+
+use crate::error::Stop;
+
+/// Stops a query from another task. Clones share one flag.
+#[derive(Debug, Clone, Default)]
+pub struct CancelFlag {
+    shared: Arc<CancelState>,
+}
+
+#[derive(Debug, Default)]
+struct CancelState {
+    cancelled: AtomicBool,
+    notify: Notify,
+}
+
+impl CancelFlag {
+    /// A flag that is not set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the flag for good; queries that carry it end with `Cancelled`.
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Ordering::Release);
+        self.shared.notify.notify_waiters();
+    }
+
+    /// Whether the flag is set.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Ends when the flag is set.
+    pub async fn cancelled(&self) {
+        let mut notified = std::pin::pin!(self.shared.notify.notified());
+        notified.as_mut().enable();
+        if !self.is_cancelled() {
+            notified.await;
+        }
+    }
+}
+
+/// Bounds of one query. The default has no deadline and 256 MiB.
+#[derive(Debug, Clone)]
+pub struct QueryLimits {
+    /// Most bytes that the query's operators and buffers may hold at a time.
+    pub memory_bytes: usize,
+    /// When the query has to have ended.
+    pub deadline: Option<Instant>,
+    /// Stops the query from outside.
+    pub cancel: CancelFlag,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self { memory_bytes: 256 << 20, deadline: None, cancel: CancelFlag::new() }
+    }
+}
+
+/// Travels in the engine's session configuration to every scan and guard of one run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) params: Vec<ScalarValue>,
+    pub(crate) limits: QueryLimits,
+    pub(crate) rows_scanned: AtomicU64,
+}
+
+impl Run {
+    pub(crate) fn new(params: Vec<ScalarValue>, limits: QueryLimits) -> Self {
+        Self { params, limits, rows_scanned: AtomicU64::new(0) }
+    }
+
+    /// An error once the run has to stop.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        if self.limits.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        match self.limits.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(Stop::Deadline),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn count_scanned(&self, rows: usize) {
+        self.rows_scanned.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// Ends when the run has to stop.
+    pub(crate) async fn stopped(&self) -> Stop {
+        let deadline = async {
+            match self.limits.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.limits.cancel.cancelled() => Stop::Cancelled,
+            () = deadline => Stop::Deadline,
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The engine's view of a dataset: a table that takes every row condition of a query upon itself, and the physical scan
+//! that binds parameters, reads off the async threads, filters, and hands out batches of a fixed number of rows. So no
+//! operator above sees how the rows were stored.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_select::coalesce::BatchCoalescer;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use futures::stream;
+use tokio::task::JoinHandle;
+
+use crate::BATCH_ROWS;
+use crate::dataset::Dataset;
+use crate::error::DataError;
+use crate::params::ParamSlot;
+use crate::reader::{BatchReader, Predicate, project};
+use crate::run::Run;
+
+/// One slot of a query, bound to a dataset.
+#[derive(Debug)]
+pub(crate) struct SlotTable {
+    dataset: Arc<Dataset>,
+    params: Arc<Vec<ParamSlot>>,
+}
+
+impl SlotTable {
+    pub(crate) fn new(dataset: Arc<Dataset>, params: Arc<Vec<ParamSlot>>) -> Self {
+        Self { dataset, params }
+    }
+
+    /// The conjunction of the conditions as one expression; parameters are columns behind the schema's.
+    fn predicate(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<Predicate>> {
+        let Some(whole) = conjunction(filters.iter().cloned()) else { return Ok(None) };
+        let named = whole.transform_up(|node| match node {
+            Expr::Placeholder(p) => {
+                Ok(Transformed::yes(Expr::Column(datafusion::common::Column::new_unqualified(p.id))))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        let mut fields: Vec<Arc<Field>> = self.dataset.arrow().fields().iter().cloned().collect();
+        fields.extend(self.params.iter().map(|p| Arc::new(Field::new(&p.id, p.ty.clone(), true))));
+        let schema = DFSchema::try_from(Schema::new(fields))?;
+        Ok(Some(Predicate::new(state.create_physical_expr(named.data, &schema)?)))
+    }
+}
+
+#[async_trait]
+impl TableProvider for SlotTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.dataset.arrow())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let width = self.dataset.arrow().fields().len();
+        let columns = projection.cloned().unwrap_or_else(|| (0..width).collect());
+        let predicate = self.predicate(state, filters)?;
+        Ok(Arc::new(ScanExec::new(Arc::clone(&self.dataset), columns, predicate, limit)))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let has_subquery = |filter: &Expr| {
+            filter.exists(|e| {
+                Ok(matches!(
+                    e,
+                    Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..)
+                ))
+            })
+        };
+        let one = |filter: &&Expr| {
+            Ok(if has_subquery(filter)? {
+                TableProviderFilterPushDown::Unsupported
+            } else {
+                TableProviderFilterPushDown::Exact
+            })
+        };
+        filters.iter().map(one).collect()
+    }
+}
+
+/// Reads one dataset once.
+#[derive(Debug)]
+pub(crate) struct ScanExec {
+    dataset: Arc<Dataset>,
+    columns: Vec<usize>,
+    predicate: Option<Predicate>,
+    limit: Option<usize>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ScanExec {
+    fn new(dataset: Arc<Dataset>, columns: Vec<usize>, predicate: Option<Predicate>, limit: Option<usize>) -> Self {
+        let schema = project(dataset.arrow(), &columns);
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        ));
+        Self { dataset, columns, predicate, limit, properties }
+    }
+
+    fn start(&self, context: &TaskContext) -> Result<Scan> {
+        let run = context.session_config().get_extension::<Run>();
+        let run = run.ok_or_else(|| DataFusionError::Internal("a scan was started outside a run".into()))?;
+        let width = self.dataset.arrow().fields().len();
+        let bound = self.predicate.as_ref().map(|p| p.bind(width, &run.params)).transpose()?;
+        let schema = project(self.dataset.arrow(), &self.columns);
+        let (read, pushed, after) = match bound {
+            Some(bound) if self.dataset.filters() => (self.columns.clone(), Some(bound), None),
+            Some(bound) => {
+                let mut read = self.columns.clone();
+                read.extend(bound.columns(width).into_iter().filter(|at| !self.columns.contains(at)));
+                let after = bound.rebase(&read)?;
+                (read, None, Some(after))
+            }
+            None => (self.columns.clone(), None, None),
+        };
+        Ok(Scan {
+            source: Source::new(&self.dataset, read, pushed),
+            run,
+            predicate: after,
+            kept: (0..self.columns.len()).collect(),
+            coalescer: BatchCoalescer::new(schema, BATCH_ROWS),
+            reservation: MemoryConsumer::new("scan").register(context.memory_pool()),
+            left: self.limit.unwrap_or(usize::MAX),
+            done: false,
+        })
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScanExec: dataset={}, columns={:?}", self.dataset.name(), self.columns)?;
+        match &self.predicate {
+            Some(predicate) => write!(f, ", predicate={}", predicate.expr()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &'static str {
+        "ScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        // The predicate's parameters are no columns of any input, so no rule may look into it.
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, _children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let scan = self.start(&context)?;
+        let batches =
+            stream::try_unfold(scan, |mut scan| async move { Ok(scan.advance().await?.map(|batch| (batch, scan))) });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
+    }
+}
+
+/// A scan in progress.
+struct Scan {
+    source: Source,
+    run: Arc<Run>,
+    predicate: Option<Predicate>,
+    /// Positions of the output columns among those read.
+    kept: Vec<usize>,
+    coalescer: BatchCoalescer,
+    reservation: MemoryReservation,
+    left: usize,
+    done: bool,
+}
+
+impl Scan {
+    /// The next batch of exactly `BATCH_ROWS` rows; fewer only at the end.
+    async fn advance(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            self.run.check()?;
+            if let Some(full) = self.coalescer.next_completed_batch() {
+                return Ok(Some(full));
+            }
+            if self.done {
+                return Ok(None);
+            }
+            match self.source.next().await? {
+                Some(batch) => {
+                    if let Some(counted) = self.take(&batch)? {
+                        return Ok(Some(counted));
+                    }
+                }
+                None => self.done = true,
+            }
+            if self.left == 0 {
+                self.done = true;
+            }
+            if self.done {
+                self.source = Source::Ended;
+                self.coalescer.finish_buffered_batch()?;
+            }
+        }
+    }
+
+    /// Filters, projects and buffers a batch. A batch without columns has nothing to buffer and is returned.
+    fn take(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>> {
+        self.run.count_scanned(batch.num_rows());
+        let mask = self.predicate.as_ref().map(|p| p.evaluate(batch)).transpose()?;
+        let output = batch.project(&self.kept)?;
+        let rows = mask.as_ref().map_or(batch.num_rows(), |m| m.values().count_set_bits());
+        let cut = rows.min(self.left);
+        if self.kept.is_empty() {
+            self.left -= cut;
+            let options = RecordBatchOptions::new().with_row_count(Some(cut));
+            return Ok(Some(RecordBatch::try_new_with_options(output.schema(), vec![], &options)?));
+        }
+        self.reservation.try_resize(self.coalescer.size() + batch.get_array_memory_size())?;
+        match mask {
+            Some(mask) if rows < mask.len() => {
+                let filtered = arrow_select::filter::filter_record_batch(&output, &mask)?;
+                self.coalescer.push_batch(filtered.slice(0, cut))?;
+            }
+            _ => self.coalescer.push_batch(output.slice(0, cut))?,
+        }
+        self.left -= cut;
+        self.reservation.try_resize(self.coalescer.size())?;
+        Ok(None)
+    }
+}
+
+type Read = (Box<dyn BatchReader>, std::result::Result<Option<RecordBatch>, DataError>);
+
+/// The reader, and where it is: memory is read in place, files on a blocking thread, one batch ahead.
+enum Source {
+    Inline(Box<dyn BatchReader>),
+    Ahead { name: String, pending: JoinHandle<Read> },
+    Idle { name: String, reader: Box<dyn BatchReader> },
+    Ended,
+}
+
+impl Source {
+    fn new(dataset: &Dataset, columns: Vec<usize>, predicate: Option<Predicate>) -> Self {
+        let reader = dataset.reader(columns, predicate);
+        if dataset.in_memory() { Self::Inline(reader) } else { Self::Idle { name: dataset.name().to_owned(), reader } }
+    }
+
+    fn ahead(name: String, mut reader: Box<dyn BatchReader>) -> Self {
+        let pending = tokio::task::spawn_blocking(move || {
+            let batch = reader.next_batch();
+            (reader, batch)
+        });
+        Self::Ahead { name, pending }
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        if let Self::Inline(reader) = self {
+            return Ok(reader.next_batch()?);
+        }
+        let (name, pending) = match std::mem::replace(self, Self::Ended) {
+            Self::Idle { name, reader } => match Self::ahead(name, reader) {
+                Self::Ahead { name, pending } => (name, pending),
+                _ => return Ok(None),
+            },
+            Self::Ahead { name, pending } => (name, pending),
+            Self::Inline(_) | Self::Ended => return Ok(None),
+        };
+        let (reader, batch) =
+            pending.await.map_err(|e| DataError::Internal { what: name.clone(), reason: e.to_string() })?;
+        let batch = batch?;
+        if batch.is_some() {
+            *self = Self::ahead(name, reader);
+        }
+        Ok(batch)
+    }
+}
