@@ -76,8 +76,8 @@ impl Sources {
         super::digest(self.files.iter().map(line).collect::<String>().as_bytes())
     }
 
-    /// Lays the files out in `dir` and removes what else is there. Files that are as they should be stay untouched, so
-    /// that cargo need not compile again.
+    /// Lays the files out in `dir` and removes what else is there. Writes even those that are as they should be: cargo
+    /// compares times, and must not take another checkout's crate for this one.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -86,9 +86,6 @@ impl Sources {
         self.sweep(dir, "")?;
         for (path, bytes) in &self.files {
             let path = dir.join(path);
-            if std::fs::read(&path).is_ok_and(|there| there == *bytes) {
-                continue;
-            }
             let parent = path.parent().unwrap_or(dir);
             std::fs::create_dir_all(parent).with_context(|| format!("cannot make `{}`", parent.display()))?;
             std::fs::write(&path, bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
