@@ -1,6 +1,7 @@
 //! The center's services: registry files, submissions, statements, domains, certificates, tokens, catalog.
 //! What the center says about the registry in JSON is for people; decisions are taken on the replica.
 
+use crate::enroll;
 use crate::error::ClientError;
 use crate::remote::{CALL_LIMIT, Call, JSON_BYTES_MAX, Remote};
 use crate::replica::{Replica, ReplicaError, Synced};
@@ -11,6 +12,7 @@ use iog_protocol::api::{
 };
 use iog_protocol::catalog::{CatalogQuery, Descriptor};
 use iog_protocol::dsse::{Signed, Verified};
+use iog_protocol::enroll::{JoinAnswer, JoinRequest};
 use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
 use iog_protocol::time::Timestamp;
@@ -133,6 +135,20 @@ impl CenterClient {
         self.remote.json(Call::get(paths::DOMAINS)).await
     }
 
+    /// Enrols a domain. The client should be one for the first contact: see [`crate::enroll::first_contact`].
+    ///
+    /// # Errors
+    /// [`ClientError::Input`] if the statement in it is malformed, [`ClientError::Answer`] if the center answers with another
+    /// domain's certificate or another statement, and the errors of every call.
+    pub async fn enroll(&self, request: &JoinRequest) -> Result<JoinAnswer, ClientError> {
+        let statement = enroll::statement_digest(request)?;
+        let answer: JoinAnswer = self.remote.post_json(paths::ENROLL, request).await?;
+        match enroll::check(&answer, &request.domain, &statement) {
+            Ok(()) => Ok(answer),
+            Err(reason) => Err(self.remote.malformed(paths::ENROLL, reason)),
+        }
+    }
+
     /// Renews the certificate the client shows, for the key of a signing request.
     ///
     /// # Errors
@@ -223,7 +239,7 @@ fn check_len(what: &'static str, len: usize, len_max: usize) -> Result<(), Clien
     if len > len_max { Err(input(what, format!("{len} bytes, at most {len_max} are taken"))) } else { Ok(()) }
 }
 
-fn input(what: &'static str, reason: String) -> ClientError {
+pub(crate) fn input(what: &'static str, reason: String) -> ClientError {
     ClientError::Input { what, reason }
 }
 

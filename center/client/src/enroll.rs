@@ -1,15 +1,18 @@
 //! First contact of a domain with its center: the join token names the center's key, so nothing is trusted on first use.
 //! What comes back is checked to be for our key and our statement before anything is kept.
 
+use crate::center::{CenterClient, input};
 use crate::error::ClientError;
 use crate::remote::Remote;
 use crate::replica::Pins;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use iog_protocol::api::paths;
 use iog_protocol::dsse::Envelope;
 use iog_protocol::enroll::{JoinAnswer, JoinRequest, JoinToken};
-use iog_protocol::ids::Digest;
+use iog_protocol::ids::{Digest, DomainId};
 use iog_protocol::time::Timestamp;
-use iog_transport::{ClientTls, HttpClient, Identity, ca, pem};
+use iog_transport::{ClientTls, HttpClient, Identity, PeerIdentity, ca, pem};
 use std::sync::Arc;
 
 /// What a new domain brings: its TLS key and its own `domain/v1` statement, signed by its caller key.
@@ -45,6 +48,14 @@ pub fn pins(token: &JoinToken) -> Result<Pins, ClientError> {
     Ok(Pins { genesis: token.genesis, log })
 }
 
+/// A client of the token's center for the first contact, when no authority is known yet: it accepts only a server that shows
+/// the key named in the token.
+#[must_use]
+pub fn first_contact(token: &JoinToken) -> CenterClient {
+    let tls = ClientTls::pinned(*token.center_spki_sha256.as_bytes());
+    CenterClient::new(Remote::new(HttpClient::new(Arc::new(tls)), &token.center))
+}
+
 /// Enrols: sends the statement and a signing request over a connection authenticated by the token's key hash.
 ///
 /// # Errors
@@ -55,27 +66,31 @@ pub async fn enroll(token: &JoinToken, domain: NewDomain<'_>, now: Timestamp) ->
         return Err(input("join token", format!("it expired at {}", token.expires.rfc3339())));
     }
     let pins = pins(token)?;
-    let envelope = Envelope::parse(domain.statement).map_err(|error| input("domain statement", error.to_string()))?;
     let request = JoinRequest {
         domain: token.domain.clone(),
         secret: token.secret.clone(),
         csr_pem: ca::csr_pem(domain.tls_key_pem).map_err(|error| input("TLS key", error.to_string()))?,
-        statement: to_base64(domain.statement),
+        statement: STANDARD.encode(domain.statement),
     };
-    let http = HttpClient::new(Arc::new(ClientTls::pinned(*token.center_spki_sha256.as_bytes())));
-    let center = Remote::new(http, &token.center);
-    let answer: JoinAnswer = center.post_json(paths::ENROLL, &request).await?;
-    check(&answer, token, domain.tls_key_pem, &Digest::of(envelope.payload()))
-        .map_err(|reason| center.malformed(paths::ENROLL, reason))?;
-    let JoinAnswer { certificate_pem, authorities_pem, not_after, in_force, .. } = answer;
+    let center = first_contact(token);
+    let JoinAnswer { certificate_pem, authorities_pem, not_after, in_force, .. } = center.enroll(&request).await?;
+    Identity::from_pem(&certificate_pem, domain.tls_key_pem)
+        .map_err(|source| center.remote().malformed(paths::ENROLL, source))?;
     Ok(Joined { chain_pem: certificate_pem, authorities_pem, not_after, in_force, pins })
 }
 
-fn check(answer: &JoinAnswer, token: &JoinToken, key_pem: &str, statement: &Digest) -> Result<(), &'static str> {
-    let identity = Identity::from_pem(&answer.certificate_pem, key_pem);
-    let identity = identity.map_err(|_| "the certificate is not one for the key in the request")?;
-    let name = format!("/domain/{}", token.domain);
-    if !identity.leaf().spiffe.as_deref().is_some_and(|spiffe| spiffe.ends_with(&name)) {
+/// Digest of the statement's payload in a request, which the center must confirm.
+pub(crate) fn statement_digest(request: &JoinRequest) -> Result<Digest, ClientError> {
+    let bytes = STANDARD.decode(&request.statement).map_err(|error| input("domain statement", error.to_string()))?;
+    let envelope = Envelope::parse(&bytes).map_err(|error| input("domain statement", error.to_string()))?;
+    Ok(Digest::of(envelope.payload()))
+}
+
+/// Checks what the center answered: a certificate of that domain, authorities, and the very statement that was sent.
+pub(crate) fn check(answer: &JoinAnswer, domain: &DomainId, statement: &Digest) -> Result<(), &'static str> {
+    let leaf = PeerIdentity::from_pem(&answer.certificate_pem).ok_or("the certificate is none")?;
+    let name = format!("/domain/{domain}");
+    if !leaf.spiffe.as_deref().is_some_and(|spiffe| spiffe.ends_with(&name)) {
         return Err("the certificate names another domain");
     }
     pem::roots(&answer.authorities_pem, "authorities").map_err(|_| "the authorities are not certificates")?;
@@ -83,13 +98,4 @@ fn check(answer: &JoinAnswer, token: &JoinToken, key_pem: &str, statement: &Dige
         return Err("the center took another statement than the one sent");
     }
     Ok(())
-}
-
-fn to_base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
-}
-
-fn input(what: &'static str, reason: String) -> ClientError {
-    ClientError::Input { what, reason }
 }

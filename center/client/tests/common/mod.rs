@@ -138,28 +138,39 @@ impl Log {
     }
 }
 
+pub(crate) fn authority() -> Arc<Ca> {
+    Arc::new(Ca::create("net.example", Validity::authority(real_now())).unwrap())
+}
+
+pub(crate) fn chain(ca: &Ca, id: &str, csr_pem: &str) -> String {
+    let names = SubjectNames {
+        spiffe_uri: format!("spiffe://net.example/domain/{id}"),
+        dns: vec!["localhost".into()],
+        ips: vec!["127.0.0.1".parse().unwrap()],
+    };
+    ca.issue(csr_pem, &names, Validity::leaf(real_now())).unwrap()
+}
+
+pub(crate) fn identity(ca: &Ca, id: &str) -> Identity {
+    let key = ca::new_key_pem().unwrap();
+    Identity::from_pem(&chain(ca, id, &ca::csr_pem(&key).unwrap()), &key).unwrap()
+}
+
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) remote: Remote,
-    pub(crate) ca: Ca,
+    pub(crate) ca: Arc<Ca>,
     stop: Option<oneshot::Sender<()>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Server {
     pub(crate) async fn start(app: Router) -> Self {
-        let ca = Ca::create("net.example", Validity::authority(real_now())).unwrap();
-        let names = |id: &str| SubjectNames {
-            spiffe_uri: format!("spiffe://net.example/domain/{id}"),
-            dns: vec!["localhost".into()],
-            ips: vec!["127.0.0.1".parse().unwrap()],
-        };
-        let issue = |id: &str| {
-            let key = ca::new_key_pem().unwrap();
-            let chain = ca.issue(&ca::csr_pem(&key).unwrap(), &names(id), Validity::leaf(real_now())).unwrap();
-            Identity::from_pem(&chain, &key).unwrap()
-        };
-        let tls = ServerTls::new(issue("center"), ca.certificate_pem(), ClientAuth::Optional).unwrap();
+        Self::start_with(authority(), app).await
+    }
+
+    pub(crate) async fn start_with(ca: Arc<Ca>, app: Router) -> Self {
+        let tls = ServerTls::new(identity(&ca, "center"), ca.certificate_pem(), ClientAuth::Optional).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -168,7 +179,7 @@ impl Server {
             let stopped = async { drop(stopped.await) };
             iog_transport::serve(listener, Arc::new(tls), app, limits, stopped).await;
         });
-        let client = ClientTls::new(ca.certificate_pem(), Some(issue("as64500"))).unwrap();
+        let client = ClientTls::new(ca.certificate_pem(), Some(identity(&ca, "as64500"))).unwrap();
         let remote = Remote::new(HttpClient::new(Arc::new(client)), &addr.to_string());
         Self { addr, remote, ca, stop: Some(stop), task }
     }
