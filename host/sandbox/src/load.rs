@@ -17,7 +17,7 @@ use crate::structure;
 type Loaded = Result<Arc<Module>, LoadError>;
 type Flight = Shared<BoxFuture<'static, Loaded>>;
 
-/// The compile cache, by digest. What a module was refused for is kept as well: it follows from its bytes.
+/// The compile cache, by digest. What a module was refused for is kept as well where it follows from its bytes.
 pub(crate) struct Loader {
     engine: Engine,
     linkers: Arc<Linkers>,
@@ -35,7 +35,15 @@ struct Kept {
 struct Place {
     flight: Flight,
     used: u64,
-    code_bytes: usize,
+    state: State,
+}
+
+/// How far a module is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Refused,
+    Compiled { code_bytes: usize },
+    Compiling,
 }
 
 impl Loader {
@@ -65,18 +73,18 @@ impl Loader {
         }
         let work = self.compile(digest, wasm.into());
         let (cache, config) = (Arc::downgrade(&self.kept), self.config.clone());
-        // A task of its own: callers may go away, the others still get their module.
-        let task = tokio::spawn(async move {
-            let loaded = work.await;
+        let land = move |loaded: Loaded| {
             if let Some(cache) = cache.upgrade() {
                 lock(&cache).landed(&digest, &loaded, &config);
             }
             loaded
-        });
-        let flight =
-            task.map(|ended| ended.unwrap_or_else(|e| Err(LoadError::Internal(e.to_string())))).boxed().shared();
+        };
+        // A task of its own: callers may go away, the others still get their module.
+        let task = tokio::spawn(work.map(land.clone()));
+        let flight = task.map(move |ended| ended.unwrap_or_else(|e| land(Err(LoadError::Internal(e.to_string())))));
+        let flight = flight.boxed().shared();
         let used = kept.tick();
-        kept.flights.insert(digest, Place { flight: flight.clone(), used, code_bytes: 0 });
+        kept.flights.insert(digest, Place { flight: flight.clone(), used, state: State::Compiling });
         flight
     }
 
@@ -121,27 +129,30 @@ impl Kept {
         Some(place.flight.clone())
     }
 
-    /// Notes what a finished module holds and lets the longest unused ones go. Faults of ours are not kept.
+    /// Notes what a finished module holds and lets others go: refused ones first, then the longest unused.
     fn landed(&mut self, digest: &[u8; 32], loaded: &Loaded, config: &SandboxConfig) {
-        match loaded {
-            Ok(module) => {
-                if let Some(place) = self.flights.get_mut(digest) {
-                    place.code_bytes = module.code_bytes();
-                }
-            }
-            Err(LoadError::Internal(_)) => {
+        let state = match loaded {
+            Ok(module) => State::Compiled { code_bytes: module.code_bytes() },
+            // Neither follows from the bytes: another try may succeed.
+            Err(LoadError::Internal(_) | LoadError::CompileTime { .. }) => {
                 self.flights.remove(digest);
+                return;
             }
-            Err(_) => {}
+            Err(_) => State::Refused,
+        };
+        if let Some(place) = self.flights.get_mut(digest) {
+            place.state = state;
         }
         while self.flights.len() > config.modules_max || self.code_bytes() > config.code_bytes_max {
-            let oldest = self.flights.iter().filter(|(d, _)| *d != digest).min_by_key(|(_, p)| p.used);
-            let Some(oldest) = oldest.map(|(d, _)| *d) else { return };
+            let others = self.flights.iter().filter(|(d, p)| *d != digest && p.state != State::Compiling);
+            let oldest = others.min_by_key(|(_, p)| (p.state != State::Refused, p.used)).map(|(d, _)| *d);
+            let Some(oldest) = oldest else { return };
             self.flights.remove(&oldest);
         }
     }
 
     fn code_bytes(&self) -> usize {
-        self.flights.values().map(|p| p.code_bytes).sum()
+        let bytes = |p: &Place| if let State::Compiled { code_bytes } = p.state { code_bytes } else { 0 };
+        self.flights.values().map(bytes).sum()
     }
 }

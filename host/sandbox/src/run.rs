@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::SemaphorePermit;
@@ -30,6 +30,9 @@ const LIFT_PER_RESULT_BYTE: usize = 64;
 const LIFT_BYTES_MIN: usize = 1 << 20;
 /// Bytes a guest may pass in one call, however large its result may be.
 const LIFT_BYTES_MAX: usize = 128 << 20;
+
+/// As good as no deadline: ten years.
+const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 #[async_trait]
 impl Runner for Sandbox {
@@ -59,7 +62,7 @@ impl Sandbox {
         let linked = module
             .linked(self.engine(), self.linkers(), spec.grants)
             .map_err(|e| RunOutcome::Failed(format!("the module cannot be linked: {e:#}")))?;
-        let guard = Guard { cancel: spec.cancel.clone(), deadline: started + spec.limits.wall };
+        let guard = Guard { cancel: spec.cancel.clone(), deadline: deadline(started, spec.limits.wall) };
         let _slot = self.slot(&guard).await?;
         let mut store = self.store(
             RunState {
@@ -147,6 +150,11 @@ fn note(usage: &mut Usage, store: &Store<RunState>, fuel: u64) {
     usage.bytes = state.bytes;
     usage.host_calls = state.host_calls;
     usage.log_dropped = state.log_dropped;
+}
+
+/// The end of a run's time; far away where the clock cannot hold it.
+fn deadline(started: Instant, wall: Duration) -> Instant {
+    started.checked_add(wall).unwrap_or_else(|| started + FAR)
 }
 
 /// What ends a run from outside.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use iog_sandbox::{
-    ColumnInfo, ColumnKind, Grants, HostRequest, LimitKind, NothingGranted, RunOutcome, Runner as _, TrapKind,
+    ColumnInfo, ColumnKind, Grants, HostRequest, LimitKind, Limits, NothingGranted, RunOutcome, Runner as _, TrapKind,
 };
 use serde_json::json;
 use support::{Scripted, data_guest, guest, load, run, run_with, sandbox, spec};
@@ -58,6 +58,19 @@ async fn recursion_overflows_the_guest_stack_only() {
         "(call $f)",
     )).await;
     assert_eq!(mutual.outcome, trapped(TrapKind::StackOverflow));
+}
+
+#[tokio::test]
+async fn a_host_call_at_the_deepest_frame_has_its_own_room() {
+    let deep = "(func $deep (call $open (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 64)) (call $deep))";
+    let wat = data_guest("(call $deep) unreachable").replacen("(func $flows", &format!("{deep} (func $flows"), 1);
+    let report = run_with(&wat, Arc::new(numbers(1, 1)), |spec| {
+        spec.limits.fuel = u64::MAX >> 1;
+        spec.limits.memory_bytes = 64 << 20;
+    })
+    .await;
+    assert_eq!(report.outcome, trapped(TrapKind::StackOverflow));
+    assert!(report.usage.host_calls > 1_000, "{}", report.usage.host_calls);
 }
 
 #[tokio::test]
@@ -191,6 +204,24 @@ async fn cancelling_ends_a_run_wherever_it_is() {
         let report = tokio::time::timeout(Duration::from_secs(2), running).await.unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Cancelled);
     }
+}
+
+#[tokio::test]
+async fn limits_without_end_are_no_overflow() {
+    let report = run_with(&guest("", "(i32.const 1)"), Arc::new(NothingGranted), |spec| {
+        spec.limits = Limits {
+            fuel: u64::MAX,
+            memory_bytes: usize::MAX,
+            wall: Duration::MAX,
+            result_bytes: usize::MAX,
+            host_calls: u64::MAX,
+            log_bytes: usize::MAX,
+            handles: u32::MAX,
+        };
+    })
+    .await;
+    assert_eq!(report.outcome, succeeded("1"));
+    assert!(report.usage.fuel < 100, "{}", report.usage.fuel);
 }
 
 #[tokio::test]

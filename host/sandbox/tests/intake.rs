@@ -236,6 +236,18 @@ async fn the_cache_is_bounded_and_lets_the_longest_unused_go() {
 }
 
 #[tokio::test]
+async fn refused_modules_do_not_push_out_compiled_ones() {
+    let config = SandboxConfig { runs_max: 1, pooled: false, modules_max: 2, ..SandboxConfig::default() };
+    let own = Sandbox::new(&config).unwrap();
+    let module = own.load(&wat::parse_str(guest("", "(i32.const 1)")).unwrap()).await.unwrap();
+    for i in 0..5 {
+        let wat = format!(r#"(component (import "other{i}" (func)))"#);
+        own.load(&wat::parse_str(wat).unwrap()).await.unwrap_err();
+    }
+    assert!(own.cached(&module.digest()).is_some());
+}
+
+#[tokio::test]
 async fn a_compilation_that_takes_too_long_is_given_up() {
     let config = SandboxConfig { pooled: false, compile_wall: Duration::ZERO, ..SandboxConfig::default() };
     let own = Sandbox::new(&config).unwrap();
