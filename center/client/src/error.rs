@@ -20,7 +20,7 @@ pub enum ClientError {
         source: TransportError,
     },
     /// The server declined, and says why. Whose fault it is follows from the code.
-    #[error("`{server}` declined: {}", problem.title)]
+    #[error("`{server}` declined: {problem}")]
     Declined {
         /// Address of the server.
         server: String,

@@ -20,6 +20,8 @@ use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest, RunState};
 use iog_tlog::{Checkpoint, InclusionProof, NoteSigner, Tree, VerifierKey, leaf_hash};
 
 const RESULT: &str = r#"{"edges":[1,null]}"#;
+type Change = fn(&mut CallerFields);
+
 const LOG: &str = "net.example/receipts/as64500";
 
 fn request() -> RunRequest {
@@ -133,7 +135,7 @@ fn answers_that_their_receipt_does_not_carry_are_refused() {
 #[test]
 fn receipts_of_other_requests_are_refused_and_say_where_they_differ() {
     let run = sign(request());
-    let cases: [(fn(&mut CallerFields), &str); 5] = [
+    let cases: [(Change, &str); 5] = [
         (|fields| fields.request = Digest::of(b"another"), "request"),
         (|fields| fields.caller = "as64502".parse().unwrap(), "caller"),
         (|fields| fields.module = Digest::of(b"another"), "module"),

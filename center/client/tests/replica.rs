@@ -272,6 +272,40 @@ async fn processes_share_a_directory() {
 }
 
 #[tokio::test]
+async fn a_write_cut_off_by_a_crash_loses_nothing() {
+    let (replica, center, folder) = behind(3, &Log::new(300)).await;
+    // Everything but the checkpoint was written, and one file was not finished.
+    for (name, bytes) in Log::new(300).files().into_iter().filter(|(name, _)| name != "checkpoint") {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    fs::write(folder.path().join("new.tmp"), b"half a fi").unwrap();
+    assert_holds(&replica, &folder, 3);
+    let mut again = Replica::open(folder.path(), replica.pins().clone()).unwrap();
+    again.sync(center.remote(), NOW).await.unwrap();
+    assert_holds(&again, &folder, 300);
+}
+
+#[tokio::test]
+async fn a_synchronisation_given_up_at_any_moment_loses_nothing() {
+    let (mut replica, center, folder) = behind(3, &Log::new(1030)).await;
+    for micros in (0..40_000).step_by(1000) {
+        let limit = std::time::Duration::from_micros(micros);
+        let done = tokio::time::timeout(limit, replica.sync(center.remote(), NOW)).await.is_ok();
+        assert_eq!(replica.size(), replica.registry().unwrap().size());
+        assert_eq!(replica.tree().root(), replica.head().unwrap().root);
+        let offline = Replica::open(folder.path(), replica.pins().clone()).unwrap();
+        assert!([3, 1030].contains(&offline.size()) && offline.size() >= replica.size());
+        if done {
+            break;
+        }
+    }
+    replica.sync(center.remote(), NOW).await.unwrap();
+    assert_holds(&replica, &folder, 1030);
+}
+
+#[tokio::test]
 async fn a_misspelled_entry_is_an_anomaly_and_no_failure() {
     let log = Log::new(4);
     let center = Center::serving(&log).await;
