@@ -209,7 +209,7 @@ impl Registry {
         };
         let carried = record.reviews.iter().filter(carrying).count();
         let unexpired = approval.expires.is_none_or(|expires| now < expires);
-        unexpired && later(approval.index) && carried >= self.needed_reviews(record) as usize
+        unexpired && carried >= self.needed_reviews(record) as usize
     }
 
     fn effective_by(&self, record: &ModuleRecord, approval: &ApprovalRecord) -> EffectiveModule {

@@ -117,14 +117,14 @@ impl Registry {
         }
     }
 
-    /// The domain of which `key` is a caller or receipt key.
+    /// The domain of which `key` is, or once was, a caller or receipt key.
     pub(super) fn domain_key_owner(&self, key: &PublicKey) -> Option<&DomainId> {
         self.domain_keys.get(key)
     }
 
+    /// Former keys stay the domain's, so that nobody else can ever speak with them.
     pub(super) fn commit_domain(&mut self, state: DomainState) {
         let domain = &state.record.statement;
-        self.domain_keys.retain(|_, owner| *owner != domain.id);
         self.domain_keys.insert(domain.caller_key, domain.id.clone());
         self.domain_keys.insert(domain.receipt_key, domain.id.clone());
         self.domains.insert(domain.id.clone(), state);

@@ -153,6 +153,19 @@ fn an_added_column_or_import_needs_full_reviews() {
 }
 
 #[test]
+fn a_delta_to_another_module_does_not_count() {
+    let mut world = World::new();
+    let old = world.approved("1.0.0", public_data());
+    let other = Submission { name: "iog/top-talkers".parse().unwrap(), ..submission("1.1.0", public_data()) };
+    let module = other.module;
+    world.post(sealed(&Statement::submission(&world.id(), other), &[&publisher_key()])).unwrap();
+    for auditor in ["a", "b"] {
+        world.review(auditor, &module, |review| review.scope = Scope::Delta { from: old }).unwrap();
+    }
+    assert_eq!(world.approve(&module), Err(missing(0, 2)));
+}
+
+#[test]
 fn a_delta_needs_an_approved_unrevoked_version_of_the_same_module() {
     let mut world = World::new();
     let unapproved = world.submit("1.0.0", public_data());
@@ -292,6 +305,9 @@ fn submissions_belong_to_the_namespace_and_are_final() {
     assert!(matches!(taken, Err(Invalid::VersionTaken { .. })));
     assert!(matches!(post(&|s| s.size = 0, &publisher_key()), Err(Invalid::Member { member: "size", .. })));
     assert_eq!(post(&|_| (), &publisher_key()), Ok(2));
+    let mut renamed = Statement::submission(&id, submission("1.0.2", public_data()));
+    renamed.subjects[0].name = "iog/harmless@1.0.2".into();
+    assert_eq!(world.post(sealed(&renamed, &[&publisher_key()])), Err(Invalid::OtherSubject));
 }
 
 #[test]

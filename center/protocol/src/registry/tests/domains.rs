@@ -79,6 +79,16 @@ fn a_change_needs_the_old_key_or_the_root() {
 }
 
 #[test]
+fn a_former_key_stays_with_its_domain() {
+    let mut world = members();
+    world.join(domain("as1", "isp-1", 60, 2), &[&root(0), &root(1)]).unwrap();
+    let mut new = domain("as4", "isp-4", 56, 1);
+    new.receipt_key = key(51).public();
+    assert_eq!(world.join(new, &[&root(0), &root(1)]), Err(Invalid::KeyReused { member: "receipt_key" }));
+    assert!(world.registry.domain_by_caller_key(&key(50).public(), hour(1)).is_none());
+}
+
+#[test]
 fn a_suspension_survives_a_change_of_keys() {
     let mut world = members();
     let suspend = world.revocation(RevocationSeverity::Suspend, Target::Domain(id("as1")), hour(0));

@@ -37,6 +37,18 @@ fn another_organisation_seconds_and_then_the_first_may_again() {
     assert!(suspended(&world, &module, 131) && world.effective(&module, 132).is_ok());
     world.suspend(&module, hour(130), &[&auditor_key("a")]).unwrap();
     assert!(suspended(&world, &module, 201));
+    let again = world.suspend(&module, hour(200), &[&auditor_key("a")]);
+    assert_eq!(again, Err(Invalid::SuspendedBefore(organisation("org-a"))), "nobody seconded the second one");
+}
+
+#[test]
+fn a_revocation_names_its_target_in_the_subject_too() {
+    let mut world = World::new();
+    let module = world.approved("1.0.0", public_data());
+    let other = world.approved("1.1.0", public_data());
+    let mut statement = world.revocation(RevocationSeverity::Revoke, Target::Module(module), hour(0));
+    statement.subjects[0] = world.registry.module(&other).unwrap().subject();
+    assert_eq!(world.post(sealed(&statement, &[&publisher_key()])), Err(Invalid::OtherSubject));
 }
 
 #[test]
