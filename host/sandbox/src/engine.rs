@@ -17,6 +17,8 @@ const FIBER_STACK_BYTES: usize = 2 << 20;
 const MEMORY_RESIDENT_BYTES: usize = 1 << 20;
 /// How much of a table slot stays resident between runs, in bytes.
 const TABLE_RESIDENT_BYTES: usize = 64 << 10;
+/// Addresses reserved for a memory that is not pooled, and for its growth, in bytes.
+const ON_DEMAND_BYTES: u64 = 4 << 20;
 /// Core instances, tables and memories a component may have, and the elements of a table.
 pub(crate) const CORE_INSTANCES_MAX: u32 = 32;
 pub(crate) const TABLES_MAX: u32 = 8;
@@ -46,7 +48,15 @@ pub(crate) fn build(config: &SandboxConfig) -> Result<(Engine, EngineInfo), Sand
             Err(error) => tracing::warn!(error = %error, "no pool of instances: falling back to on-demand allocation"),
         }
     }
-    let engine = Engine::new(&base(config)?).map_err(|e| SandboxError::Engine(e.to_string()))?;
+    let mut small = base(config)?;
+    // Memories of their own size and explicit bounds checks, instead of 4 GiB of addresses for each.
+    small
+        .memory_reservation(ON_DEMAND_BYTES)
+        .memory_reservation_for_growth(ON_DEMAND_BYTES)
+        .memory_guard_size(64 << 10)
+        .guard_before_linear_memory(false)
+        .memory_may_move(true);
+    let engine = Engine::new(&small).map_err(|e| SandboxError::Engine(e.to_string()))?;
     Ok((engine, info(false)))
 }
 

@@ -84,14 +84,24 @@ async fn another_process_gives_the_same_reports() {
         println!("<<<{own}>>>");
         return;
     }
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "another_process_gives_the_same_reports", "--nocapture"])
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
+    assert_eq!(child(Command::new(std::env::current_exe().unwrap())), own);
+}
+
+/// What this test binary, started by `command`, prints in [`another_process_gives_the_same_reports`].
+fn child(mut command: Command) -> String {
+    let test = ["--exact", "another_process_gives_the_same_reports", "--nocapture"];
+    let output = command.args(test).env(CHILD, "1").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let theirs = text.split_once("<<<").and_then(|(_, t)| t.split_once(">>>")).map(|(t, _)| t);
-    assert_eq!(theirs, Some(&*own), "{text}");
+    let printed = text.split_once("<<<").and_then(|(_, t)| t.split_once(">>>")).map(|(t, _)| t.to_owned());
+    printed.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_short_address_space_changes_the_allocator_and_nothing_else() {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -v 8000000 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    assert_eq!(child(limited), reports().await.join("\n"));
 }
 
 #[tokio::test]
