@@ -15,7 +15,7 @@ use crate::BATCH_ROWS;
 use crate::columns::TextColumn;
 use crate::error::{DataError, Misfit, excerpt};
 use crate::files::FileStamp;
-use crate::reader::BatchReader;
+use crate::reader::{BatchReader, ReadError};
 use crate::schema::TableSchema;
 use crate::timestamp::TimestampUnit;
 
@@ -103,7 +103,7 @@ impl CsvReader {
 }
 
 impl BatchReader for CsvReader {
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         loop {
             let (file, mut records, mut builders) = match self.current.take() {
                 Some(current) => current,

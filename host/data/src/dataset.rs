@@ -130,7 +130,8 @@ impl Dataset {
         };
         let arrow = schema.arrow();
         let dataset = Self { name, schema, arrow, source, snapshot };
-        dataset.reader(dataset.all_columns(), None).next_batch()?;
+        let first = dataset.reader(dataset.all_columns(), None).next_batch();
+        first.map_err(|e| e.into_data(&dataset.name))?;
         Ok(dataset)
     }
 
@@ -163,7 +164,7 @@ impl Dataset {
         };
         let mut report = Report { files, ..Report::default() };
         let mut reader = self.reader(self.all_columns(), None);
-        while let Some(batch) = reader.next_batch()? {
+        while let Some(batch) = reader.next_batch().map_err(|e| e.into_data(&self.name))? {
             report.rows += batch.num_rows() as u64;
             for (column, array) in self.schema.columns.iter().zip(batch.columns()) {
                 if array.null_count() > 0 {

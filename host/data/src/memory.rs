@@ -13,7 +13,7 @@ use crate::BATCH_ROWS;
 use crate::cast::{accepted, cast_column, castable};
 use crate::dataset::Snapshot;
 use crate::error::{DataError, Misfit};
-use crate::reader::BatchReader;
+use crate::reader::{BatchReader, ReadError};
 use crate::schema::{ColumnSpec, TableSchema};
 use crate::timestamp::TimestampUnit;
 
@@ -112,7 +112,7 @@ impl MemoryReader {
 }
 
 impl BatchReader for MemoryReader {
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         while let Some(batch) = self.batches.get(self.at) {
             let rows = (batch.num_rows() - self.row).min(BATCH_ROWS);
             if rows == 0 {
@@ -123,9 +123,11 @@ impl BatchReader for MemoryReader {
             let slice = batch.slice(self.row, rows);
             self.row += rows;
             let projected = slice.project(&self.columns);
-            return projected
-                .map(Some)
-                .map_err(|e| DataError::Internal { what: "batches in memory".into(), reason: e.to_string() });
+            let internal = |e: arrow_schema::ArrowError| DataError::Internal {
+                what: "batches in memory".into(),
+                reason: e.to_string(),
+            };
+            return Ok(Some(projected.map_err(internal)?));
         }
         Ok(None)
     }

@@ -2,7 +2,7 @@
 //! groups skipped by their statistics, rows filtered before the other columns are decoded.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array};
 use arrow_schema::{ArrowError, SchemaRef};
@@ -20,7 +20,7 @@ use crate::BATCH_ROWS;
 use crate::cast::{accepted, cast_column, castable, keeps_order};
 use crate::error::{DataError, Misfit};
 use crate::files::FileStamp;
-use crate::reader::{BatchReader, Predicate, project};
+use crate::reader::{BatchReader, Predicate, ReadError, project};
 use crate::schema::TableSchema;
 use crate::timestamp::TimestampUnit;
 
@@ -151,7 +151,19 @@ pub(crate) struct ParquetReader {
     files: std::vec::IntoIter<ParquetFile>,
     shared: Arc<Shared>,
     predicate: Option<Predicate>,
-    current: Option<(ParquetFile, ParquetRecordBatchReader, u64)>,
+    /// What the row filter failed with; the decoder would only keep its text.
+    failure: Arc<Mutex<Option<ReadError>>>,
+    current: Option<Open>,
+}
+
+/// A file being read, one row group at a time: the decoder evaluates a row filter over all it is given before the first
+/// batch, and nothing could stop it meanwhile.
+struct Open {
+    file: ParquetFile,
+    groups: std::vec::IntoIter<usize>,
+    reader: Option<ParquetRecordBatchReader>,
+    /// Rows given out so far.
+    before: u64,
 }
 
 /// What a reader and its row filter both need.
@@ -170,21 +182,53 @@ impl ParquetReader {
         predicate: Option<Predicate>,
     ) -> Self {
         let schema = table.arrow();
-        Self { files: files.into_iter(), shared: Arc::new(Shared { table, schema, columns }), predicate, current: None }
+        Self {
+            files: files.into_iter(),
+            shared: Arc::new(Shared { table, schema, columns }),
+            predicate,
+            failure: Arc::default(),
+            current: None,
+        }
     }
 
-    fn start(&self, file: &ParquetFile) -> Result<ParquetRecordBatchReader, DataError> {
-        let shared = &self.shared;
+    fn start(&self, file: ParquetFile) -> Open {
+        let groups = file.row_groups(&self.shared.table, &self.shared.schema, self.predicate.as_ref());
+        Open { file, groups: groups.into_iter(), reader: None, before: 0 }
+    }
+
+    /// The next batch of the file as stored; `None` at its end.
+    fn advance(&self, open: &mut Open) -> Result<Option<RecordBatch>, ReadError> {
+        loop {
+            let mut reader = match open.reader.take() {
+                Some(reader) => reader,
+                None => match open.groups.next() {
+                    Some(group) => self.group(&open.file, group)?,
+                    None => return Ok(None),
+                },
+            };
+            if let Some(batch) = reader.next() {
+                open.reader = Some(reader);
+                return batch.map(Some).map_err(|e| self.blame(&open.file, &e));
+            }
+        }
+    }
+
+    fn group(&self, file: &ParquetFile, group: usize) -> Result<ParquetRecordBatchReader, ReadError> {
         let open = file.stamp.open()?;
-        let groups = file.row_groups(&shared.table, &shared.schema, self.predicate.as_ref());
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open, file.metadata.clone())
             .with_batch_size(BATCH_ROWS)
-            .with_row_groups(groups)
-            .with_projection(file.mask(&shared.columns));
+            .with_row_groups(vec![group])
+            .with_projection(file.mask(&self.shared.columns));
         if let Some(predicate) = &self.predicate {
             builder = builder.with_row_filter(self.row_filter(file, predicate)?);
         }
-        builder.build().map_err(|e| damaged(file, &e))
+        builder.build().map_err(|e| self.blame(file, &e))
+    }
+
+    /// Whose fault a failure of the decoder is: what the row filter said, or else the file's.
+    fn blame(&self, file: &ParquetFile, error: &dyn std::error::Error) -> ReadError {
+        let failed = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.unwrap_or_else(|| DataError::Damaged { path: file.stamp.path.clone(), reason: error.to_string() }.into())
     }
 
     fn row_filter(&self, file: &ParquetFile, predicate: &Predicate) -> Result<RowFilter, DataError> {
@@ -192,35 +236,35 @@ impl ParquetReader {
         let predicate = predicate.rebase(&columns).map_err(|e| internal(file, &e))?;
         let schema = project(&self.shared.schema, &columns);
         let (mask, shared, file) = (file.mask(&columns), Arc::clone(&self.shared), file.clone());
+        let failure = Arc::clone(&self.failure);
         let filter = ArrowPredicateFn::new(mask, move |batch| {
-            let cast = typed(&file, &shared.table, &columns, &schema, &batch)
-                .map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
-            predicate.evaluate(&cast).map_err(|e| ArrowError::ExternalError(Box::new(e)))
+            let cast = typed(&file, &shared.table, &columns, &schema, &batch).map_err(|e| number(e, 0, false).into());
+            cast.and_then(|cast| predicate.evaluate(&cast).map_err(ReadError::Condition)).map_err(|error| {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                ArrowError::ComputeError("the row filter failed".into())
+            })
         });
         Ok(RowFilter::new(vec![Box::new(filter)]))
     }
 }
 
 impl BatchReader for ParquetReader {
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, DataError> {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         loop {
-            let (file, mut reader, before) = match self.current.take() {
-                Some(current) => current,
+            let mut open = match self.current.take() {
+                Some(open) => open,
                 None => match self.files.next() {
-                    Some(file) => {
-                        let reader = self.start(&file)?;
-                        (file, reader, 0)
-                    }
+                    Some(file) => self.start(file),
                     None => return Ok(None),
                 },
             };
-            let Some(batch) = reader.next() else { continue };
-            let batch = batch.map_err(|e| from_arrow(&file, e))?;
+            let Some(batch) = self.advance(&mut open)? else { continue };
             let shared = &self.shared;
             let schema = project(&shared.schema, &shared.columns);
-            let cast = typed(&file, &shared.table, &shared.columns, &schema, &batch);
-            let cast = cast.map_err(|e| number(e, before, self.predicate.is_none()))?;
-            self.current = Some((file, reader, before + batch.num_rows() as u64));
+            let cast = typed(&open.file, &shared.table, &shared.columns, &schema, &batch);
+            let cast = cast.map_err(|e| number(e, open.before, self.predicate.is_none()))?;
+            open.before += batch.num_rows() as u64;
+            self.current = Some(open);
             return Ok(Some(cast));
         }
     }
@@ -269,21 +313,6 @@ fn number(error: DataError, before: u64, counted: bool) -> DataError {
         }
         other => other,
     }
-}
-
-/// The reader's error: our own from the row filter, or a damaged file.
-fn from_arrow(file: &ParquetFile, error: ArrowError) -> DataError {
-    match error {
-        ArrowError::ExternalError(inner) => match inner.downcast::<DataError>() {
-            Ok(ours) => number(*ours, 0, false),
-            Err(other) => DataError::Damaged { path: file.stamp.path.clone(), reason: other.to_string() },
-        },
-        other => damaged(file, &other),
-    }
-}
-
-fn damaged(file: &ParquetFile, error: &dyn std::error::Error) -> DataError {
-    DataError::Damaged { path: file.stamp.path.clone(), reason: error.to_string() }
 }
 
 fn internal(file: &ParquetFile, error: &dyn std::error::Error) -> DataError {

@@ -18,7 +18,41 @@ use crate::error::DataError;
 /// A source being read. Blocking; runs on a blocking thread.
 pub(crate) trait BatchReader: Send {
     /// The next rows, at most [`crate::BATCH_ROWS`]; `None` at the end.
-    fn next_batch(&mut self) -> std::result::Result<Option<RecordBatch>, DataError>;
+    fn next_batch(&mut self) -> std::result::Result<Option<RecordBatch>, ReadError>;
+}
+
+/// Why a source gave no batch.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The data are at fault.
+    Data(DataError),
+    /// The condition that was pushed into the source failed on a row.
+    Condition(DataFusionError),
+}
+
+impl From<DataError> for ReadError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
+    }
+}
+
+impl From<ReadError> for DataFusionError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Data(data) => data.into(),
+            ReadError::Condition(condition) => condition,
+        }
+    }
+}
+
+impl ReadError {
+    /// The error of a reader that was given no condition.
+    pub(crate) fn into_data(self, what: &str) -> DataError {
+        match self {
+            Self::Data(data) => data,
+            Self::Condition(error) => DataError::Internal { what: what.to_owned(), reason: error.strip_backtrace() },
+        }
+    }
 }
 
 /// A condition on rows. Columns carry their index in the whole schema; parameters are columns behind the last one.

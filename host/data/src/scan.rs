@@ -28,7 +28,7 @@ use crate::BATCH_ROWS;
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::params::ParamSlot;
-use crate::reader::{BatchReader, Predicate, project};
+use crate::reader::{BatchReader, Predicate, ReadError, project};
 use crate::run::Run;
 
 /// One slot of a query, bound to a dataset.
@@ -264,7 +264,7 @@ impl Scan {
     }
 }
 
-type Read = (Box<dyn BatchReader>, std::result::Result<Option<RecordBatch>, DataError>);
+type Read = (Box<dyn BatchReader>, std::result::Result<Option<RecordBatch>, ReadError>);
 
 /// The reader, and where it is: memory is read in place, files on a blocking thread, one batch ahead.
 enum Source {

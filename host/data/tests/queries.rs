@@ -277,19 +277,22 @@ async fn memory_is_limited() {
 
 #[tokio::test]
 async fn computations_fail_typed() {
-    let dataset = memory(vec![flows(0, 100)]).await;
-    for sql in [
-        "SELECT bytes / (packets - packets) AS x FROM flows",
-        "SELECT to_address(note) AS x FROM flows",
-        "SELECT ip_in(src, note) AS x FROM flows",
-        "SELECT ip_prefix(src, -1) AS x FROM flows WHERE proto = 17",
-        "SELECT CAST(note AS BIGINT) AS x FROM flows",
-    ] {
-        let planned = plan(&dataset, query(sql, &[])).await;
-        let Ok(planned) = planned else { continue };
-        let rows = planned.open("q", vec![], QueryLimits::default()).await.unwrap();
-        let error = all(rows).await.unwrap_err();
-        assert!(matches!(error, QueryError::Computation { .. }), "{sql}: {error:?}");
+    let dir = tempfile::tempdir().unwrap();
+    for form in forms(dir.path(), 100).await {
+        for sql in [
+            "SELECT bytes / (packets - packets) AS x FROM flows",
+            "SELECT bytes FROM flows WHERE bytes / (packets - packets) > 1",
+            "SELECT to_address(note) AS x FROM flows",
+            "SELECT ip_in(src, note) AS x FROM flows",
+            "SELECT bytes FROM flows WHERE ip_in(src, note)",
+            "SELECT ip_prefix(src, -1) AS x FROM flows WHERE proto = 17",
+            "SELECT CAST(note AS BIGINT) AS x FROM flows",
+        ] {
+            let planned = plan(&form, query(sql, &[])).await.unwrap();
+            let rows = planned.open("q", vec![], QueryLimits::default()).await.unwrap();
+            let error = all(rows).await.unwrap_err();
+            assert!(matches!(error, QueryError::Computation { .. }), "{sql}: {error:?}");
+        }
     }
 }
 

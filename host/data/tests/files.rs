@@ -1,0 +1,339 @@
+//! Files as they come: well-formed in every permitted way, and damaged in every way we know. Each refusal names file,
+//! line, column, reason and what would fit.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{
+    ArrayRef, BinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    UInt8Array, UInt16Array, UInt32Array,
+};
+use common::{all, flow_schema, flows, gzip, memory, open, plan, query, rows, run, write};
+use iog_data::{
+    ColumnSpec, ColumnType, DataError, Dataset, Misfit, ParamType, QueryError, QueryLimits, SourceSpec, TableSchema,
+    TimestampUnit, Value, write_parquet,
+};
+
+const HEADER: &str = "start,end,src,dst,proto,packets,bytes,ingress_as,note";
+const GOOD: &str = "1626105669.291849,1626105670,10.0.0.1,2001:db8::1,6,1,40,64500,hello";
+
+async fn csv(bytes: impl AsRef<[u8]>) -> Result<Arc<Dataset>, DataError> {
+    let dir = tempfile::tempdir().unwrap();
+    open(SourceSpec::csv(write(dir.path(), "flows.csv", bytes))).await
+}
+
+#[tokio::test]
+async fn csv_in_every_permitted_form_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = "x".repeat(300_000);
+    let forms: Vec<(String, usize)> = vec![
+        (format!("{HEADER}\n{GOOD}\n"), 1),
+        (format!("{HEADER}\n{GOOD}"), 1),
+        (format!("{HEADER}\r\n{GOOD}\r\n{GOOD}\r\n"), 2),
+        (format!("\u{feff}{HEADER}\n{GOOD}\n"), 1),
+        (format!("{HEADER}\n\n{GOOD}\n\n\n"), 1),
+        (format!("{HEADER}\n"), 0),
+        (HEADER.to_owned(), 0),
+        (format!("{HEADER}\n\"1626105669.291849\",1626105670,\"10.0.0.1\",::1,6,1,40,,\"a, \"\"b\"\"\nc\"\n"), 1),
+        (format!("extra,{HEADER}\nignored,{GOOD}\n"), 1),
+        (format!("{HEADER}\n1,2,10.0.0.1,::1,6,1,40,,{long}\n"), 1),
+        ("dst,bytes,packets,proto,src,end,start\n::1,18446744073709551615,0,6,1.2.3.4,0.5,-1\n".to_owned(), 1),
+    ];
+    for (at, (text, expected)) in forms.iter().enumerate() {
+        for bytes in [text.clone().into_bytes(), gzip(text.as_bytes())] {
+            let path = write(dir.path(), &format!("form-{at}-{}.csv", bytes.len()), &bytes);
+            let dataset = open(SourceSpec::csv(path)).await.unwrap_or_else(|e| panic!("form {at}: {e}"));
+            assert_eq!(dataset.check().await.unwrap().rows as usize, *expected, "form {at}");
+            assert_eq!(dataset.snapshot().stored_bytes, bytes.len() as u64);
+        }
+    }
+    let members =
+        [gzip(format!("{HEADER}\n{GOOD}").as_bytes()), gzip(format!("\n{GOOD}\n").as_bytes()), gzip(b"")].concat();
+    let path = write(dir.path(), "members.csv.gz", members);
+    assert_eq!(open(SourceSpec::csv(path)).await.unwrap().check().await.unwrap().rows, 2);
+}
+
+#[tokio::test]
+async fn damaged_csv_is_refused_with_its_place() {
+    let line = |row: &str| format!("{HEADER}\n{GOOD}\n{row}\n");
+    let table: Vec<(String, Option<u64>, Option<&str>, &str)> = vec![
+        (String::new(), None, None, "empty"),
+        ("a,b,c\n1,2,3\n".into(), Some(1), Some("start"), "no column `start`"),
+        (format!("{HEADER},src\n{GOOD},x\n"), Some(1), Some("src"), "twice"),
+        (line("1,2,10.0.0.1"), Some(3), None, "3 fields"),
+        (line(&format!("{GOOD},more")), Some(3), None, "10 fields"),
+        (line(&format!("{GOOD},more,and,more")), Some(3), None, "more fields"),
+        (line("x,2,10.0.0.1,::1,6,1,40,,"), Some(3), Some("start"), "`x` does not fit"),
+        (line("1e9,2,10.0.0.1,::1,6,1,40,,"), Some(3), Some("start"), "`1e9`"),
+        (line(",2,10.0.0.1,::1,6,1,40,,"), Some(3), Some("start"), "missing"),
+        (line("1,2,10.0.0.300,::1,6,1,40,,"), Some(3), Some("src"), "`10.0.0.300`"),
+        (line("1,2,10.0.0.1,::1,-6,1,40,,"), Some(3), Some("proto"), "`-6`"),
+        (line("1,2,10.0.0.1,::1,6,1,18446744073709551616,,"), Some(3), Some("bytes"), "`18446744073709551616`"),
+        (line("1,2,10.0.0.1,::1,6,1,4 0,,"), Some(3), Some("bytes"), "`4 0`"),
+        (line("1,2,10.0.0.1,::1,6,1,40.0,,"), Some(3), Some("bytes"), "`40.0`"),
+        (line("99999999999999,2,10.0.0.1,::1,6,1,40,,"), Some(3), Some("start"), "`99999999999999`"),
+        (line("1,2,10.0.0.1,::1,6,1,40,,\"open"), Some(3), None, "inside a quoted field"),
+        (format!("{HEADER}\r\n{GOOD}\r\n\r\n{GOOD}\r\nx\r\n"), Some(5), None, "1 fields"),
+        (format!("{HEADER}\n1,2,10.0.0.1,::1,6,1,40,,\"two\nlines\"\nx\n"), Some(4), None, "1 fields"),
+        (line(&format!("1,2,10.0.0.1,::1,6,1,40,,{}", "x".repeat(2 << 20))), Some(3), None, "too long"),
+    ];
+    for (text, line, column, reason) in table {
+        let shown: String = text.chars().skip(HEADER.len()).take(200).collect();
+        let Err(error) = csv(&text).await else { panic!("accepted: {shown}") };
+        let DataError::Misfit(misfit) = &error else { panic!("{shown}: {error}") };
+        assert_eq!((misfit.line, misfit.column.as_deref()), (line, column), "{shown}: {misfit}");
+        assert!(misfit.reason.contains(reason), "{shown}: {misfit}");
+        assert!(misfit.file.ends_with("flows.csv") && !misfit.fits.is_empty() && misfit.to_string().len() < 700);
+    }
+    let bad_text = [line("1,2,10.0.0.1,::1,6,1,40,,").trim_end().as_bytes(), b"\xff\xfe\n"].concat();
+    let Err(DataError::Misfit(misfit)) = csv(bad_text).await else { panic!() };
+    assert_eq!((misfit.line, misfit.column.as_deref()), (Some(3), Some("note")));
+    assert!(matches!(csv(b"\xff\xfe,b\n1,2\n").await, Err(DataError::Misfit(_))));
+}
+
+#[tokio::test]
+async fn damaged_gzip_is_refused() {
+    let whole = gzip(common::csv_text(&flows(0, 2000)).as_bytes());
+    let mut flipped = whole.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0x55;
+    let trailing = [whole.as_slice(), b"garbage"].concat();
+    for bytes in [&whole[..whole.len() - 9], &whole[..whole.len() / 2], &whole[..11], &flipped, &trailing] {
+        let error = csv(bytes).await.unwrap_err();
+        assert!(matches!(error, DataError::Damaged { .. } | DataError::Misfit(_)), "{error}");
+    }
+    assert!(matches!(csv(&whole[..whole.len() - 9]).await, Err(DataError::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn a_bad_row_far_into_a_file_fails_check_and_run_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!("{}x,2,10.0.0.1,::1,6,1,40,,\n", common::csv_text(&flows(0, 40_000)));
+    let dataset = open(SourceSpec::csv(write(dir.path(), "late.csv", text))).await.unwrap();
+    let Err(DataError::Misfit(misfit)) = dataset.check().await else { panic!() };
+    assert_eq!((misfit.line, misfit.column.as_deref()), (Some(40_002), Some("start")));
+    let planned = plan(&dataset, query("SELECT start FROM flows", &[])).await.unwrap();
+    let mut cursor = planned.open("q", vec![], QueryLimits::default()).await.unwrap();
+    let error = loop {
+        match cursor.next().await {
+            Ok(batch) => assert!(batch.is_some(), "the bad row was skipped"),
+            Err(error) => break error,
+        }
+    };
+    let QueryError::Data(DataError::Misfit(again)) = error else { panic!("{error}") };
+    assert_eq!(again, misfit);
+    assert!(cursor.next().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn columns_are_mapped_and_units_declared() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = TableSchema {
+        id: "t".into(),
+        columns: vec![
+            ColumnSpec { name: "at".into(), ty: ColumnType::Timestamp, required: true },
+            ColumnSpec { name: "up".into(), ty: ColumnType::Flag, required: false },
+            ColumnSpec { name: "rtt".into(), ty: ColumnType::Float, required: false },
+            ColumnSpec { name: "delta".into(), ty: ColumnType::Int, required: false },
+        ],
+    };
+    let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    };
+    for (text, timestamp) in [
+        ("1626105669.291849", TimestampUnit::Seconds),
+        ("1626105669291.849", TimestampUnit::Millis),
+        ("1626105669291849", TimestampUnit::Micros),
+        ("2021-07-12T16:01:09.291849Z", TimestampUnit::Rfc3339),
+    ] {
+        let path = write(dir.path(), "t.csv", format!("When,Alive,rtt,delta\n{text},true,1.5,-7\n{text},,,\n"));
+        let columns = map(&[("at", "When"), ("up", "Alive")]);
+        let dataset = Dataset::open("t", &schema, SourceSpec::Csv { path, columns, timestamp }).await.unwrap();
+        let batches =
+            run(&Arc::new(dataset), query("SELECT at, up, rtt, delta FROM flows", &[]), vec![]).await.unwrap();
+        assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().values(), &[1_626_105_669_291_849; 2]);
+        assert_eq!(batches[0].column(3).null_count(), 1);
+    }
+    let path = write(dir.path(), "t.csv", "When\n1\n");
+    for (columns, reason) in
+        [(map(&[("nope", "When")]), "names `nope`"), (map(&[("at", "When"), ("up", "Gone")]), "no column `Gone`")]
+    {
+        let spec = SourceSpec::Csv { path: path.clone(), columns, timestamp: TimestampUnit::Seconds };
+        let error = Dataset::open("t", &schema, spec).await.unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    let missing = Dataset::open("t", &schema, SourceSpec::csv(dir.path().join("absent.csv"))).await.unwrap_err();
+    assert!(matches!(missing, DataError::Io { .. }), "{missing}");
+}
+
+/// Two rows in foreign types.
+fn foreign() -> Vec<(&'static str, ArrayRef)> {
+    vec![
+        ("start", Arc::new(TimestampMillisecondArray::from(vec![1_000, 2_000]).with_timezone("+02:00")) as ArrayRef),
+        ("end", Arc::new(Int64Array::from(vec![3, 4]))),
+        ("src", Arc::new(UInt32Array::from(vec![0x0a00_0001, 0x0a00_0002]))),
+        ("dst", Arc::new(BinaryArray::from_vec(vec![&[192, 0, 2, 1], &[0x20; 16]]))),
+        ("proto", Arc::new(UInt8Array::from(vec![6, 17]))),
+        ("packets", Arc::new(Int32Array::from(vec![1, 2]))),
+        ("bytes", Arc::new(UInt16Array::from(vec![40, 65_535]))),
+        ("note", Arc::new(StringArray::from(vec![Some("a"), None]))),
+    ]
+}
+
+fn replace(name: &str, array: ArrayRef) -> RecordBatch {
+    let columns = foreign().into_iter().map(|(at, old)| if at == name { (at, Arc::clone(&array)) } else { (at, old) });
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+}
+
+async fn parquet(batch: &RecordBatch) -> Result<Arc<Dataset>, DataError> {
+    let dir = tempfile::tempdir().unwrap().keep();
+    let path = dir.join("flows.parquet");
+    write_parquet(&path, batch.schema(), std::slice::from_ref(batch)).unwrap();
+    open(SourceSpec::Parquet { path, columns: BTreeMap::new(), timestamp: TimestampUnit::Seconds }).await
+}
+
+#[tokio::test]
+async fn foreign_parquet_types_are_cast_exactly() {
+    let dataset = parquet(&replace("", Arc::new(Int32Array::from(vec![0, 0])))).await.unwrap();
+    let sql = "SELECT start, \"end\", ip_text(src) AS s, ip_text(dst) AS d, bytes, ingress_as FROM flows WHERE ip_in(src, '10.0.0.2')";
+    let batches = run(&dataset, query(sql, &[]), vec![]).await.unwrap();
+    let shown = datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
+    let line: String = shown.lines().nth(3).unwrap().split_whitespace().collect();
+    assert_eq!(line, "|2000000|4000000|10.0.0.2|2020:2020:2020:2020:2020:2020:2020:2020|65535||");
+
+    let table: Vec<(&str, ArrayRef, Option<u64>, &str)> = vec![
+        ("packets", Arc::new(Int32Array::from(vec![1, -2])), Some(2), "-2"),
+        ("packets", Arc::new(Float64Array::from(vec![1.0, 2.0])), None, "Float64"),
+        ("packets", Arc::new(Int32Array::from(vec![Some(1), None])), Some(2), "missing"),
+        ("src", Arc::new(StringArray::from(vec!["10.0.0.1", "ten"])), Some(2), "`ten`"),
+        ("src", Arc::new(BinaryArray::from_vec(vec![&[1, 2, 3, 4], &[1, 2, 3]])), Some(2), "3 bytes"),
+        ("src", Arc::new(Int64Array::from(vec![1, 2])), None, "Int64"),
+        ("end", Arc::new(Int64Array::from(vec![1, i64::MAX])), Some(2), "out of range"),
+        ("end", Arc::new(Float64Array::from(vec![1.0, 2.0])), None, "Float64"),
+        ("note", Arc::new(Int64Array::from(vec![1, 2])), None, "Int64"),
+    ];
+    for (column, array, line, reason) in table {
+        let Err(DataError::Misfit(misfit)) = parquet(&replace(column, array)).await else {
+            panic!("{column} {reason}")
+        };
+        assert_eq!((misfit.line, misfit.column.as_deref()), (line, Some(column)), "{misfit}");
+        assert!(misfit.reason.contains(reason) && !misfit.fits.is_empty(), "{misfit}");
+    }
+    let missing = replace("", Arc::new(Int32Array::from(vec![0, 0]))).project(&[0, 1, 2]).unwrap();
+    assert!(parquet(&missing).await.unwrap_err().to_string().contains("no column `dst`"));
+}
+
+#[tokio::test]
+async fn damaged_parquet_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("flows.parquet");
+    write_parquet(&path, common::schema_ref(), &[flows(0, 30_000)]).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for cut in [0, 3, 8, whole.len() / 2, whole.len() - 1, whole.len() - 9] {
+        let path = write(dir.path(), &format!("cut-{cut}.parquet"), &whole[..cut]);
+        let error = open(SourceSpec::parquet(path)).await.unwrap_err();
+        assert!(matches!(error, DataError::Damaged { .. }), "{cut}: {error}");
+    }
+    for (at, seed) in (0..60usize).map(|at| (at, at.wrapping_mul(2_654_435_761))) {
+        let mut bytes = whole.clone();
+        let place = seed % bytes.len();
+        bytes[place] ^= 1 << (at % 8);
+        let path = write(dir.path(), &format!("flip-{at}.parquet"), &bytes);
+        // A flipped bit may hit a value or padding and stay unseen; it must never panic or hang.
+        if let Ok(dataset) = open(SourceSpec::parquet(path)).await {
+            let _ = dataset.check().await;
+        }
+    }
+    let text = write(dir.path(), "text.parquet", "start,end\n");
+    assert!(matches!(open(SourceSpec::parquet(text)).await, Err(DataError::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn a_bad_value_behind_a_row_filter_is_our_error() {
+    let bad = replace("src", Arc::new(StringArray::from(vec!["10.0.0.1", "10.0.0.2"])));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("late.parquet");
+    let many = vec![bad; 9000];
+    let last = replace("src", Arc::new(StringArray::from(vec!["10.0.0.1", "ten"])));
+    write_parquet(&path, many[0].schema(), &[many, vec![last]].concat()).unwrap();
+    let dataset =
+        open(SourceSpec::Parquet { path, columns: BTreeMap::new(), timestamp: TimestampUnit::Seconds }).await.unwrap();
+    let error =
+        run(&dataset, query("SELECT bytes FROM flows WHERE ip_in(src, '10.0.0.0/8')", &[]), vec![]).await.unwrap_err();
+    let QueryError::Data(DataError::Misfit(misfit)) = error else { panic!("{error:?}") };
+    assert_eq!(misfit.column.as_deref(), Some("src"));
+    assert!(misfit.reason.contains("`ten`"));
+    let Err(DataError::Misfit(misfit)) = dataset.check().await else { panic!() };
+    assert_eq!(misfit.line, Some(18_002));
+}
+
+#[tokio::test]
+async fn row_groups_are_skipped_by_their_statistics() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("flows.parquet");
+    let total = 3 * iog_data::ROW_GROUP_ROWS as u64;
+    write_parquet(&path, common::schema_ref(), &[flows(0, total)]).unwrap();
+    let dataset = open(SourceSpec::parquet(path)).await.unwrap();
+    assert_eq!(dataset.snapshot().rows, Some(total));
+    let times = query("SELECT bytes FROM flows WHERE start >= $from", &[("from", ParamType::Timestamp)]);
+    let planned = plan(&dataset, times).await.unwrap();
+    let last_group = 1_626_105_669_000_000 + 2 * iog_data::ROW_GROUP_ROWS as i64 * 1_234;
+    for (from, expected) in [(0, total), (last_group, total / 3), (i64::MAX, 0)] {
+        let mut cursor = planned.open("q", vec![Value::Int(from)], QueryLimits::default()).await.unwrap();
+        let mut found = 0;
+        while let Some(batch) = cursor.next().await.unwrap() {
+            found += batch.num_rows() as u64;
+        }
+        assert_eq!((found, cursor.rows_scanned()), (expected, expected));
+    }
+    // Sources lie in 100.0.0.0/8 to 149.0.0.0/8: a prefix outside is answered by the footer alone.
+    let nets = query("SELECT bytes FROM flows WHERE ip_in(src, $net)", &[("net", ParamType::Prefix)]);
+    let planned = plan(&dataset, nets).await.unwrap();
+    let removed = dir.path().join("gone.parquet");
+    for (net, some) in [("198.51.100.0/24", false), ("120.0.0.0/8", true)] {
+        let answer =
+            all(planned.open("q", vec![common::text(net)], QueryLimits::default()).await.unwrap()).await.unwrap();
+        assert_eq!(rows(&answer) > 0, some, "{net}");
+    }
+    std::fs::rename(dir.path().join("flows.parquet"), &removed).unwrap();
+    let error = all(planned.open("q", vec![common::text("120.0.0.0/8")], QueryLimits::default()).await.unwrap())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, QueryError::Data(DataError::Io { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn snapshots_identify_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = common::csv_text(&flows(0, 100));
+    let path = write(dir.path(), "a.csv", &text);
+    let copy = write(dir.path(), "b.csv", &text);
+    let (a, b) = (open(SourceSpec::csv(&path)).await.unwrap(), open(SourceSpec::csv(&copy)).await.unwrap());
+    assert_eq!(a.snapshot(), b.snapshot());
+    write(dir.path(), "a.csv", format!("{text}{GOOD}\n"));
+    let error = run(&a, query("SELECT bytes FROM flows", &[]), vec![]).await.unwrap_err();
+    assert!(matches!(error, QueryError::Data(DataError::Changed { .. })), "{error}");
+    let again = open(SourceSpec::csv(&path)).await.unwrap();
+    assert_ne!(again.snapshot().digest, a.snapshot().digest);
+    let (whole, cut) = (memory(vec![flows(0, 100)]).await, memory(vec![flows(0, 40), flows(40, 60)]).await);
+    assert_eq!(whole.snapshot().digest, cut.snapshot().digest);
+    assert_ne!(whole.snapshot().digest, memory(vec![flows(0, 99)]).await.snapshot().digest);
+}
+
+#[tokio::test]
+async fn batches_in_memory_must_fit_too() {
+    let bad = replace("bytes", Arc::new(Int32Array::from(vec![1, -1])));
+    let Err(DataError::Misfit(misfit)) = open(SourceSpec::Memory(vec![bad])).await else { panic!() };
+    let expected = Misfit { line: Some(2), column: Some("bytes".into()), ..(*misfit).clone() };
+    assert_eq!(*misfit, expected);
+    assert_eq!(misfit.file, "flows-at-home");
+    let empty = memory(vec![]).await;
+    assert_eq!(rows(&run(&empty, query("SELECT bytes FROM flows", &[]), vec![]).await.unwrap()), 0);
+    let mut twice = flow_schema();
+    twice.columns.push(twice.columns[0].clone());
+    assert!(matches!(Dataset::open("x", &twice, SourceSpec::Memory(vec![])).await, Err(DataError::Config { .. })));
+}
