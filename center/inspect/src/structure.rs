@@ -1,0 +1,228 @@
+//! One pass over the bytes that counts everything against its limit, before anything is validated, resolved or printed.
+//! Says nothing about validity; allocates nothing that the file's own size does not bound.
+
+use wasmparser::{
+    CanonicalFunction, CanonicalOption, ComponentType, Encoding, FunctionBody, InstanceTypeDeclaration, Operator,
+    Parser, Payload,
+};
+use wasmparser::ComponentTypeDeclaration;
+
+use crate::error::{InspectError, at_most};
+use crate::facts::CoreFacts;
+use crate::limits::InspectLimits;
+
+/// Counts the component and refuses it at the first limit it passes.
+pub(crate) fn scan(wasm: &[u8], limits: &InspectLimits) -> Result<CoreFacts, InspectError> {
+    at_most("bytes", wasm.len() as u64, limits.component_bytes)?;
+    check_magic(wasm)?;
+    let mut scan = Scan { limits, facts: CoreFacts::default(), totals: Totals::default() };
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.map_err(|error| InspectError::invalid(&error))?;
+        scan.payload(&payload, wasm)?;
+    }
+    Ok(scan.facts)
+}
+
+fn check_magic(wasm: &[u8]) -> Result<(), InspectError> {
+    if Parser::is_component(wasm) {
+        return Ok(());
+    }
+    Err(InspectError::NotAComponent(if Parser::is_core_wasm(wasm) {
+        "it is a core module; wrap it with `iog module build`"
+    } else if wasm.starts_with(b"\0asm") {
+        "its version or layer is unknown"
+    } else if std::str::from_utf8(wasm.get(..64).unwrap_or(wasm)).is_ok_and(|head| head.trim_start().starts_with('(')) {
+        "it is WebAssembly text, not binary"
+    } else {
+        "it does not begin with the magic bytes of WebAssembly"
+    }))
+}
+
+/// Running totals that are no facts worth telling.
+#[derive(Default)]
+struct Totals {
+    element_segments: u64,
+    component_items: u64,
+    custom_bytes: u64,
+    nested_types: u64,
+    imports: u64,
+    table_elements: u64,
+}
+
+struct Scan<'l> {
+    limits: &'l InspectLimits,
+    facts: CoreFacts,
+    totals: Totals,
+}
+
+impl Scan<'_> {
+    fn payload(&mut self, payload: &Payload<'_>, wasm: &[u8]) -> Result<(), InspectError> {
+        let limits = self.limits;
+        match payload {
+            Payload::Version { encoding, .. } => self.version(*encoding),
+            Payload::CustomSection(section) => {
+                let size = section.data().len() + section.name().len();
+                add(&mut self.totals.custom_bytes, size as u64, "bytes of custom sections", limits.custom_bytes)
+            }
+            Payload::InstanceSection(section) => {
+                add(&mut self.facts.instances, section.count().into(), "core instances", limits.core_instances)
+            }
+            Payload::CoreTypeSection(section) => self.types(section.count()),
+            Payload::ComponentTypeSection(section) => {
+                self.nested_types(wasm.get(section.range()).unwrap_or_default())?;
+                self.types(section.count())?;
+                section.clone().into_iter().try_for_each(|ty| self.component_type(&read(ty)?))
+            }
+            Payload::ComponentImportSection(section) => self.imports(section.count()),
+            Payload::ComponentExportSection(section) => at_most("exports", section.count().into(), limits.exports),
+            Payload::ComponentInstanceSection(section) => self.items(section.count()),
+            Payload::ComponentAliasSection(section) => self.items(section.count()),
+            Payload::ComponentCanonicalSection(section) => {
+                self.items(section.count())?;
+                section.clone().into_iter().try_for_each(|function| canonical(&read(function)?))
+            }
+            _ => self.core(payload),
+        }
+    }
+
+    fn core(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
+        let (limits, facts, totals) = (self.limits, &mut self.facts, &mut self.totals);
+        match payload {
+            Payload::TypeSection(section) => self.types(section.count()),
+            Payload::ImportSection(section) => self.imports(section.count()),
+            Payload::FunctionSection(section) => {
+                add(&mut facts.functions, section.count().into(), "functions", limits.functions)
+            }
+            Payload::TableSection(section) => {
+                add(&mut facts.tables, section.count().into(), "tables", limits.tables)?;
+                section.clone().into_iter().try_for_each(|table| {
+                    let size = read(table)?.ty.initial;
+                    add(&mut totals.table_elements, size, "table elements", limits.table_elements)
+                })
+            }
+            Payload::MemorySection(section) => {
+                add(&mut facts.memories, section.count().into(), "memories", limits.memories)
+            }
+            Payload::GlobalSection(section) => {
+                add(&mut facts.globals, section.count().into(), "globals", limits.globals)
+            }
+            Payload::ExportSection(section) => at_most("exports", section.count().into(), limits.exports),
+            Payload::ElementSection(section) => {
+                let count = section.count().into();
+                add(&mut totals.element_segments, count, "element segments", limits.element_segments)
+            }
+            Payload::DataSection(section) => {
+                add(&mut facts.data_segments, section.count().into(), "data segments", limits.data_segments)
+            }
+            Payload::CodeSectionEntry(body) => self.body(body),
+            _ => Ok(()),
+        }
+    }
+
+    fn version(&mut self, encoding: Encoding) -> Result<(), InspectError> {
+        let (facts, limits) = (&mut self.facts, self.limits);
+        match encoding {
+            Encoding::Module => add(&mut facts.modules, 1, "core modules", limits.core_modules),
+            Encoding::Component => add(&mut facts.components, 1, "nested components", limits.nested_components + 1),
+        }
+    }
+
+    fn types(&mut self, count: u32) -> Result<(), InspectError> {
+        add(&mut self.facts.types, count.into(), "types", self.limits.types)
+    }
+
+    fn imports(&mut self, count: u32) -> Result<(), InspectError> {
+        add(&mut self.totals.imports, count.into(), "imports", self.limits.imports)
+    }
+
+    fn items(&mut self, count: u32) -> Result<(), InspectError> {
+        let limit = self.limits.component_items;
+        add(&mut self.totals.component_items, count.into(), "instances, aliases and adapters", limit)
+    }
+
+    /// A type inside another is the byte 1 (declaration of a type) followed by the byte of a component or instance type,
+    /// so the count of such pairs bounds how deep the reader can be made to recurse, whatever else the bytes mean.
+    fn nested_types(&mut self, section: &[u8]) -> Result<(), InspectError> {
+        let pairs = section.windows(2).filter(|pair| pair[0] == 1 && matches!(pair[1], 0x41 | 0x42)).count();
+        add(&mut self.totals.nested_types, pairs as u64, "types inside types", self.limits.nested_types)
+    }
+
+    fn component_type(&mut self, ty: &ComponentType<'_>) -> Result<(), InspectError> {
+        match ty {
+            ComponentType::Instance(declarations) => {
+                self.types(u32::try_from(declarations.len()).unwrap_or(u32::MAX))?;
+                declarations.iter().try_for_each(|declaration| match declaration {
+                    InstanceTypeDeclaration::Type(ty) => self.component_type(ty),
+                    _ => Ok(()),
+                })
+            }
+            ComponentType::Component(declarations) => {
+                self.types(u32::try_from(declarations.len()).unwrap_or(u32::MAX))?;
+                declarations.iter().try_for_each(|declaration| match declaration {
+                    ComponentTypeDeclaration::Type(ty) => self.component_type(ty),
+                    _ => Ok(()),
+                })
+            }
+            ComponentType::Func(function) => {
+                at_most("parameters of a function", function.params.len() as u64, self.limits.record_fields)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), InspectError> {
+        let limits = self.limits;
+        let range = body.range();
+        let size = (range.end - range.start) as u64;
+        self.facts.code_bytes += size;
+        at_most("bytes in a function", size, limits.body_bytes)?;
+        let mut locals = 0;
+        for group in body.get_locals_reader().map_err(|error| InspectError::invalid(&error))? {
+            add(&mut locals, read(group)?.0.into(), "locals in a function", limits.locals)?;
+        }
+        let mut depth = 0_u64;
+        for operator in body.get_operators_reader().map_err(|error| InspectError::invalid(&error))? {
+            match read(operator)? {
+                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                    depth += 1;
+                    at_most("nested blocks", depth, limits.control_depth)?;
+                }
+                Operator::End => depth = depth.saturating_sub(1),
+                Operator::BrTable { targets } => {
+                    at_most("targets of a br_table", targets.len().into(), limits.br_table_targets)?;
+                }
+                _ => (),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Only lifting, lowering and dropping of handles, and only with UTF-8.
+fn canonical(function: &CanonicalFunction) -> Result<(), InspectError> {
+    let options = match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => options,
+        CanonicalFunction::ResourceDrop { .. } => return Ok(()),
+        CanonicalFunction::ResourceNew { .. } | CanonicalFunction::ResourceRep { .. } => {
+            return Err(InspectError::Feature("resources of the module's own".to_owned()));
+        }
+        _ => return Err(InspectError::Feature("component async or threads".to_owned())),
+    };
+    options.iter().try_for_each(|option| match option {
+        CanonicalOption::UTF16 => Err(InspectError::Encoding("UTF-16")),
+        CanonicalOption::CompactUTF16 => Err(InspectError::Encoding("Latin-1 or UTF-16")),
+        CanonicalOption::Async | CanonicalOption::Callback(_) => {
+            Err(InspectError::Feature("component async".to_owned()))
+        }
+        _ => Ok(()),
+    })
+}
+
+fn add(total: &mut u64, more: u64, what: &'static str, max: u64) -> Result<(), InspectError> {
+    *total = total.saturating_add(more);
+    at_most(what, *total, max)
+}
+
+fn read<T>(item: wasmparser::Result<T>) -> Result<T, InspectError> {
+    item.map_err(|error| InspectError::invalid(&error))
+}

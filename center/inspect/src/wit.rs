@@ -1,0 +1,112 @@
+//! WIT text: of one signature with the types it needs, and of the whole world. For people and for the catalog.
+
+use std::collections::BTreeMap;
+
+use wit_component::WitPrinter;
+use wit_parser::{PackageId, Resolve};
+
+use crate::error::InspectError;
+use crate::types::WitTypeFact;
+
+/// The world of a component as WIT text.
+pub(crate) fn world_text(resolve: &Resolve, package: PackageId) -> Result<String, InspectError> {
+    let mut printer = WitPrinter::default();
+    printer.print(resolve, package, &[]).map_err(|error| InspectError::interface(&error.to_string()))?;
+    Ok(printer.output.to_string())
+}
+
+/// A function's signature, preceded by the named types in it, each once, what is used before what uses it.
+pub(crate) fn signature(name: &str, params: &[(String, WitTypeFact)], result: Option<&WitTypeFact>) -> String {
+    let mut definitions = Definitions::default();
+    for ty in params.iter().map(|(_, ty)| ty).chain(result) {
+        definitions.collect(ty);
+    }
+    let params: Vec<_> = params.iter().map(|(name, ty)| format!("{}: {}", escape(name), reference(ty))).collect();
+    let result = result.map(|ty| format!(" -> {}", reference(ty))).unwrap_or_default();
+    let function = format!("{}: func({}){result};\n", escape(name), params.join(", "));
+    definitions.texts.into_iter().chain([function]).collect()
+}
+
+#[derive(Default)]
+struct Definitions {
+    known: BTreeMap<String, ()>,
+    texts: Vec<String>,
+}
+
+impl Definitions {
+    fn collect(&mut self, ty: &WitTypeFact) {
+        ty.parts().into_iter().for_each(|part| self.collect(part));
+        let Some(name) = ty.name() else { return };
+        if self.known.insert(name.to_owned(), ()).is_none() {
+            self.texts.push(definition(name, ty));
+        }
+    }
+}
+
+fn definition(name: &str, ty: &WitTypeFact) -> String {
+    let (keyword, lines): (_, Vec<String>) = match ty {
+        WitTypeFact::Record { fields, .. } => {
+            ("record", fields.iter().map(|(name, ty)| format!("{}: {}", escape(name), reference(ty))).collect())
+        }
+        WitTypeFact::Variant { cases, .. } => ("variant", cases.iter().map(case).collect()),
+        WitTypeFact::Enum { cases, .. } => ("enum", cases.iter().map(|case| escape(case)).collect()),
+        WitTypeFact::Flags { names, .. } => ("flags", names.iter().map(|name| escape(name)).collect()),
+        _ => return String::new(),
+    };
+    let lines: String = lines.iter().map(|line| format!("    {line},\n")).collect();
+    format!("{keyword} {} {{\n{lines}}}\n", escape(name))
+}
+
+fn case((name, payload): &(String, Option<WitTypeFact>)) -> String {
+    let payload = payload.as_ref().map(|ty| format!("({})", reference(ty))).unwrap_or_default();
+    format!("{}{payload}", escape(name))
+}
+
+/// How a type is written where it is used.
+pub(crate) fn reference(ty: &WitTypeFact) -> String {
+    let primitive = match ty {
+        WitTypeFact::Bool => "bool",
+        WitTypeFact::U8 => "u8",
+        WitTypeFact::U16 => "u16",
+        WitTypeFact::U32 => "u32",
+        WitTypeFact::U64 => "u64",
+        WitTypeFact::S8 => "s8",
+        WitTypeFact::S16 => "s16",
+        WitTypeFact::S32 => "s32",
+        WitTypeFact::S64 => "s64",
+        WitTypeFact::F32 => "f32",
+        WitTypeFact::F64 => "f64",
+        WitTypeFact::Char => "char",
+        WitTypeFact::String => "string",
+        WitTypeFact::List { item } => return format!("list<{}>", reference(item)),
+        WitTypeFact::Option { some } => return format!("option<{}>", reference(some)),
+        WitTypeFact::Tuple { items } => {
+            return format!("tuple<{}>", items.iter().map(reference).collect::<Vec<_>>().join(", "));
+        }
+        WitTypeFact::Result { ok, err } => return result_reference(ok.as_deref(), err.as_deref()),
+        WitTypeFact::Record { name, .. }
+        | WitTypeFact::Variant { name, .. }
+        | WitTypeFact::Enum { name, .. }
+        | WitTypeFact::Flags { name, .. } => return escape(name),
+    };
+    primitive.to_owned()
+}
+
+fn result_reference(ok: Option<&WitTypeFact>, err: Option<&WitTypeFact>) -> String {
+    match (ok, err) {
+        (None, None) => "result".to_owned(),
+        (Some(ok), None) => format!("result<{}>", reference(ok)),
+        (ok, Some(err)) => format!("result<{}, {}>", ok.map_or_else(|| "_".to_owned(), reference), reference(err)),
+    }
+}
+
+/// A name, with `%` before it where WIT has a keyword of that name.
+fn escape(name: &str) -> String {
+    const KEYWORDS: &[&str] = &[
+        "as", "async", "bool", "borrow", "char", "constructor", "enum", "error-context", "export", "f32", "f64", "flags",
+        "from", "func", "future", "import", "include", "interface", "list", "map", "option", "own", "package", "record",
+        "resource", "result", "s16", "s32", "s64", "s8", "static", "stream", "string", "tuple", "type", "u16", "u32",
+        "u64", "u8", "use", "variant", "with", "world",
+    ];
+    if KEYWORDS.contains(&name) { format!("%{name}") } else { name.to_owned() }
+}
