@@ -2,20 +2,21 @@
 //! leaves no receipt. [`decide`] says whether it may run; a refusal there is an outcome with a receipt. Neither reads a
 //! file, a clock or a counter: all of it is passed in.
 
+use iog_protocol::api::ApiErrorCode;
 use iog_protocol::dsse::Signed;
 use iog_protocol::ids::{Digest, DomainId, EntryName, ServiceName, TrustDomain};
 use iog_protocol::registry::Registry;
-use iog_protocol::run::RunRequest;
+use iog_protocol::run::{RunRequest, RunRequestError};
 use iog_protocol::time::Timestamp;
-use iog_protocol::token::{self, Expected};
+use iog_protocol::token::{self, Expected, TokenError};
 use iog_transport::PeerIdentity;
 
+use crate::connect::token_issuer;
 use crate::policy::{Caller, Denied, Policy, Question, Used};
+use crate::services::NotReady;
 
 /// The longest a signed request may be good for, in seconds.
 pub const LIFETIME_S_MAX: i64 = 600;
-/// How far a caller's clock may be ahead, in seconds.
-pub const SKEW_S_MAX: i64 = 30;
 
 /// What came over the wire.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +45,8 @@ pub struct Here<'a> {
 pub struct Authenticated {
     /// What is asked.
     pub request: RunRequest,
+    /// The signed request, as received.
+    pub envelope: Vec<u8>,
     /// The digest of the signed request.
     pub digest: Digest,
     /// Who asks.
@@ -67,6 +70,22 @@ pub enum Rejection {
     Token {
         /// What is wrong with it.
         problem: String,
+        /// Whether only its time is over.
+        expired: bool,
+    },
+    /// The token is of another domain than the certificate.
+    #[error("the token is for domain `{token}`, the certificate for `{peer}`")]
+    OtherDomain {
+        /// The token's.
+        token: DomainId,
+        /// The certificate's.
+        peer: DomainId,
+    },
+    /// The registry has the domain suspended or revoked.
+    #[error("domain `{domain}` is suspended or revoked in the registry this gateway holds")]
+    Suspended {
+        /// The domain.
+        domain: DomainId,
     },
     /// The registry has no such domain in force.
     #[error("domain `{domain}` is not in force in the registry this gateway holds")]
@@ -86,14 +105,9 @@ pub enum Rejection {
         /// The domain.
         domain: DomainId,
     },
-    /// It is meant for another gateway.
-    #[error("the request is for domain `{found}`, this is `{here}`")]
-    Audience {
-        /// Whom it is for.
-        found: DomainId,
-        /// Who this is.
-        here: DomainId,
-    },
+    /// It is for another gateway, expired, from the future or misshapen.
+    #[error(transparent)]
+    Request(#[from] RunRequestError),
     /// It names another caller than the one who sent it.
     #[error("the request names domain `{found}` as its caller, it was sent by `{sender}`")]
     Caller {
@@ -101,18 +115,6 @@ pub enum Rejection {
         found: DomainId,
         /// Who sent it.
         sender: DomainId,
-    },
-    /// It is expired.
-    #[error("the request expired at {expires}")]
-    Expired {
-        /// When.
-        expires: Timestamp,
-    },
-    /// It comes from the future.
-    #[error("the request was issued at {issued}, more than {SKEW_S_MAX} s ahead of this gateway's clock")]
-    NotYet {
-        /// When.
-        issued: Timestamp,
     },
     /// It is good for too long.
     #[error("the request is good for {found_s} s, {LIFETIME_S_MAX} are the most")]
@@ -122,45 +124,56 @@ pub enum Rejection {
     },
 }
 
-/// Says whose request it is, in this order: TLS peer, token, registry, signature, audience, caller, times.
+/// Says whose request it is, in this order: TLS peer, token, registry, signature, audience, times, caller.
 ///
 /// # Errors
 /// [`Rejection`]: the first thing that does not hold.
 pub fn authenticate(presented: &Presented<'_>, here: &Here<'_>) -> Result<Authenticated, Rejection> {
-    let (peer, sender) = peer_domain(presented.peer, here)?;
-    check_token(presented.token, peer, &sender, here)?;
-    let record = here
-        .registry
-        .domain(&sender, here.now)
-        .ok_or_else(|| Rejection::UnknownCaller { domain: sender.clone() })?;
+    let caller = identify(presented.peer, presented.token, here)?;
+    let sender = &caller.domain;
+    let record = here.registry.domain(sender, here.now).ok_or_else(|| not_in_force(sender, here))?;
     let signed = Signed::<RunRequest>::parse(presented.envelope)
         .map_err(|e| Rejection::Envelope { problem: e.to_string() })?;
     let digest = signed.digest();
     let request = signed
         .verify(std::slice::from_ref(&record.caller_key))
-        .map_err(|e| signature_problem(e, &sender))?
+        .map_err(|e| signature_problem(e, sender))?
         .into_inner();
-    check_addresses(&request, &sender, here)?;
-    check_times(&request, here.now)?;
-    let caller = Caller { domain: sender, organisation: record.organisation.clone(), asns: record.asns.clone() };
-    Ok(Authenticated { request, digest, caller })
+    check_request(&request, sender, here)?;
+    Ok(Authenticated { request, envelope: presented.envelope.to_vec(), digest, caller })
 }
 
-/// The domain a TLS peer belongs to; also what the other routes ask.
+/// Says who is at the other end of a connection: what every route asks that is not public.
 ///
 /// # Errors
-/// [`Rejection::NoPeer`] where there is no certificate, or none of this trust domain.
-pub fn peer_domain<'p>(
+/// [`Rejection`]: certificate, token or registry do not hold.
+pub fn identify(peer: Option<&PeerIdentity>, token: Option<&str>, here: &Here<'_>) -> Result<Caller, Rejection> {
+    let (peer, domain) = peer_domain(peer, here)?;
+    check_token(token, peer, &domain, here)?;
+    let record = here.registry.domain(&domain, here.now).ok_or_else(|| not_in_force(&domain, here))?;
+    Ok(Caller { organisation: record.organisation.clone(), asns: record.asns.clone(), domain })
+}
+
+/// The domain that a TLS peer's certificate names.
+fn peer_domain<'p>(
     peer: Option<&'p PeerIdentity>,
     here: &Here<'_>,
 ) -> Result<(&'p PeerIdentity, DomainId), Rejection> {
-    let trust_domain = here.registry.trust_domain();
+    let trust_domain = &here.registry.founding().trust_domain;
     let prefix = format!("spiffe://{trust_domain}/domain/");
     peer.and_then(|peer| {
         let id = peer.spiffe.as_deref()?.strip_prefix(&prefix)?;
         Some((peer, id.parse().ok()?))
     })
     .ok_or_else(|| Rejection::NoPeer { trust_domain: trust_domain.clone() })
+}
+
+fn not_in_force(sender: &DomainId, here: &Here<'_>) -> Rejection {
+    let domain = sender.clone();
+    match here.registry.domain_history(sender) {
+        Some(_) => Rejection::Suspended { domain },
+        None => Rejection::UnknownCaller { domain },
+    }
 }
 
 fn check_token(
@@ -170,14 +183,17 @@ fn check_token(
     here: &Here<'_>,
 ) -> Result<(), Rejection> {
     let token = token.ok_or(Rejection::NoToken)?;
-    let wrong = |problem: String| Rejection::Token { problem };
-    let trust_domain = here.registry.trust_domain();
-    let expected = Expected { trust_domain, now: here.now, cert_sha256: &peer.leaf_sha256 };
-    let claims = token::verify(token, &here.registry.keyset().token, &expected).map_err(|e| wrong(e.to_string()))?;
-    if claims.domain() == sender {
-        return Ok(());
-    }
-    Err(wrong(format!("it is for domain `{}`, the certificate for `{sender}`", claims.domain())))
+    let trust_domain = &here.registry.founding().trust_domain;
+    let expected = Expected {
+        issuer: &token_issuer(trust_domain),
+        audience: trust_domain,
+        now: here.now,
+        cert_sha256: &peer.leaf_sha256,
+    };
+    let wrong = |e: TokenError| Rejection::Token { expired: e == TokenError::Expired, problem: e.to_string() };
+    let claims = token::verify(token, &here.registry.keyset().token, &expected).map_err(wrong)?;
+    let named = claims.domain().map_err(wrong)?;
+    if named == *sender { Ok(()) } else { Err(Rejection::OtherDomain { token: named, peer: sender.clone() }) }
 }
 
 fn signature_problem(error: iog_protocol::dsse::SignatureError, sender: &DomainId) -> Rejection {
@@ -187,22 +203,10 @@ fn signature_problem(error: iog_protocol::dsse::SignatureError, sender: &DomainI
     }
 }
 
-fn check_addresses(request: &RunRequest, sender: &DomainId, here: &Here<'_>) -> Result<(), Rejection> {
-    if request.audience != *here.domain {
-        return Err(Rejection::Audience { found: request.audience.clone(), here: here.domain.clone() });
-    }
+fn check_request(request: &RunRequest, sender: &DomainId, here: &Here<'_>) -> Result<(), Rejection> {
+    request.check(here.domain, here.now)?;
     if request.caller != *sender {
         return Err(Rejection::Caller { found: request.caller.clone(), sender: sender.clone() });
-    }
-    Ok(())
-}
-
-fn check_times(request: &RunRequest, now: Timestamp) -> Result<(), Rejection> {
-    if request.expires <= now {
-        return Err(Rejection::Expired { expires: request.expires });
-    }
-    if request.issued > now.plus_seconds(SKEW_S_MAX) {
-        return Err(Rejection::NotYet { issued: request.issued });
     }
     let found_s = request.expires.seconds_since(request.issued);
     if found_s > LIFETIME_S_MAX { Err(Rejection::Lifetime { found_s }) } else { Ok(()) }
@@ -216,7 +220,7 @@ pub struct Offer<'a> {
     /// What the provider allows.
     pub policy: &'a Policy,
     /// What was fetched, inspected and bound; or why it was not.
-    pub prepared: Result<PreparedFacts<'a>, &'a str>,
+    pub prepared: Result<PreparedFacts<'a>, &'a NotReady>,
 }
 
 /// What the gateway itself found out about a service's module.
@@ -270,7 +274,7 @@ pub enum Refusal {
         /// The service.
         service: ServiceName,
         /// Why.
-        reason: String,
+        reason: NotReady,
     },
     /// The manifest here is not the one that was approved.
     #[error("the manifest of service `{service}` is not the one approved for its module")]
@@ -315,22 +319,39 @@ fn denied_text(denied: &Denied) -> String {
 impl Refusal {
     /// The stable code, as receipts and answers carry it.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ApiErrorCode {
         match self {
-            Self::NoService { .. } => "no-service",
-            Self::NotEffective { .. } => "module-not-effective",
-            Self::OtherModule { .. } => "other-module",
-            Self::NotReady { .. } => "service-not-ready",
-            Self::OtherManifest { .. } => "other-manifest",
-            Self::NoEntry { .. } => "no-entry",
-            Self::Denied(Denied::Caller) => "caller-not-allowed",
-            Self::Denied(Denied::Entry) => "entry-not-allowed",
-            Self::Denied(Denied::Purpose) => "purpose-not-allowed",
-            Self::Denied(Denied::RunsPerHour { .. }) => "quota-runs-hour",
-            Self::Denied(Denied::RunsPerDay { .. }) => "quota-runs-day",
-            Self::Denied(Denied::TargetsPerDay { .. }) => "quota-targets-day",
-            Self::Params { .. } => "bad-params",
-            Self::NotGranted { .. } => "not-granted",
+            Self::NoService { .. } => ApiErrorCode::UnknownService,
+            Self::NotEffective { .. } | Self::OtherManifest { .. } => ApiErrorCode::ModuleNotEffective,
+            Self::OtherModule { .. } => ApiErrorCode::UnknownModule,
+            Self::NotReady { reason: NotReady::Class { .. }, .. } => ApiErrorCode::ReleaseDenied,
+            Self::NotReady { .. } => ApiErrorCode::Unavailable,
+            Self::NoEntry { .. } => ApiErrorCode::UnknownEntry,
+            Self::Denied(Denied::Caller | Denied::Entry | Denied::Purpose) => ApiErrorCode::PolicyDenied,
+            Self::Denied(_) => ApiErrorCode::QuotaExceeded,
+            Self::Params { .. } => ApiErrorCode::BadParams,
+            Self::NotGranted { .. } => ApiErrorCode::NotGranted,
+        }
+    }
+}
+
+impl Rejection {
+    /// The stable code of the problem that the caller gets.
+    #[must_use]
+    pub fn code(&self) -> ApiErrorCode {
+        match self {
+            Self::NoPeer { .. } => ApiErrorCode::CertificateRequired,
+            Self::NoToken => ApiErrorCode::TokenRequired,
+            Self::Token { expired: true, .. } => ApiErrorCode::TokenExpired,
+            Self::Token { .. } => ApiErrorCode::TokenInvalid,
+            Self::UnknownCaller { .. } => ApiErrorCode::NotAMember,
+            Self::Suspended { .. } => ApiErrorCode::DomainSuspended,
+            Self::Envelope { .. } => ApiErrorCode::BadEnvelope,
+            Self::Signature { .. } => ApiErrorCode::SignatureInvalid,
+            Self::Request(RunRequestError::Audience { .. }) => ApiErrorCode::WrongAudience,
+            Self::Request(RunRequestError::Member { .. }) => ApiErrorCode::BadRequest,
+            Self::Request(_) | Self::Lifetime { .. } => ApiErrorCode::RequestExpired,
+            Self::Caller { .. } | Self::OtherDomain { .. } => ApiErrorCode::IdentityMismatch,
         }
     }
 }
@@ -353,7 +374,7 @@ pub fn decide(
         .map_err(|e| Refusal::NotEffective { module: request.module, reason: e.to_string() })?;
     let facts = offer
         .prepared
-        .map_err(|reason| Refusal::NotReady { service: offer.name.clone(), reason: reason.to_owned() })?;
+        .map_err(|reason| Refusal::NotReady { service: offer.name.clone(), reason: reason.clone() })?;
     if facts.module != request.module {
         let (service, found) = (offer.name.clone(), facts.module);
         return Err(Refusal::OtherModule { service, found, asked: request.module });

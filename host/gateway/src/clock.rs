@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use iog_protocol::time::Timestamp;
 
@@ -23,6 +23,13 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
+}
+
+/// The monotonic moment `wait` from now, for deadlines within this process.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this module owns the clock")]
+pub fn deadline(wait: Duration) -> Instant {
+    Instant::now() + wait
 }
 
 /// A clock that stands still until it is moved; for tests and demonstrations.

@@ -114,13 +114,13 @@ pub struct CapacityConfig {
     pub queue_max: u32,
     /// Requests of one caller, running and waiting together, 1 to 100,000.
     pub per_caller_max: u32,
-    /// Memory of all queries together in MiB, 16 to 1,048,576.
+    /// Memory that one query's operators may hold, in MiB, 1 to 65,536.
     pub query_memory_mib: u64,
 }
 
 impl Default for CapacityConfig {
     fn default() -> Self {
-        Self { runs_max: 8, queue_max: 64, per_caller_max: 16, query_memory_mib: 512 }
+        Self { runs_max: 8, queue_max: 64, per_caller_max: 16, query_memory_mib: 256 }
     }
 }
 
@@ -179,7 +179,7 @@ impl CapacityConfig {
         within("capacity.runs_max", self.runs_max.into(), 1, 1_024)?;
         within("capacity.queue_max", self.queue_max.into(), 0, 100_000)?;
         within("capacity.per_caller_max", self.per_caller_max.into(), 1, 100_000)?;
-        within("capacity.query_memory_mib", self.query_memory_mib, 16, 1 << 20)
+        within("capacity.query_memory_mib", self.query_memory_mib, 1, 1 << 16)
     }
 }
 

@@ -12,8 +12,8 @@
 //! log/              replica of the registry
 //! modules/          module files and manifests by digest
 //! receipts/         bundles of calls this domain made
+//! catalog/          the descriptors last seen, by module
 //! token.json        the membership token in use
-//! catalog.json      the descriptors last seen
 //! journal.sqlite    what the gateway accepted, with its receipt log
 //! ```
 
@@ -83,6 +83,8 @@ pub struct DomainFile {
     pub center: String,
     /// SHA-256 of `genesis.json`, as the join token had it.
     pub genesis: Digest,
+    /// The registry's log key as verifier key text, as the join token had it.
+    pub log_key: String,
     /// Names and addresses of the gateway, as they stand in its certificate.
     pub names: Vec<String>,
 }
@@ -115,7 +117,7 @@ impl Home {
         if let Ok(there) = Self::open(root) {
             return Err(HomeError::Taken { path: root.to_owned(), domain: there.file.domain });
         }
-        for folder in ["", "keys", "tls", "log", "modules", "receipts"] {
+        for folder in ["", "keys", "tls", "log", "modules", "receipts", "catalog"] {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(|source| HomeError::Io { action: "make", path: path.clone(), source })?;
             private_folder(&path)?;
@@ -266,10 +268,10 @@ impl Home {
         self.root.join("token.json")
     }
 
-    /// `catalog.json`.
+    /// `catalog/`, the descriptors last seen.
     #[must_use]
-    pub fn catalog_path(&self) -> PathBuf {
-        self.root.join("catalog.json")
+    pub fn catalog_folder(&self) -> PathBuf {
+        self.root.join("catalog")
     }
 
     /// `journal.sqlite`.
@@ -403,6 +405,7 @@ mod tests {
             trust_domain: "demo.invalid".parse().unwrap(),
             center: "localhost:8440".into(),
             genesis: Digest::of(b"entry 0"),
+            log_key: String::new(),
             names: vec!["localhost".into()],
         };
         Home::create(

@@ -1,9 +1,12 @@
 //! What was accepted and what came of it. A request id of a caller is taken once, for ever: this file answers whether a
 //! request is new, known, under way or another one of the same id. It decides nothing and signs nothing.
 
+use iog_protocol::dsse::{Content as _, Envelope};
 use iog_protocol::ids::{Digest, DomainId, EntryName, RequestId, ServiceName};
+use iog_protocol::run::RunRequest;
 use iog_protocol::time::Timestamp;
-use sqlx::{Any, Row, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Executor, Row, Transaction};
 
 use crate::policy::Used;
 use crate::store::{Store, StoreError};
@@ -20,6 +23,8 @@ pub struct NewRun {
     pub caller: DomainId,
     /// The caller's name for the request.
     pub request_id: RequestId,
+    /// The signed request, kept so that the provider can show who asked for what.
+    pub envelope: Vec<u8>,
     /// The digest of the signed request.
     pub request_digest: Digest,
     /// The service, where one could be told.
@@ -59,18 +64,12 @@ pub enum Begin {
 /// A request that has no receipt yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
-    /// Who asked.
-    pub caller: DomainId,
-    /// The caller's name for the request.
-    pub request_id: RequestId,
     /// The digest of the signed request.
     pub request_digest: Digest,
-    /// The module asked for.
-    pub module: Digest,
-    /// The entry asked for.
-    pub entry: EntryName,
-    /// When it came.
-    pub accepted_at: Timestamp,
+    /// What was asked; its signature was verified when it was accepted.
+    pub request: RunRequest,
+    /// The service, where one could be told.
+    pub service: Option<ServiceName>,
 }
 
 /// What a stored run looks like to its caller.
@@ -91,7 +90,7 @@ pub enum StoredRun {
 /// [`StoreError`]: nothing was recorded, the request was not accepted.
 pub async fn begin(store: &Store, run: &NewRun) -> Result<Begin, StoreError> {
     let mut transaction = store.writer().begin_with("BEGIN IMMEDIATE").await?;
-    if let Some(known) = known(&mut transaction, run).await? {
+    if let Some(known) = known(&mut *transaction, run).await? {
         return Ok(known);
     }
     let used = used(&mut transaction, run).await?;
@@ -100,11 +99,19 @@ pub async fn begin(store: &Store, run: &NewRun) -> Result<Begin, StoreError> {
     Ok(Begin::New(used))
 }
 
-async fn known(transaction: &mut Transaction<'_, Any>, run: &NewRun) -> Result<Option<Begin>, StoreError> {
+/// What is known of a request's id, without taking it in.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn look(store: &Store, run: &NewRun) -> Result<Option<Begin>, StoreError> {
+    known(store.readers(), run).await
+}
+
+async fn known<'e>(database: impl Executor<'e, Database = Any>, run: &NewRun) -> Result<Option<Begin>, StoreError> {
     let row = sqlx::query("SELECT request_digest, answer FROM runs WHERE caller = $1 AND request_id = $2")
         .bind(run.caller.as_str())
         .bind(run.request_id.as_str())
-        .fetch_optional(&mut **transaction)
+        .fetch_optional(database)
         .await?;
     let Some(row) = row else { return Ok(None) };
     if row.try_get::<String, _>(0)? != run.request_digest.to_string() {
@@ -114,25 +121,44 @@ async fn known(transaction: &mut Transaction<'_, Any>, run: &NewRun) -> Result<O
 }
 
 async fn used(transaction: &mut Transaction<'_, Any>, run: &NewRun) -> Result<Used, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(*), coalesce(sum(CASE WHEN accepted_at > $3 THEN 1 ELSE 0 END), 0) FROM runs
-         WHERE caller = $1 AND service = $2 AND counted = 1 AND accepted_at > $4",
-    )
-    .bind(run.caller.as_str())
-    .bind(service_text(run))
-    .bind(run.accepted_at.unix() - HOUR_S)
-    .bind(run.accepted_at.unix() - DAY_S)
-    .fetch_one(&mut **transaction)
-    .await?;
+    let (hour, day) = runs_of(&mut **transaction, &run.caller, service_text(run), run.accepted_at).await?;
     let other_targets = match &run.target {
         None => 0,
         Some(target) => other_targets(transaction, run, target).await?,
     };
-    Ok(Used {
-        runs_last_day: count(row.try_get(0)?),
-        runs_last_hour: count(row.try_get(1)?),
-        other_targets_last_day: other_targets,
-    })
+    Ok(Used { runs_last_hour: hour, runs_last_day: day, other_targets_last_day: other_targets })
+}
+
+/// Runs of a caller at a service in the last hour and in the last day.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn used_by(
+    store: &Store,
+    caller: &DomainId,
+    service: &ServiceName,
+    now: Timestamp,
+) -> Result<(u64, u64), StoreError> {
+    runs_of(store.readers(), caller, service.as_str(), now).await
+}
+
+async fn runs_of<'e>(
+    database: impl Executor<'e, Database = Any>,
+    caller: &DomainId,
+    service: &str,
+    now: Timestamp,
+) -> Result<(u64, u64), StoreError> {
+    let row = sqlx::query(
+        "SELECT coalesce(sum(CASE WHEN accepted_at > $3 THEN 1 ELSE 0 END), 0), count(*) FROM runs
+         WHERE caller = $1 AND service = $2 AND counted = 1 AND accepted_at > $4",
+    )
+    .bind(caller.as_str())
+    .bind(service)
+    .bind(now.unix() - HOUR_S)
+    .bind(now.unix() - DAY_S)
+    .fetch_one(database)
+    .await?;
+    Ok((count(row.try_get(0)?), count(row.try_get(1)?)))
 }
 
 async fn other_targets(
@@ -156,8 +182,8 @@ async fn other_targets(
 
 async fn insert(transaction: &mut Transaction<'_, Any>, run: &NewRun) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO runs (caller, request_id, request_digest, service, module, entry, accepted_at, counted)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1)",
+        "INSERT INTO runs (caller, request_id, request_digest, service, module, entry, accepted_at, envelope, counted)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)",
     )
     .bind(run.caller.as_str())
     .bind(run.request_id.as_str())
@@ -166,6 +192,7 @@ async fn insert(transaction: &mut Transaction<'_, Any>, run: &NewRun) -> Result<
     .bind(run.module.to_string())
     .bind(run.entry.as_str())
     .bind(run.accepted_at.unix())
+    .bind(run.envelope.clone())
     .execute(&mut **transaction)
     .await?;
     let Some(target) = &run.target else { return Ok(()) };
@@ -207,23 +234,28 @@ pub async fn uncount(
 /// [`StoreError`].
 pub async fn unfinished(store: &Store) -> Result<Vec<Unfinished>, StoreError> {
     let rows = sqlx::query(
-        "SELECT caller, request_id, request_digest, module, entry, accepted_at FROM runs
+        "SELECT request_digest, service, envelope FROM runs
          WHERE answer IS NULL ORDER BY accepted_at, caller, request_id",
     )
     .fetch_all(store.readers())
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Unfinished {
-                caller: parsed(row, 0)?,
-                request_id: parsed(row, 1)?,
-                request_digest: parsed(row, 2)?,
-                module: parsed(row, 3)?,
-                entry: parsed(row, 4)?,
-                accepted_at: Timestamp::from_unix(row.try_get(5)?),
-            })
-        })
-        .collect()
+    rows.iter().map(cut_off).collect()
+}
+
+fn cut_off(row: &AnyRow) -> Result<Unfinished, StoreError> {
+    let digest: String = row.try_get(0)?;
+    let service: String = row.try_get(1)?;
+    let envelope: Vec<u8> = row.try_get(2)?;
+    let envelope = Envelope::parse_bounded(&envelope, RunRequest::ENVELOPE_BYTES_MAX).map_err(decode)?;
+    Ok(Unfinished {
+        request_digest: digest.parse().map_err(decode)?,
+        request: serde_json::from_slice(envelope.payload()).map_err(decode)?,
+        service: service.parse().ok(),
+    })
+}
+
+fn decode(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    sqlx::Error::Decode(Box::new(error)).into()
 }
 
 /// What is known of one caller's request.
@@ -242,15 +274,6 @@ pub async fn stored(store: &Store, caller: &DomainId, id: &RequestId) -> Result<
     Ok(Some(answer.map_or(StoredRun::UnderWay { accepted_at }, StoredRun::Answered)))
 }
 
-fn parsed<T>(row: &sqlx::any::AnyRow, column: usize) -> Result<T, StoreError>
-where
-    T: std::str::FromStr,
-    T::Err: std::error::Error + Send + Sync + 'static,
-{
-    let text: String = row.try_get(column)?;
-    Ok(text.parse().map_err(|e: T::Err| sqlx::Error::Decode(Box::new(e)))?)
-}
-
 fn service_text(run: &NewRun) -> &str {
     run.service.as_ref().map_or("", ServiceName::as_str)
 }
@@ -262,12 +285,30 @@ fn count(found: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use iog_protocol::dsse::Signed;
+    use iog_protocol::keys::SecretKey;
 
     fn run(id: u8, at: i64) -> NewRun {
-        NewRun {
-            caller: "caller".parse().unwrap(),
+        let request = RunRequest {
             request_id: RequestId::from_bytes([id; 16]),
-            request_digest: Digest::of(&[id]),
+            audience: "gateway".parse().unwrap(),
+            caller: "caller".parse().unwrap(),
+            module: Digest::of(b"module"),
+            entry: "trace".parse().unwrap(),
+            params: serde_json::json!({}),
+            purpose: "test".into(),
+            service: None,
+            actor: None,
+            agreement: None,
+            issued: Timestamp::from_unix(at),
+            expires: Timestamp::from_unix(at + 60),
+        };
+        let signed = Signed::sign(&request, &[&SecretKey::from_seed([1; 32])]).unwrap();
+        NewRun {
+            caller: request.caller.clone(),
+            request_id: request.request_id.clone(),
+            envelope: signed.to_bytes(),
+            request_digest: signed.digest(),
             service: Some("trace".parse().unwrap()),
             module: Digest::of(b"module"),
             entry: "trace".parse().unwrap(),
@@ -322,9 +363,9 @@ mod tests {
         answer(&store, &run(2, 0), b"done").await;
         drop(store);
         let store = Store::open(&folder.path().join("journal.sqlite")).await.unwrap();
-        let ids: Vec<_> = unfinished(&store).await.unwrap().into_iter().map(|u| u.request_id).collect();
+        let ids: Vec<_> = unfinished(&store).await.unwrap().into_iter().map(|u| u.request.request_id).collect();
         assert_eq!(ids, [run(1, 0).request_id, run(3, 0).request_id]);
-        assert_eq!(begin(&store, &run(1, 0)).await.unwrap(), Begin::InFlight);
+        assert_eq!(begin(&store, &run(1, 1_001)).await.unwrap(), Begin::InFlight);
     }
 
     #[tokio::test]

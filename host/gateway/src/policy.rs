@@ -167,7 +167,7 @@ impl Policy {
     /// # Errors
     /// The first rule that says no.
     pub fn decide(&self, question: &Question<'_>) -> Result<(), Denied> {
-        if !self.callers.iter().any(|p| p.covers(question.caller)) {
+        if !self.allows(question.caller) {
             return Err(Denied::Caller);
         }
         if self.entries.as_ref().is_some_and(|allowed| !allowed.contains(question.entry)) {
@@ -177,6 +177,12 @@ impl Policy {
             return Err(Denied::Purpose);
         }
         self.quotas.decide(question.used)
+    }
+
+    /// Whether the caller is on the list at all.
+    #[must_use]
+    pub fn allows(&self, caller: &Caller) -> bool {
+        self.callers.iter().any(|principal| principal.covers(caller))
     }
 
     /// Names the policy in receipts: SHA-256 over its JSON, whose sets are sorted.

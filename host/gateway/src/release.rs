@@ -3,7 +3,7 @@
 //! that a result discloses nothing is the auditors' judgement.
 
 use iog_protocol::manifest::ReleaseClass;
-use serde_json::value::RawValue;
+use iog_protocol::run::ResultJson;
 
 /// The classes that this gateway can enforce.
 const ENFORCEABLE: [ReleaseClass; 2] = [ReleaseClass::Reviewed, ReleaseClass::Open];
@@ -66,11 +66,11 @@ pub enum Withheld {
 ///
 /// # Errors
 /// [`Withheld`]; the result must then not be shown to anybody.
-pub fn release(json: String, bytes_max: u64) -> Result<Box<RawValue>, Withheld> {
+pub fn release(json: String, bytes_max: u64) -> Result<ResultJson, Withheld> {
     if u64::try_from(json.len()).unwrap_or(u64::MAX) > bytes_max {
         return Err(Withheld::TooLarge);
     }
-    RawValue::from_string(json).map_err(|_| Withheld::Malformed)
+    ResultJson::parse(json).map_err(|_| Withheld::Malformed)
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_result_leaves_up_to_exactly_the_size_agreed() {
-        assert_eq!(release("[1,2]".into(), 5).unwrap().get(), "[1,2]");
+        assert_eq!(release("[1,2]".into(), 5).unwrap().as_str(), "[1,2]");
         assert_eq!(release("[1,2]".into(), 4).unwrap_err(), Withheld::TooLarge);
         assert_eq!(release("[1,".into(), 4).unwrap_err(), Withheld::Malformed);
     }

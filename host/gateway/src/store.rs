@@ -19,7 +19,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE TABLE runs (
         caller TEXT NOT NULL, request_id TEXT NOT NULL, request_digest TEXT NOT NULL,
         service TEXT NOT NULL, module TEXT NOT NULL, entry TEXT NOT NULL,
-        accepted_at BIGINT NOT NULL, counted BIGINT NOT NULL, position BIGINT, answer BLOB,
+        accepted_at BIGINT NOT NULL, counted BIGINT NOT NULL, envelope BLOB NOT NULL, position BIGINT, answer BLOB,
         PRIMARY KEY (caller, request_id))",
     "CREATE INDEX runs_used ON runs (caller, service, accepted_at) WHERE counted = 1",
     "CREATE INDEX runs_unfinished ON runs (accepted_at) WHERE answer IS NULL",
@@ -30,7 +30,7 @@ const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE INDEX targets_used ON targets (caller, service, parameter, asked_at)",
     "CREATE TABLE receipts (
         position BIGINT PRIMARY KEY, caller TEXT NOT NULL, request_id TEXT NOT NULL,
-        entry BLOB NOT NULL, provider_view BLOB NOT NULL, caller_view BLOB NOT NULL)",
+        entry BLOB NOT NULL, provider_view BLOB NOT NULL)",
     "CREATE TABLE checkpoint (only_row BIGINT PRIMARY KEY CHECK (only_row = 0), note BLOB NOT NULL)",
 ]];
 

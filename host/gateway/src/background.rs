@@ -1,0 +1,249 @@
+//! What a gateway does by itself: follow the registry, prepare services, renew its certificate, publish what it offers.
+//! Nothing here stands in the way of a request; what fails is logged and tried again.
+
+pub mod certificate;
+pub mod publish;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use iog_client::{CenterClient, Replica};
+use iog_protocol::ids::{Digest, ServiceName, SlotName};
+use iog_protocol::registry::{EffectiveModule, Registry};
+use iog_protocol::time::Timestamp;
+use iog_transport::{HttpClient, ServerTls};
+use tokio::sync::{Mutex, watch};
+
+use crate::blobs;
+use crate::clock::Clock;
+use crate::config::{GatewayConfig, ModuleRef, ServiceConfig};
+use crate::datasets::{Bound, Datasets, full_text};
+use crate::home::Home;
+use crate::prepare::{self, Source, Tools};
+use crate::registry::RegistryCell;
+use crate::runs::Runs;
+use crate::services::{NotReady, Prepared, Service, Services};
+
+/// The background work of one gateway.
+pub struct Background {
+    /// The domain's home.
+    pub home: Home,
+    /// The configuration.
+    pub config: Arc<GatewayConfig>,
+    /// Prepares modules.
+    pub tools: Tools,
+    /// The center.
+    pub center: CenterClient,
+    /// The client that shows the certificate.
+    pub http: HttpClient,
+    /// The server's certificate.
+    pub tls: Arc<ServerTls>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The registry in force.
+    pub registry: Arc<RegistryCell>,
+    /// The services.
+    pub services: Arc<Services>,
+    /// The runs, to stop those whose module may no longer run.
+    pub runs: Arc<Runs>,
+    /// The replica on disk; one task synchronises it at a time.
+    pub replica: Mutex<Replica>,
+    /// The datasets.
+    pub datasets: Mutex<Datasets>,
+}
+
+impl fmt::Debug for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Background").field("home", &self.home).finish_non_exhaustive()
+    }
+}
+
+impl Background {
+    /// Works until `stop` says so.
+    pub async fn work(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        let registry_every = Duration::from_secs(self.config.sync.registry_s);
+        let renew_every = Duration::from_secs(self.config.sync.renew_s);
+        let follow = async {
+            if self.config.sync.publish {
+                publish::publish(&self).await;
+            }
+            loop {
+                tokio::time::sleep(registry_every).await;
+                self.step().await;
+            }
+        };
+        let renew = async {
+            loop {
+                self.renew().await;
+                tokio::time::sleep(renew_every).await;
+            }
+        };
+        let mut stop = stop;
+        tokio::select! {
+            () = follow => {}
+            () = renew => {}
+            // The sender is dropped only after the stop was sent; both mean the same here.
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    /// One round: look at the log, stop what may no longer run, prepare services, publish them.
+    pub async fn step(&self) {
+        self.sync().await;
+        self.refresh().await;
+        if self.config.sync.publish {
+            publish::publish(self).await;
+        }
+    }
+
+    /// Brings the registry up to date; without the center it stays as it is.
+    pub async fn sync(&self) {
+        let now = self.clock.now();
+        let mut replica = self.replica.lock().await;
+        match self.center.sync(&mut replica, now).await {
+            Ok(synced) => self.registry.replace(synced.registry, now),
+            Err(error) => {
+                let problem = full_text(&error);
+                if error.is_alarm() {
+                    tracing::error!(problem, "the center's log is not to be believed; going on with what is held");
+                } else {
+                    tracing::debug!(problem, "the center was not reached; going on with what is held");
+                }
+                self.registry.missed(problem);
+            }
+        }
+        drop(replica);
+        let registry = self.registry.current();
+        self.runs.under_way.stop_unless(|module| registry.effective(module, now).is_ok());
+    }
+
+    /// Prepares every service that is not ready or whose module or data have changed.
+    pub async fn refresh(&self) {
+        let mut datasets = self.datasets.lock().await;
+        datasets.refresh(&self.config.dataset).await;
+        let before = self.services.snapshot();
+        let (registry, now) = (self.registry.current(), self.clock.now());
+        let mut next = Vec::new();
+        for (name, config) in &self.config.service {
+            let known = before.get(name);
+            let task = Task { name, config, registry: &registry, now, known: known.and_then(|s| s.prepared.as_ref().ok()) };
+            let mut service = Service::new(name.clone(), config.clone());
+            service.prepared = self.prepare(&task, &datasets).await;
+            report(&service, known.map(Arc::as_ref));
+            next.push(service);
+        }
+        self.services.replace(next);
+    }
+
+    /// Renews the certificate where it is time.
+    async fn renew(&self) {
+        if let Err(error) = certificate::renew(self).await {
+            tracing::warn!(problem = full_text(&error), "the certificate was not renewed");
+        }
+    }
+
+    async fn prepare(&self, task: &Task<'_>, datasets: &Datasets) -> Result<Arc<Prepared>, NotReady> {
+        let digest = resolve(&task.config.module, task.registry)?;
+        let effective =
+            task.registry.effective(&digest, task.now).map_err(|e| NotReady::NotEffective { reason: e.to_string() })?;
+        let bound = bind(task.config, datasets)?;
+        if let Some(known) = task.known.filter(|known| still_good(known, &effective, &bound)) {
+            return Ok(Arc::clone(known));
+        }
+        let (wasm, manifest) = self.fetch(task.name, &effective).await?;
+        let source = Source { wasm: &wasm, manifest: &manifest };
+        let prepared = prepare::prepare(&self.tools, source, &bound, &task.config.limits).await.map_err(|e| {
+            tracing::warn!(service = %task.name, problem = full_text(&e), "a service cannot be prepared");
+            e.public()
+        })?;
+        check_against_registry(task.name, &prepared, &effective, task.config)?;
+        Ok(Arc::new(prepared))
+    }
+
+    async fn fetch(&self, name: &ServiceName, effective: &EffectiveModule) -> Result<(Vec<u8>, String), NotReady> {
+        let failed = |e: blobs::BlobError| {
+            tracing::warn!(service = %name, problem = full_text(&e), "a module cannot be fetched");
+            NotReady::NotFetched
+        };
+        let wasm = blobs::module(&self.home, &self.center, &effective.digest).await.map_err(failed)?;
+        let manifest = blobs::manifest(&self.home, &self.center, &effective.manifest).await.map_err(failed)?;
+        Ok((wasm, manifest))
+    }
+}
+
+/// One service to prepare.
+struct Task<'a> {
+    name: &'a ServiceName,
+    config: &'a ServiceConfig,
+    registry: &'a Registry,
+    now: Timestamp,
+    known: Option<&'a Arc<Prepared>>,
+}
+
+fn resolve(module: &ModuleRef, registry: &Registry) -> Result<Digest, NotReady> {
+    match module {
+        ModuleRef::Digest(digest) => Ok(*digest),
+        ModuleRef::Release(name, version) => {
+            registry.find(name, Some(version)).map(|record| record.submission.module).ok_or(NotReady::NoModule)
+        }
+    }
+}
+
+fn bind(config: &ServiceConfig, datasets: &Datasets) -> Result<BTreeMap<SlotName, Bound>, NotReady> {
+    let open = |(slot, name)| match datasets.get(name) {
+        Some(bound) => Ok((SlotName::clone(slot), bound.clone())),
+        None => Err(NotReady::NoData { slot: SlotName::clone(slot) }),
+    };
+    config.bind.iter().map(open).collect()
+}
+
+/// Whether what is prepared is of the same module and reads the same handles.
+fn still_good(known: &Prepared, effective: &EffectiveModule, bound: &BTreeMap<SlotName, Bound>) -> bool {
+    let same = |(slot, bound): (&SlotName, &Bound)| {
+        known.datasets.get(slot).is_some_and(|known| Arc::ptr_eq(&known.data, &bound.data))
+    };
+    known.module == effective.digest
+        && known.manifest_digest == effective.manifest
+        && known.datasets.len() == bound.len()
+        && bound.iter().all(same)
+}
+
+/// What was found here must be what was signed: the center's word counts for nothing.
+fn check_against_registry(
+    name: &ServiceName,
+    prepared: &Prepared,
+    effective: &EffectiveModule,
+    config: &ServiceConfig,
+) -> Result<(), NotReady> {
+    let signed = effective.capabilities();
+    if prepared.capabilities != *signed {
+        tracing::error!(service = %name, ?signed, found = ?prepared.capabilities, "a module is not what was signed");
+        return Err(NotReady::NotInspected);
+    }
+    let Some(targets) = &config.quota.targets else { return Ok(()) };
+    let has = |entry: &iog_sandbox::EntryType| entry.params.iter().any(|(name, _)| *name == targets.parameter);
+    let entries = prepared.manifest.module.entry.iter();
+    match entries.filter_map(|entry| prepared.loaded.entry(entry.as_str())).find(|entry| !has(entry)) {
+        None => Ok(()),
+        Some(entry) => {
+            let (parameter, entry) = (&targets.parameter, &entry.name);
+            tracing::warn!(service = %name, parameter, entry, "`quota.targets.parameter` is no parameter of the entry");
+            Err(NotReady::PolicyMismatch)
+        }
+    }
+}
+
+fn report(service: &Service, before: Option<&Service>) {
+    let was = before.map(|b| b.prepared.as_ref().map(|p| p.module));
+    match &service.prepared {
+        Ok(prepared) if was != Some(Ok(prepared.module)) => {
+            tracing::info!(service = %service.name, module = %prepared.module, "service is ready");
+        }
+        Err(reason) if was != Some(Err(reason)) => {
+            tracing::info!(service = %service.name, %reason, "service is not ready");
+        }
+        _ => {}
+    }
+}

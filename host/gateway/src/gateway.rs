@@ -1,0 +1,295 @@
+//! A gateway from its configuration to its end: open and check everything, finish what a crash cut off, serve, drain. It
+//! puts the parts together and holds none of their rules.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use iog_data::Engine;
+use iog_protocol::receipt::log_origin;
+use iog_protocol::registry::Registry;
+use iog_protocol::run::Outcome;
+use iog_sandbox::Sandbox;
+use iog_transport::{ClientAuth, Drained, HttpClient, Identity, ServeLimits, ServerTls, TransportError};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::background::{Background, publish};
+use crate::clock::Clock;
+use crate::config::GatewayConfig;
+use crate::connect::{self, ConnectError};
+use crate::datasets::{Datasets, full_text};
+use crate::entropy::Entropy;
+use crate::home::{Home, HomeError};
+use crate::journal;
+use crate::prepare::Tools;
+use crate::queue::{FairQueue, QueueLimits};
+use crate::receipt_log::{ReceiptLog, ReceiptLogError};
+use crate::receipts::{Ending, Letterhead, Receipts, ReceiptsError};
+use crate::registry::RegistryCell;
+use crate::routes;
+use crate::runs::{Finished, Runs, UnderWay};
+use crate::services::Services;
+use crate::store::{Store, StoreError};
+
+/// How long runs may go on after the connections are closed.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What gateways of one process share, and what tests replace.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    /// Loads and runs modules; clones share engine and compiled modules.
+    pub sandbox: Sandbox,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Salts and ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Why a gateway does not start; the operator's, as the variant says.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// Home, certificate, pins or replica.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A file of the home.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The journal.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The receipt log.
+    #[error(transparent)]
+    ReceiptLog(#[from] ReceiptLogError),
+    /// Receipts of what a crash cut off could not be written.
+    #[error("the receipts of unfinished runs could not be written")]
+    Receipts(#[from] ReceiptsError),
+    /// Certificate and roots.
+    #[error("the server's certificate cannot be used")]
+    Transport(#[from] TransportError),
+    /// There is no registry yet and the center is away.
+    #[error("this home holds no registry yet and the center `{center}` cannot be reached")]
+    NoRegistry {
+        /// The center.
+        center: String,
+        /// Why it was not reached.
+        #[source]
+        source: Box<iog_client::ReplicaError>,
+    },
+    /// The registry has another receipt key for this domain than the home.
+    #[error("the registry has another receipt key for domain `{domain}`; nobody would believe receipts signed here")]
+    OtherReceiptKey {
+        /// The domain.
+        domain: String,
+    },
+    /// The query engine does not start.
+    #[error("the query engine does not start")]
+    Engine(#[from] iog_data::QueryError),
+}
+
+/// A gateway that is ready to serve.
+#[derive(Debug)]
+pub struct Gateway {
+    runs: Arc<Runs>,
+    background: Arc<Background>,
+    config: Arc<GatewayConfig>,
+    home: Home,
+    writer: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Opens everything, checks the receipt log, gives cut-off runs their receipts and prepares the services once.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn open(config: GatewayConfig, deps: Deps) -> Result<Self, GatewayError> {
+        let config = Arc::new(config);
+        let home = Home::open(&config.home)?;
+        let http = connect::http(&home)?;
+        let center = connect::center(&home, &http);
+        let mut replica = connect::replica(&home)?;
+        let registry = first_registry(&home, &center, &mut replica, deps.clock.as_ref()).await?;
+        check_receipt_key(&home, &registry.current(), deps.clock.as_ref())?;
+        let (receipts, store, writer) = open_receipts(&home, &deps).await?;
+        finish_cut_off(&store, &receipts, &registry, deps.clock.as_ref()).await?;
+        let services = Arc::new(Services::default());
+        let runs = Arc::new(Runs {
+            domain: home.domain().clone(),
+            registry: Arc::clone(&registry),
+            services: Arc::clone(&services),
+            store,
+            receipts,
+            queue: queue(&config),
+            sandbox: deps.sandbox.clone(),
+            query_memory_bytes: usize::try_from(config.capacity.query_memory_mib << 20).unwrap_or(usize::MAX),
+            clock: Arc::clone(&deps.clock),
+            under_way: UnderWay::default(),
+        });
+        let background = Arc::new(Background {
+            tls: Arc::new(server_tls(&home)?),
+            home: home.clone(),
+            config: Arc::clone(&config),
+            tools: Tools { sandbox: deps.sandbox, engine: Engine::new()? },
+            center,
+            http,
+            clock: deps.clock,
+            registry,
+            services,
+            runs: Arc::clone(&runs),
+            replica: Mutex::new(replica),
+            datasets: Mutex::new(Datasets::default()),
+        });
+        background.refresh().await;
+        Ok(Self { runs, background, config, home, writer })
+    }
+
+    /// The domain's home.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &GatewayConfig {
+        &self.config
+    }
+
+    /// The background work, to make a round at once instead of waiting for it.
+    #[must_use]
+    pub fn background(&self) -> &Arc<Background> {
+        &self.background
+    }
+
+    /// The client that shows this domain's certificate.
+    #[must_use]
+    pub fn http(&self) -> &HttpClient {
+        &self.background.http
+    }
+
+    /// Serves until `shutdown`, then drains: no new connections, runs end or are stopped, every receipt is written.
+    ///
+    /// # Errors
+    /// [`GatewayError`]; none is known after the start.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<Drained, GatewayError> {
+        let (stop, stopped) = watch::channel(false);
+        let work = tokio::spawn(Arc::clone(&self.background).work(stopped));
+        let app = routes::router(&self.runs, &self.config);
+        let tls = Arc::clone(&self.background.tls);
+        let drained = iog_transport::serve(listener, tls, app, ServeLimits::default(), shutdown).await;
+        let _ = stop.send(true);
+        if let Err(error) = work.await {
+            tracing::error!(%error, "the background work ended badly");
+        }
+        if self.config.sync.withdraw_on_drain {
+            publish::withdraw(&self.background).await;
+        }
+        self.close().await;
+        Ok(drained)
+    }
+
+    /// Stops what still runs, waits until every receipt is durable and closes the journal.
+    pub async fn close(self) {
+        if tokio::time::timeout(DRAIN, self.runs.under_way.idle()).await.is_err() {
+            self.runs.under_way.stop_unless(|_| false);
+            self.runs.under_way.idle().await;
+        }
+        let store = Arc::clone(&self.runs.store);
+        // The writer ends when the last of these two lets go of it.
+        drop((self.runs, self.background));
+        if tokio::time::timeout(DRAIN, self.writer).await.is_err() {
+            tracing::error!("receipts could not be stored before the end; they will be written at the next start");
+        }
+        store.close().await;
+    }
+}
+
+fn queue(config: &GatewayConfig) -> Arc<FairQueue> {
+    FairQueue::new(QueueLimits {
+        runs_max: config.capacity.runs_max,
+        waiting_max: config.capacity.queue_max,
+        per_caller_max: config.capacity.per_caller_max,
+    })
+}
+
+fn server_tls(home: &Home) -> Result<ServerTls, GatewayError> {
+    let files = home.tls()?;
+    let identity = Identity::from_pem(&files.cert_pem, &files.key_pem)?;
+    // Log and health are public; every other route asks for the certificate itself.
+    Ok(ServerTls::new(identity, &files.ca_pem, ClientAuth::Optional)?)
+}
+
+/// The registry on disk, brought up to date where the center answers; without one on disk the center must.
+async fn first_registry(
+    home: &Home,
+    center: &iog_client::CenterClient,
+    replica: &mut iog_client::Replica,
+    clock: &dyn Clock,
+) -> Result<Arc<RegistryCell>, GatewayError> {
+    let problem = match center.sync(replica, clock.now()).await {
+        Ok(_) => None,
+        Err(source) if replica.registry().is_none() => {
+            let center = home.domain_file().center.clone();
+            return Err(GatewayError::NoRegistry { center, source: Box::new(source) });
+        }
+        Err(error) => Some(full_text(&error)),
+    };
+    let registry = replica.registry().expect("either the disk or the center gave one");
+    let cell = Arc::new(RegistryCell::new(registry, replica.synced()));
+    if let Some(problem) = problem {
+        tracing::warn!(problem, "starting with the registry on disk; the center was not reached");
+        cell.missed(problem);
+    }
+    Ok(cell)
+}
+
+fn check_receipt_key(home: &Home, registry: &Registry, clock: &dyn Clock) -> Result<(), GatewayError> {
+    let ours = home.receipt_key()?.public();
+    match registry.domain(home.domain(), clock.now()) {
+        Some(record) if record.receipt_key != ours => {
+            Err(GatewayError::OtherReceiptKey { domain: home.domain().to_string() })
+        }
+        Some(_) => Ok(()),
+        None => {
+            tracing::warn!(domain = %home.domain(), "this domain is not in force yet; nobody will believe its receipts");
+            Ok(())
+        }
+    }
+}
+
+async fn open_receipts(home: &Home, deps: &Deps) -> Result<(Receipts, Arc<Store>, JoinHandle<()>), GatewayError> {
+    let store = Arc::new(Store::open(&home.journal_path()).await?);
+    let origin = log_origin(home.trust_domain(), home.domain());
+    let log = Arc::new(ReceiptLog::open(&store, &home.receipt_key()?, &origin).await?);
+    let head = Letterhead::new(home.domain().clone(), deps.sandbox.engine_info());
+    let (receipts, writer) = Receipts::start(head, Arc::clone(&deps.entropy), log, Arc::clone(&store));
+    Ok((receipts, store, writer))
+}
+
+/// Every accepted request has a receipt: those that a crash cut off have failed, and it was ours.
+async fn finish_cut_off(
+    store: &Store,
+    receipts: &Receipts,
+    registry: &RegistryCell,
+    clock: &dyn Clock,
+) -> Result<(), GatewayError> {
+    for cut_off in journal::unfinished(store).await? {
+        tracing::warn!(run = %cut_off.request.request_id, "a run was cut off; it gets a receipt of failure");
+        let reason = "the gateway stopped before the run had ended".to_owned();
+        let finished = Finished::without_run(Outcome::Failed { reason });
+        let ending = Ending {
+            request: &cut_off.request,
+            request_digest: cut_off.request_digest,
+            service_name: cut_off.request.service.as_ref(),
+            service: None,
+            finished: &finished,
+            registry_size: registry.current().size(),
+        };
+        receipts.write(&ending, clock.now()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! The gateway's own transparency log: every receipt is a leaf, every group of receipts ends in a signed checkpoint. At the
+//! start the whole log is hashed again and compared with the last checkpoint, so that a lost or altered receipt is noticed.
+//! It knows nothing of what a receipt says.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use iog_protocol::keys::SecretKey;
+use iog_tlog::{BundleId, Checkpoint, EntryBundle, Hash, InclusionProof, NoteSigner, TileId, Tree, leaf_hash};
+use sqlx::{Any, Row, Transaction};
+
+use crate::store::{Store, StoreError};
+
+/// Why the receipt log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptLogError {
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Receipts are missing, altered or too many.
+    #[error("the receipt log does not match its last checkpoint: {problem}; restore the journal from a copy")]
+    Forked {
+        /// What differs.
+        problem: String,
+    },
+    /// The receipt key cannot sign under the log's name.
+    #[error("the receipt key cannot sign checkpoints of `{origin}`")]
+    Key {
+        /// The log's name.
+        origin: String,
+        /// What is wrong with the key.
+        #[source]
+        source: iog_tlog::KeyError,
+    },
+}
+
+impl From<sqlx::Error> for ReceiptLogError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The log. One task appends; everybody may read what is committed.
+#[derive(Debug)]
+pub struct ReceiptLog {
+    signer: NoteSigner,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Every leaf, durable or about to be.
+    tree: Tree,
+    /// Leaves that are durable; nothing beyond them is shown.
+    durable: u64,
+    /// The checkpoint over the durable leaves.
+    note: Arc<[u8]>,
+}
+
+/// Leaves that are signed but not durable yet. Nothing of it may be shown before [`ReceiptLog::publish`].
+#[derive(Debug, Clone)]
+pub struct Grown {
+    /// Position of the first new leaf.
+    pub first: u64,
+    /// Leaves altogether.
+    pub size: u64,
+    /// The signed checkpoint over all leaves.
+    pub note: Arc<[u8]>,
+}
+
+impl ReceiptLog {
+    /// Reads all leaves, hashes them and compares them with the last checkpoint.
+    ///
+    /// # Errors
+    /// [`ReceiptLogError`]: nothing may be appended then.
+    pub async fn open(store: &Store, key: &SecretKey, origin: &str) -> Result<Self, ReceiptLogError> {
+        let signer = NoteSigner::ed25519(origin, key.ed25519())
+            .map_err(|source| ReceiptLogError::Key { origin: origin.to_owned(), source })?;
+        let tree = leaves(store).await?;
+        let note: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT note FROM checkpoint WHERE only_row = 0").fetch_optional(store.readers()).await?;
+        match &note {
+            Some(note) => compare(&tree, note, &signer)?,
+            None if tree.is_empty() => {}
+            None => return Err(forked(format!("{} receipts and no checkpoint", tree.len()))),
+        }
+        let note = note.unwrap_or_else(|| Checkpoint::new(origin, 0, tree.root()).sign(&signer));
+        let state = RwLock::new(State { durable: tree.len(), tree, note: note.into() });
+        Ok(Self { signer, state })
+    }
+
+    /// Adds leaves in memory and signs the new head. There is no way back: whoever grows the log makes it durable.
+    #[must_use]
+    pub fn grow(&self, leaves: impl IntoIterator<Item = Hash>) -> Grown {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let first = state.tree.len();
+        state.tree.extend(leaves);
+        let (size, root) = (state.tree.len(), state.tree.root());
+        let head = Checkpoint::new(self.signer.verifier().name(), size, root);
+        Grown { first, size, note: head.sign(&self.signer).into() }
+    }
+
+    /// Proves a leaf of what was grown.
+    #[must_use]
+    pub fn prove(&self, grown: &Grown, index: u64) -> Option<InclusionProof> {
+        let hashes = self.state().tree.inclusion(index, grown.size).ok()?;
+        Some(InclusionProof::new(index, hashes, grown.note.to_vec()))
+    }
+
+    /// Shows what has become durable.
+    pub fn publish(&self, grown: &Grown) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.durable = grown.size;
+        state.note = Arc::clone(&grown.note);
+    }
+
+    /// The last durable checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> Arc<[u8]> {
+        Arc::clone(&self.state().note)
+    }
+
+    /// Receipts in the log.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.state().durable
+    }
+
+    /// The key that verifies the log.
+    #[must_use]
+    pub fn verifier(&self) -> &iog_tlog::VerifierKey {
+        self.signer.verifier()
+    }
+
+    /// A hash tile of what is durable.
+    #[must_use]
+    pub fn tile(&self, id: TileId) -> Option<Vec<u8>> {
+        let state = self.state();
+        let nodes = id.first_node() + u64::from(id.width());
+        let leaves = u128::from(nodes) << (8 * u32::from(id.level()));
+        if leaves <= u128::from(state.durable) { state.tree.tile(id) } else { None }
+    }
+
+    /// A bundle of entries; they are commitments and give nothing away.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn bundle(&self, store: &Store, id: BundleId) -> Result<Option<Vec<u8>>, StoreError> {
+        let (first, end) = (id.first_entry(), id.first_entry() + u64::from(id.width()));
+        if end > self.size() {
+            return Ok(None);
+        }
+        let rows = sqlx::query("SELECT entry FROM receipts WHERE position >= $1 AND position < $2 ORDER BY position")
+            .bind(i64::try_from(first).unwrap_or(i64::MAX))
+            .bind(i64::try_from(end).unwrap_or(i64::MAX))
+            .fetch_all(store.readers())
+            .await?;
+        let entries = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()?;
+        Ok(EntryBundle { entries }.encode().ok())
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a new head durable, as part of the transaction that stores its leaves.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn store_checkpoint(transaction: &mut Transaction<'_, Any>, note: &[u8]) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO checkpoint (only_row, note) VALUES (0, $1) ON CONFLICT (only_row) DO UPDATE SET note = $1")
+        .bind(note.to_vec())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+async fn leaves(store: &Store) -> Result<Tree, ReceiptLogError> {
+    const PAGE: i64 = 4_096;
+    let mut tree = Tree::new();
+    loop {
+        let from = i64::try_from(tree.len()).unwrap_or(i64::MAX);
+        let rows = sqlx::query("SELECT position, entry FROM receipts WHERE position >= $1 ORDER BY position LIMIT $2")
+            .bind(from)
+            .bind(PAGE)
+            .fetch_all(store.readers())
+            .await?;
+        for (expected, row) in (from..).zip(&rows) {
+            let found: i64 = row.try_get(0)?;
+            if found != expected {
+                return Err(forked(format!("receipt {expected} is missing")));
+            }
+            tree.push(leaf_hash(&row.try_get::<Vec<u8>, _>(1)?));
+        }
+        if rows.is_empty() {
+            return Ok(tree);
+        }
+    }
+}
+
+fn compare(tree: &Tree, note: &[u8], signer: &NoteSigner) -> Result<(), ReceiptLogError> {
+    let head = Checkpoint::open(note, signer.verifier()).map_err(|e| forked(format!("the checkpoint: {e}")))?;
+    if head.size != tree.len() {
+        return Err(forked(format!("{} receipts, the checkpoint has {}", tree.len(), head.size)));
+    }
+    if head.root != tree.root() {
+        return Err(forked(format!("the root over {} receipts differs", head.size)));
+    }
+    Ok(())
+}
+
+fn forked(problem: String) -> ReceiptLogError {
+    ReceiptLogError::Forked { problem }
+}

@@ -1,0 +1,317 @@
+//! One signed receipt for every accepted request: drafted here, appended to the gateway's own log in groups, made durable
+//! together with the answer, and only then replied. A group that the disk does not take is tried again until it does;
+//! nothing is signed twice for one request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use iog_protocol::ids::{Digest, DomainId, RequestId, ServiceName};
+use iog_protocol::receipt::{
+    Audience, CallerFields, CanonicalError, Cost, ProviderFields, ReceiptDraft, SALT_BYTES, SealedReceipt,
+};
+use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest};
+use iog_protocol::time::Timestamp;
+use iog_sandbox::{EngineInfo, Usage};
+use iog_tlog::{InclusionProof, leaf_hash};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::entropy::{Entropy, NoEntropy};
+use crate::journal;
+use crate::receipt_log::{Grown, ReceiptLog, store_checkpoint};
+use crate::runs::Finished;
+use crate::services::Service;
+use crate::store::{Store, StoreError};
+
+/// Receipts made durable together, at most.
+const GROUP_MAX: usize = 64;
+/// How long a caller waits for a receipt that the disk does not take.
+const WAIT: Duration = Duration::from_secs(30);
+/// How long the disk is left alone after it refused.
+const RETRY: Duration = Duration::from_secs(1);
+/// Longest reason in an outcome, in characters.
+const REASON_CHARS_MAX: usize = 500;
+
+/// Why there is no receipt yet; ours.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptsError {
+    /// No randomness for the salts.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// A field is larger than a receipt may hold.
+    #[error("a field does not fit a receipt")]
+    Field(#[from] CanonicalError),
+    /// The disk did not take it in time; it is tried on.
+    #[error("the disk did not take the receipt within {} s", WAIT.as_secs())]
+    Late,
+    /// The gateway is stopping.
+    #[error("the gateway is stopping")]
+    Stopped,
+}
+
+/// How a request ended, with what the receipt says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// What was asked.
+    pub request: &'a RunRequest,
+    /// The digest of the signed request.
+    pub request_digest: Digest,
+    /// The service's name.
+    pub service_name: Option<&'a ServiceName>,
+    /// The service, where there is one.
+    pub service: Option<&'a Service>,
+    /// How it ended.
+    pub finished: &'a Finished,
+    /// Entries of the registry's log that were applied.
+    pub registry_size: u64,
+}
+
+/// What is the same in all receipts of a gateway.
+#[derive(Debug, Clone)]
+pub struct Letterhead {
+    /// The gateway's domain.
+    pub domain: DomainId,
+    /// Engine and version.
+    pub engine: String,
+    /// Digest of the fuel costs.
+    pub cost_table: Digest,
+}
+
+impl Letterhead {
+    /// The letterhead of a domain with this engine.
+    #[must_use]
+    pub fn new(domain: DomainId, engine: &EngineInfo) -> Self {
+        let cost_table = Digest::from_bytes(engine.cost_table_sha256);
+        Self { domain, engine: format!("wasmtime {}", engine.version), cost_table }
+    }
+}
+
+/// Writes receipts. Clones share one log and one task that appends to it.
+#[derive(Debug, Clone)]
+pub struct Receipts {
+    head: Letterhead,
+    entropy: Arc<dyn Entropy>,
+    log: Arc<ReceiptLog>,
+    queue: mpsc::Sender<Item>,
+}
+
+struct Item {
+    request_id: RequestId,
+    caller: DomainId,
+    sealed: SealedReceipt,
+    entry: Vec<u8>,
+    outcome: Outcome,
+    result: Option<ResultJson>,
+    counted: bool,
+    reply: oneshot::Sender<Vec<u8>>,
+}
+
+/// One receipt as it is stored.
+struct Written {
+    position: u64,
+    request_id: RequestId,
+    caller: DomainId,
+    entry: Vec<u8>,
+    provider_view: Vec<u8>,
+    answer: Vec<u8>,
+    counted: bool,
+}
+
+impl Receipts {
+    /// Starts the task that appends; it ends when the last clone is dropped and everything is durable.
+    #[must_use]
+    pub fn start(
+        head: Letterhead,
+        entropy: Arc<dyn Entropy>,
+        log: Arc<ReceiptLog>,
+        store: Arc<Store>,
+    ) -> (Self, JoinHandle<()>) {
+        let (queue, items) = mpsc::channel(GROUP_MAX);
+        let writer = Writer { domain: head.domain.clone(), log: Arc::clone(&log), store };
+        (Self { head, entropy, log, queue }, tokio::spawn(writer.work(items)))
+    }
+
+    /// The log that receipts go to.
+    #[must_use]
+    pub fn log(&self) -> &Arc<ReceiptLog> {
+        &self.log
+    }
+
+    /// Seals, appends and stores the receipt of a request with its answer; gives the answer's bytes once both are durable.
+    ///
+    /// # Errors
+    /// [`ReceiptsError`]. After [`ReceiptsError::Late`] the answer still comes to be, for a repetition.
+    pub async fn write(&self, ending: &Ending<'_>, issued: Timestamp) -> Result<Vec<u8>, ReceiptsError> {
+        let sealed = self.seal(ending, issued)?;
+        let (reply, answer) = oneshot::channel();
+        let item = Item {
+            request_id: ending.request.request_id.clone(),
+            caller: ending.request.caller.clone(),
+            entry: sealed.entry()?,
+            sealed,
+            outcome: bounded(&ending.finished.outcome),
+            result: ending.finished.result.clone(),
+            counted: ending.finished.counted,
+            reply,
+        };
+        self.queue.send(item).await.map_err(|_| ReceiptsError::Stopped)?;
+        let answer = tokio::time::timeout(WAIT, answer).await.map_err(|_| ReceiptsError::Late)?;
+        answer.map_err(|_| ReceiptsError::Stopped)
+    }
+
+    fn seal(&self, ending: &Ending<'_>, issued: Timestamp) -> Result<SealedReceipt, ReceiptsError> {
+        let draft = draft(&self.head, ending, issued);
+        let mut missing = None;
+        let sealed = draft.seal(|| match self.entropy.bytes16() {
+            Ok(salt) => salt,
+            Err(error) => {
+                missing = Some(error);
+                [0; SALT_BYTES]
+            }
+        })?;
+        match missing {
+            None => Ok(sealed),
+            Some(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Fills in what a receipt says.
+#[must_use]
+pub fn draft(head: &Letterhead, ending: &Ending<'_>, issued: Timestamp) -> ReceiptDraft {
+    let (request, finished) = (ending.request, ending.finished);
+    let prepared = ending.service.and_then(|s| s.prepared.as_ref().ok());
+    let caller = CallerFields {
+        request_id: request.request_id.clone(),
+        request: ending.request_digest,
+        caller: request.caller.clone(),
+        gateway: head.domain.clone(),
+        service: ending.service_name.cloned(),
+        module: request.module,
+        module_log_index: finished.approval_index,
+        registry_size: ending.registry_size,
+        entry: request.entry.clone(),
+        policy: ending.service.map_or_else(|| crate::policy::Policy::default().digest(), |s| s.policy_digest),
+        release: prepared.filter(|_| finished.usage.is_some()).map(|p| p.class),
+        outcome: bounded(&finished.outcome),
+        result_digest: finished.result.as_ref().map(ResultJson::digest),
+        engine: head.engine.clone(),
+        cost_table: head.cost_table,
+        cost: Cost::default(),
+        issued,
+    };
+    let provider = ProviderFields {
+        cost_exact: finished.usage.as_ref().map(cost).unwrap_or_default(),
+        snapshots: prepared.map(|p| p.datasets.iter().map(|(s, d)| (s.clone(), d.snapshot)).collect()).unwrap_or_default(),
+        purpose: request.purpose.clone(),
+        actor: request.actor.clone(),
+        agreement: request.agreement,
+        detail: finished.detail.as_deref().map(shortened),
+        logs: None,
+    };
+    ReceiptDraft::new(caller, provider)
+}
+
+fn cost(usage: &Usage) -> Cost {
+    Cost {
+        fuel: usage.fuel,
+        memory_bytes: usage.memory_peak_bytes,
+        rows: usage.rows,
+        bytes: usage.bytes,
+        wall_ms: usage.wall_us.div_ceil(1_000),
+    }
+}
+
+/// An outcome whose texts fit a receipt.
+fn bounded(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Refused { code, reason } => Outcome::Refused { code: code.clone(), reason: shortened(reason) },
+        Outcome::Failed { reason } => Outcome::Failed { reason: shortened(reason) },
+        other => other.clone(),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(REASON_CHARS_MAX).collect()
+}
+
+/// The one task that appends.
+struct Writer {
+    domain: DomainId,
+    log: Arc<ReceiptLog>,
+    store: Arc<Store>,
+}
+
+impl Writer {
+    async fn work(self, mut items: mpsc::Receiver<Item>) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        while items.recv_many(&mut group, GROUP_MAX).await > 0 {
+            let grown = self.log.grow(group.iter().map(|item| leaf_hash(&item.entry)));
+            let (written, replies): (Vec<_>, Vec<_>) = (grown.first..)
+                .zip(group.drain(..))
+                .map(|(position, item)| self.written(&grown, position, item))
+                .unzip();
+            while let Err(error) = commit(&self.store, &written, &grown.note).await {
+                tracing::error!(problem = crate::datasets::full_text(&error), "receipts cannot be stored; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            self.log.publish(&grown);
+            for (reply, written) in replies.into_iter().zip(written) {
+                // Nobody waits any more where the caller has gone; the journal has the answer.
+                let _ = reply.send(written.answer);
+            }
+        }
+    }
+
+    fn written(&self, grown: &Grown, position: u64, item: Item) -> (Written, oneshot::Sender<Vec<u8>>) {
+        let proof = self.log.prove(grown, position).expect("a leaf that was just appended is in the tree");
+        let view = item.sealed.view(Audience::Provider, &proof);
+        let provider_view = serde_json::to_vec(&view).expect("a view holds texts and numbers only");
+        let answer = serde_json::to_vec(&self.answer(&item, &proof)).expect("an answer holds texts and numbers only");
+        let Item { request_id, caller, entry, counted, reply, .. } = item;
+        (Written { position, request_id, caller, entry, provider_view, answer, counted }, reply)
+    }
+
+    fn answer(&self, item: &Item, proof: &InclusionProof) -> RunAnswer {
+        RunAnswer {
+            request_id: item.request_id.clone(),
+            domain: self.domain.clone(),
+            outcome: item.outcome.clone(),
+            result: item.result.clone(),
+            receipt: item.sealed.view(Audience::Caller, proof),
+        }
+    }
+}
+
+/// Leaves, checkpoint and answers become durable together or not at all.
+async fn commit(store: &Store, group: &[Written], note: &[u8]) -> Result<(), StoreError> {
+    let mut transaction = store.writer().begin_with("BEGIN IMMEDIATE").await?;
+    for written in group {
+        let position = i64::try_from(written.position).unwrap_or(i64::MAX);
+        // After an unclear failure the row may be there already; it is the same one.
+        sqlx::query(
+            "INSERT INTO receipts (position, caller, request_id, entry, provider_view) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (position) DO NOTHING",
+        )
+        .bind(position)
+        .bind(written.caller.as_str())
+        .bind(written.request_id.as_str())
+        .bind(written.entry.clone())
+        .bind(written.provider_view.clone())
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("UPDATE runs SET position = $1, answer = $2 WHERE caller = $3 AND request_id = $4 AND answer IS NULL")
+            .bind(position)
+            .bind(written.answer.clone())
+            .bind(written.caller.as_str())
+            .bind(written.request_id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        if !written.counted {
+            journal::uncount(&mut transaction, &written.caller, &written.request_id).await?;
+        }
+    }
+    store_checkpoint(&mut transaction, note).await?;
+    transaction.commit().await?;
+    Ok(())
+}

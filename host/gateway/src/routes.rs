@@ -1,0 +1,47 @@
+//! The routes of a gateway on one screen, and the only place that says which handler answers which path. Log, health and
+//! nothing else is public; every other handler asks for certificate and token.
+
+mod limits;
+mod log;
+mod problem;
+mod runs;
+mod services;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use iog_protocol::api::{BODY_BYTES_MAX, paths};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::config::GatewayConfig;
+use crate::runs::Runs;
+
+pub(crate) use problem::Refused;
+
+/// What every handler has.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) config: Arc<GatewayConfig>,
+}
+
+/// The gateway's HTTP interface.
+pub(crate) fn router(runs: &Arc<Runs>, config: &Arc<GatewayConfig>) -> Router {
+    Router::new()
+        .route(paths::RUNS, post(runs::submit))
+        .route(paths::SERVICE_RUNS, post(runs::submit_to_service))
+        .route(paths::RUN, get(runs::show))
+        .route(paths::RUN_RECEIPT, get(runs::receipt))
+        .route(paths::SERVICES, get(services::list))
+        .route(paths::LIMITS, get(limits::show))
+        .route(paths::LOG_CHECKPOINT, get(log::checkpoint))
+        .route(paths::LOG_TILE, get(log::tile))
+        .route(paths::HEALTH, get(log::health))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .with_state(Api { runs: Arc::clone(runs), config: Arc::clone(config) })
+}

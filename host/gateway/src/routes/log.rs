@@ -1,0 +1,74 @@
+//! The public part: the receipt log as C2SP tiles, and how the gateway is. Receipts in the log are commitments; nothing of a
+//! run can be read from them.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use iog_protocol::api::{ApiErrorCode, Health};
+use iog_tlog::{BundleId, TileId};
+use serde::Serialize;
+
+use super::{Api, Refused};
+
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+/// Full tiles never change (C2SP tlog-tiles).
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
+pub(super) async fn checkpoint(State(api): State<Api>) -> Response {
+    let note = api.runs.receipts.log().checkpoint().to_vec();
+    ([(header::CONTENT_TYPE, PLAIN), (header::CACHE_CONTROL, NOT_KEPT)], note).into_response()
+}
+
+pub(super) async fn tile(State(api): State<Api>, Path(path): Path<String>) -> Result<Response, Refused> {
+    let missing = || Refused::new(ApiErrorCode::NotFound, "the log has no such tile");
+    let path = format!("tile/{path}");
+    let log = api.runs.receipts.log();
+    let (bytes, is_full) = if let Ok(id) = BundleId::parse(&path) {
+        (log.bundle(&api.runs.store, id).await?, id.width() == iog_tlog::TILE_WIDTH)
+    } else {
+        let id = TileId::parse(&path).map_err(|_| missing())?;
+        (log.tile(id), id.is_full())
+    };
+    let bytes = bytes.ok_or_else(missing)?;
+    let cache = if is_full { FOR_EVER } else { NOT_KEPT };
+    Ok(([(header::CONTENT_TYPE, BYTES), (header::CACHE_CONTROL, cache)], bytes).into_response())
+}
+
+/// The documented health, and what an operator wants to see.
+#[derive(Debug, Serialize)]
+pub(super) struct GatewayHealth {
+    #[serde(flatten)]
+    health: Health,
+    domain: String,
+    registry_age_s: Option<u64>,
+    center_away: bool,
+    receipts: u64,
+    services_ready: usize,
+    services: usize,
+    running: u32,
+    waiting: u32,
+}
+
+pub(super) async fn health(State(api): State<Api>) -> Json<GatewayHealth> {
+    let registry = &api.runs.registry;
+    let services = api.runs.services.snapshot();
+    let (running, waiting) = api.runs.queue.load();
+    Json(GatewayHealth {
+        health: Health {
+            status: "ok".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            log_size: registry.current().size(),
+        },
+        domain: api.runs.domain.to_string(),
+        registry_age_s: registry.age_s(api.runs.clock.now()),
+        center_away: registry.problem().is_some(),
+        receipts: api.runs.receipts.log().size(),
+        services_ready: services.values().filter(|s| s.prepared.is_ok()).count(),
+        services: services.len(),
+        running,
+        waiting,
+    })
+}

@@ -1,0 +1,85 @@
+//! Errors as RFC 9457 documents: what the caller may know, under a stable code. Details stay in the operator's log.
+
+use std::any::Any;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use iog_protocol::api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem};
+
+use crate::admit::Rejection;
+use crate::datasets::full_text;
+use crate::queue::Full;
+use crate::runs::SubmitError;
+use crate::store::StoreError;
+
+/// Seconds after which a caller may come again when there was no room.
+const RETRY_AFTER_S: u32 = 2;
+
+/// A request that gets a problem instead of an answer.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Problem);
+
+impl Refused {
+    pub(crate) fn new(code: ApiErrorCode, detail: impl Into<String>) -> Self {
+        Self(Problem::new(code, detail))
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, self.0.to_json()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
+        if self.0.code.is_retryable() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        response
+    }
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(rejection.code(), rejection.to_string())
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(problem = full_text(&error), "the journal did not answer");
+        Self::new(ApiErrorCode::Unavailable, "the gateway cannot record requests now")
+    }
+}
+
+impl From<SubmitError> for Refused {
+    fn from(error: SubmitError) -> Self {
+        let code = match error {
+            SubmitError::Rejected(rejection) => return rejection.into(),
+            SubmitError::Store(error) => return error.into(),
+            SubmitError::Full(Full::Gateway) => ApiErrorCode::Busy,
+            SubmitError::Full(Full::Caller { .. }) => ApiErrorCode::RateLimited,
+            SubmitError::InFlight => ApiErrorCode::AlreadyExists,
+            SubmitError::OtherRequest { .. } => ApiErrorCode::RequestIdReused,
+            SubmitError::OtherService { .. } => ApiErrorCode::BadRequest,
+            SubmitError::Receipt(_) => ApiErrorCode::Unavailable,
+            SubmitError::Internal => ApiErrorCode::Internal,
+        };
+        if code.status() >= 500 {
+            tracing::warn!(problem = full_text(&error), "a request got no answer");
+        }
+        Self::new(code, error.to_string())
+    }
+}
+
+pub(super) async fn not_found() -> Refused {
+    Refused::new(ApiErrorCode::NotFound, "there is nothing at this path")
+}
+
+pub(super) async fn method_not_allowed() -> Refused {
+    Refused::new(ApiErrorCode::MethodNotAllowed, "the path does not know this method")
+}
+
+pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    Refused::new(ApiErrorCode::Internal, "the gateway failed").into_response()
+}

@@ -1,0 +1,178 @@
+//! The provider's services, prepared: the module fetched by digest and compared, inspected again, its datasets bound, its
+//! queries planned, the columns its plans read compared with the signed ones. A service that cannot be prepared says why
+//! and is tried again; it never runs half prepared.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use iog_data::{Dataset, Planned};
+use iog_inspect::Facts;
+use iog_protocol::capabilities::Capabilities;
+use iog_protocol::ids::{Digest, ServiceName, SlotName};
+use iog_protocol::manifest::{LimitsDecl, Manifest, ReleaseClass};
+use iog_protocol::run::RunRequest;
+use iog_sandbox::Module;
+
+use crate::admit::{Offer, PreparedFacts};
+use crate::config::ServiceConfig;
+use crate::policy::Policy;
+
+/// A service as configured, with what could be prepared.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name.
+    pub name: ServiceName,
+    /// The configuration.
+    pub config: ServiceConfig,
+    /// What the provider allows.
+    pub policy: Policy,
+    /// Names the policy in receipts.
+    pub policy_digest: Digest,
+    /// Everything a run needs; or why there is nothing, in words that callers may read.
+    pub prepared: Result<Arc<Prepared>, NotReady>,
+}
+
+/// Everything a run of a service needs.
+#[derive(Debug)]
+pub struct Prepared {
+    /// SHA-256 of the file.
+    pub module: Digest,
+    /// SHA-256 of the manifest's text.
+    pub manifest_digest: Digest,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// What inspection found.
+    pub facts: Facts,
+    /// What the module may touch, as signed and found again.
+    pub capabilities: Capabilities,
+    /// The loaded module.
+    pub loaded: Arc<Module>,
+    /// The planned queries; `None` where the manifest declares none.
+    pub planned: Option<Arc<Planned>>,
+    /// The bound datasets: slot → snapshot, schema, rows.
+    pub datasets: BTreeMap<SlotName, BoundSlot>,
+    /// The class of the bound datasets.
+    pub class: ReleaseClass,
+    /// The lesser of what the manifest asks and the provider allows.
+    pub limits: LimitsDecl,
+}
+
+/// A slot with what is bound to it.
+#[derive(Debug, Clone)]
+pub struct BoundSlot {
+    /// The schema's id.
+    pub schema: String,
+    /// What may leave.
+    pub class: ReleaseClass,
+    /// Identifies the data; must be salted before it leaves.
+    pub snapshot: Digest,
+    /// Rows, where known.
+    pub rows: Option<u64>,
+    /// The handle that the plans read; another one means that the file has changed.
+    pub data: Arc<Dataset>,
+}
+
+/// Why a service is not ready. `Display` is for callers; the operator's log has more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// Not tried yet.
+    #[error("it is being prepared")]
+    Pending,
+    /// The registry has no such module.
+    #[error("its module is not in the registry")]
+    NoModule,
+    /// The registry does not let it run.
+    #[error("its module is not effective: {reason}")]
+    NotEffective {
+        /// The registry's reason.
+        reason: String,
+    },
+    /// The file or its manifest could not be fetched.
+    #[error("its module could not be fetched")]
+    NotFetched,
+    /// Inspection here disagrees with what was signed.
+    #[error("its module did not pass inspection here")]
+    NotInspected,
+    /// The module cannot be loaded.
+    #[error("its module could not be loaded")]
+    NotLoaded,
+    /// A slot has no dataset, one of another schema, or one that cannot be read.
+    #[error("the provider's data for slot `{slot}` are not available")]
+    NoData {
+        /// The slot.
+        slot: SlotName,
+    },
+    /// The release class is one that cannot be enforced.
+    #[error("{reason}")]
+    Class {
+        /// Which and whose.
+        reason: String,
+    },
+    /// The queries could not be planned, or read other columns than signed.
+    #[error("its queries do not fit the provider's data")]
+    NotPlanned,
+    /// The policy counts a parameter that no entry has.
+    #[error("the provider's policy does not fit the module")]
+    PolicyMismatch,
+}
+
+/// All services of a gateway; a snapshot that runs hold on to while the next one is made.
+#[derive(Debug, Default)]
+pub struct Services {
+    by_name: RwLock<Arc<BTreeMap<ServiceName, Arc<Service>>>>,
+}
+
+impl Services {
+    /// The services as they are now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<BTreeMap<ServiceName, Arc<Service>>> {
+        Arc::clone(&self.by_name.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts newly prepared services in their place.
+    pub fn replace(&self, services: impl IntoIterator<Item = Service>) {
+        let next = services.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect();
+        *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+    }
+
+    /// The service a request is for: the one it names, else the only one that runs its module.
+    #[must_use]
+    pub fn choose(&self, request: &RunRequest, named: Option<&ServiceName>) -> Option<Arc<Service>> {
+        let services = self.snapshot();
+        if let Some(name) = named.or(request.service.as_ref()) {
+            return services.get(name).map(Arc::clone);
+        }
+        let mut fitting = services.values().filter(|s| s.module() == Some(request.module));
+        match (fitting.next(), fitting.next()) {
+            (Some(service), None) => Some(Arc::clone(service)),
+            _ => None,
+        }
+    }
+}
+
+impl Service {
+    /// A configured service that is still to be prepared.
+    #[must_use]
+    pub fn new(name: ServiceName, config: ServiceConfig) -> Self {
+        let policy = config.policy();
+        let policy_digest = policy.digest();
+        Self { name, config, policy, policy_digest, prepared: Err(NotReady::Pending) }
+    }
+
+    /// The module it runs, once prepared.
+    #[must_use]
+    pub fn module(&self) -> Option<Digest> {
+        self.prepared.as_ref().ok().map(|p| p.module)
+    }
+
+    /// The service as the decision sees it.
+    #[must_use]
+    pub fn offer(&self) -> Offer<'_> {
+        let prepared = self.prepared.as_ref().map(|p| PreparedFacts {
+            module: p.module,
+            manifest: p.manifest_digest,
+            entries: &p.manifest.module.entry,
+        });
+        Offer { name: &self.name, policy: &self.policy, prepared }
+    }
+}
