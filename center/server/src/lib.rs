@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The center: it keeps the signed log of the registry and serves it, takes statements and modules, enrols domains, issues certificates and
+//! tokens, and indexes the catalog. It is trusted with none of it: everybody folds the log again. It never holds a root, auditor or member
+//! key, and never runs a module.
+
+mod admission;
+mod approve;
+mod blobs;
+mod catalog;
+mod center;
+mod certificates;
+pub mod clock;
+pub mod config;
+mod db;
+mod entropy;
+mod error;
+mod head;
+mod home;
+mod init;
+mod invite;
+mod modules_view;
+mod refusal;
+mod replay;
+mod router;
+mod routes;
+mod sequencer;
+mod submission;
+mod tokens;
+
+pub use center::{Center, CenterHandle};
+pub use config::{CONFIG_FILE, CenterConfig};
+pub use error::CenterError;
+pub use init::{GenesisSigned, InitOptions, Initialised, init, sign_genesis, sign_genesis_in};
+pub use invite::{INVITATION_HOURS_MAX, InviteOptions, invite};

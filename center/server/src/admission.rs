@@ -1,0 +1,111 @@
+//! How a domain becomes a member: whether its statement may be appended, may wait for co-signatures, or is refused. Who admits whom is
+//! the registry's rule; here is only what happens to a statement that does not suffice yet. Pure.
+
+use iog_protocol::{
+    api::{ApiErrorCode, PendingDomain},
+    dsse::Envelope,
+    ids::DomainId,
+    registry::{Invalid, Registry},
+    statements::{Domain, Predicate, parse_payload},
+    time::Timestamp,
+};
+
+use crate::{db::members::Invitation, refusal::Refusal};
+
+/// A domain statement with its envelope.
+#[derive(Debug, Clone)]
+pub(crate) struct Offered {
+    pub(crate) domain: Domain,
+    pub(crate) envelope: Envelope,
+}
+
+/// What to do with an offered statement.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Enough have signed: append it.
+    Append(Offered),
+    /// Its own key and perhaps others have signed: keep it. The text says what lacks.
+    Keep(Offered, String),
+}
+
+/// Takes an envelope for a domain statement.
+pub(crate) fn read(bytes: &[u8]) -> Result<Offered, Refusal> {
+    let envelope = Envelope::parse(bytes).map_err(|error| Refusal::because(ApiErrorCode::BadEnvelope, &error))?;
+    let statement =
+        parse_payload(envelope.payload()).map_err(|error| Refusal::because(ApiErrorCode::BadEnvelope, &error))?;
+    match statement.predicate {
+        Predicate::Domain(domain) => Ok(Offered { domain: *domain, envelope }),
+        _ => Err(Refusal::new(ApiErrorCode::BadEnvelope, "the statement is not about a domain")),
+    }
+}
+
+/// Whether the statement says what the join token says.
+pub(crate) fn fits_invitation(offered: &Offered, invitation: &Invitation) -> Result<(), Refusal> {
+    let domain = &offered.domain;
+    let member = if domain.id != invitation.domain {
+        "id"
+    } else if domain.organisation != invitation.organisation {
+        "organisation"
+    } else if !domain.asns.iter().all(|asn| invitation.asns.contains(asn)) {
+        "asns"
+    } else {
+        return Ok(());
+    };
+    let detail = format!("`{member}` of the domain statement is not what the join token says");
+    Err(Refusal::new(ApiErrorCode::StatementInvalid, detail))
+}
+
+/// What becomes of `offered`, given the statement of the same domain that waits already.
+///
+/// Signatures for the waiting statement are added to it. Another statement takes its place only if `may_replace`.
+pub(crate) fn judge(
+    registry: &Registry,
+    offered: Offered,
+    waiting: Option<Offered>,
+    may_replace: bool,
+) -> Result<Verdict, Refusal> {
+    let same = waiting.filter(|waiting| waiting.envelope.payload() == offered.envelope.payload());
+    let is_known = same.is_some();
+    let (candidate, outcome) = match same {
+        None => (offered.clone(), rule(registry, &offered)),
+        Some(mut joined) => {
+            joined.envelope.join(&offered.envelope).map_err(|e| Refusal::because(ApiErrorCode::BadEnvelope, &e))?;
+            match rule(registry, &joined) {
+                // A co-signer who has left since must not spoil the others' signatures.
+                Err(Invalid::Signature(_)) => (offered.clone(), rule(registry, &offered)),
+                outcome => (joined, outcome),
+            }
+        }
+    };
+    match outcome {
+        Ok(()) => Ok(Verdict::Append(candidate)),
+        Err(lacking @ Invalid::TooFewSigners { .. }) if (is_known || may_replace) && signed_by_itself(&candidate) => {
+            Ok(Verdict::Keep(candidate, lacking.to_string()))
+        }
+        Err(invalid) => Err(Refusal::from(&invalid)),
+    }
+}
+
+fn rule(registry: &Registry, offered: &Offered) -> Result<(), Invalid> {
+    registry.clone().apply(&offered.envelope.to_json()).map(drop).map_err(|rejected| rejected.reason)
+}
+
+fn signed_by_itself(offered: &Offered) -> bool {
+    !offered.envelope.signers_among(&[offered.domain.caller_key]).is_empty()
+}
+
+/// A waiting statement as it is shown to those who may co-sign it.
+pub(crate) fn shown(envelope: &str, since: i64) -> Option<PendingDomain> {
+    let offered = read(envelope.as_bytes()).ok()?;
+    Some(PendingDomain {
+        id: offered.domain.id,
+        organisation: offered.domain.organisation,
+        statement: envelope.as_bytes().to_vec().into(),
+        since: Timestamp::from_unix(since),
+    })
+}
+
+/// Whether a domain statement of this domain may be replaced by somebody who connects as `peer`.
+pub(crate) fn may_replace(peer: Option<&DomainId>, domain: &DomainId) -> bool {
+    peer == Some(domain)
+}

@@ -1,0 +1,111 @@
+//! The service catalog in memory: what domains offer, in their own signed words. The center indexes and forgets nothing by itself; a
+//! descriptor is shown only while its signer is the domain's key in the registry.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use iog_protocol::{
+    api::ApiErrorCode,
+    catalog::{CatalogQuery, Descriptor},
+    dsse::Signed,
+    ids::{DomainId, ServiceName},
+    keys::PublicKey,
+    registry::Registry,
+    time::Timestamp,
+};
+
+use crate::refusal::Refusal;
+
+/// Descriptors in one answer at most; a narrower question gives the rest.
+const RESULTS_MAX: usize = 1_000;
+/// Bytes of descriptors in one answer at most.
+const RESULT_BYTES_MAX: usize = 5 * 1024 * 1024;
+
+/// A descriptor whose signature was verified.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) envelope: Vec<u8>,
+    signer: PublicKey,
+}
+
+/// Reads a descriptor that the domain `peer` sends, and decides whether it may be listed.
+pub(crate) fn accept(bytes: &[u8], peer: &DomainId, registry: &Registry, now: Timestamp) -> Result<Listed, Refusal> {
+    let signed = Signed::<Descriptor>::parse(bytes).map_err(|e| Refusal::because(ApiErrorCode::BadEnvelope, &e))?;
+    let Some(domain) = registry.domain(peer, now) else {
+        return Err(Refusal::new(ApiErrorCode::NotAMember, format!("domain `{peer}` is not a member in force")));
+    };
+    let signer = domain.caller_key;
+    let verified = signed.verify(&[signer]).map_err(|e| Refusal::because(ApiErrorCode::SignatureInvalid, &e))?;
+    let descriptor = verified.into_inner();
+    if descriptor.domain != *peer {
+        let detail = format!("domain `{peer}` cannot publish for `{}`", descriptor.domain);
+        return Err(Refusal::new(ApiErrorCode::IdentityMismatch, detail));
+    }
+    descriptor.check(now).map_err(|e| Refusal::because(ApiErrorCode::DescriptorInvalid, &e))?;
+    let Some(module) = registry.module(&descriptor.module) else {
+        let detail = format!("module `{}` is not in the registry", descriptor.module);
+        return Err(Refusal::new(ApiErrorCode::UnknownModule, detail));
+    };
+    let (name, version) = (&module.submission.name, &module.submission.version);
+    if (name, version) != (&descriptor.module_name, &descriptor.module_version) {
+        let detail = format!("module `{}` is `{name}@{version}` in the registry", descriptor.module);
+        return Err(Refusal::new(ApiErrorCode::DescriptorInvalid, detail));
+    }
+    Ok(Listed { descriptor, envelope: bytes.to_vec(), signer })
+}
+
+/// The newest descriptor of every service.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    listed: RwLock<BTreeMap<(DomainId, ServiceName), Arc<Listed>>>,
+}
+
+impl Catalog {
+    /// Fills the catalog from stored envelopes; those whose signer is no longer the domain's key are left out.
+    pub(crate) fn load(stored: Vec<(DomainId, String)>, registry: &Registry, now: Timestamp) -> Self {
+        let catalog = Self::default();
+        for (domain, envelope) in stored {
+            let Some(signer) = registry.domain(&domain, now).map(|record| record.caller_key) else { continue };
+            let signed = Signed::<Descriptor>::parse(envelope.as_bytes());
+            let Some(verified) = signed.ok().and_then(|signed| signed.verify(&[signer]).ok()) else {
+                tracing::warn!(%domain, "a stored descriptor is not signed by its domain's key in force");
+                continue;
+            };
+            catalog.insert(Listed { descriptor: verified.into_inner(), envelope: envelope.into_bytes(), signer });
+        }
+        catalog
+    }
+
+    /// Lists a descriptor unless a later one is listed.
+    pub(crate) fn insert(&self, listed: Listed) {
+        let key = (listed.descriptor.domain.clone(), listed.descriptor.service.clone());
+        let mut all = self.listed.write().unwrap_or_else(PoisonError::into_inner);
+        if all.get(&key).is_none_or(|old| listed.descriptor.sequence > old.descriptor.sequence) {
+            all.insert(key, Arc::new(listed));
+        }
+    }
+
+    /// The envelopes that answer a question, by domain and service.
+    pub(crate) fn search(&self, query: &CatalogQuery, registry: &Registry, now: Timestamp) -> Vec<Vec<u8>> {
+        let holds = |listed: &&Arc<Listed>| {
+            let domain = registry.domain(&listed.descriptor.domain, now);
+            query.matches(&listed.descriptor)
+                && listed.descriptor.check(now).is_ok()
+                && domain.is_some_and(|domain| domain.caller_key == listed.signer)
+        };
+        let all = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = 0;
+        all.values()
+            .filter(holds)
+            .take(RESULTS_MAX)
+            .map(|listed| listed.envelope.clone())
+            .take_while(|envelope| {
+                bytes += envelope.len();
+                bytes <= RESULT_BYTES_MAX
+            })
+            .collect()
+    }
+}

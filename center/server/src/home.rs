@@ -1,0 +1,137 @@
+//! The center's folder: which file is where, and the online keys in it. Each key has a file of its own with mode 0600. Root and auditor
+//! keys are never here: the center only ever sees their public halves.
+
+use std::{
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use iog_protocol::{ids::Digest, keys::SecretKey};
+use iog_transport::{ca::Ca, pem};
+
+use crate::{config::CenterConfig, error::CenterError};
+
+/// The largest genesis read, bytes: it must fit a log entry.
+const GENESIS_BYTES_MAX: u64 = 65_535;
+
+/// Where things lie in the data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    folder: PathBuf,
+}
+
+impl Home {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The genesis as root holders sign it: the bare statement.
+    pub(crate) fn genesis_statement(&self) -> PathBuf {
+        self.folder.join("genesis.unsigned.json")
+    }
+
+    /// The genesis with its signatures: entry 0 of the log.
+    pub(crate) fn genesis(&self) -> PathBuf {
+        self.folder.join("genesis.json")
+    }
+
+    /// The newest signed checkpoint, beside the database, so that a restored older database is noticed.
+    pub(crate) fn last_checkpoint(&self) -> PathBuf {
+        self.folder.join("last-checkpoint")
+    }
+
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.folder.join("blobs")
+    }
+
+    pub(crate) fn ca_certificate(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
+        self.folder.join("keys").join(format!("{name}.pem"))
+    }
+
+    /// The genesis' bytes, exactly.
+    pub(crate) fn read_genesis(&self) -> Result<Vec<u8>, CenterError> {
+        let path = self.genesis();
+        match read_bounded(&path, GENESIS_BYTES_MAX) {
+            Ok(text) => Ok(text.into_bytes()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(CenterError::Genesis { path, reason: "no root holder has signed it yet".to_owned() })
+            }
+            Err(source) => Err(CenterError::File { action: "read", path, source }),
+        }
+    }
+}
+
+/// The keys the center works with. Each has one purpose.
+pub(crate) struct OnlineKeys {
+    /// Signs checkpoints.
+    pub(crate) log: SecretKey,
+    /// Signs approvals.
+    pub(crate) approval: SecretKey,
+    /// Signs access tokens.
+    pub(crate) token: SecretKey,
+    /// Signs certificates.
+    pub(crate) ca: Ca,
+}
+
+impl OnlineKeys {
+    /// Makes new keys from random seeds.
+    pub(crate) fn create(trust_domain: &str, now: i64) -> Result<Self, CenterError> {
+        Ok(Self {
+            log: SecretKey::from_seed(crate::entropy::bytes()?),
+            approval: SecretKey::from_seed(crate::entropy::bytes()?),
+            token: SecretKey::from_seed(crate::entropy::bytes()?),
+            ca: Ca::create(trust_domain, iog_transport::ca::Validity::authority(now))?,
+        })
+    }
+
+    pub(crate) fn store(&self, home: &Home) -> Result<(), CenterError> {
+        for (name, key) in [("log", &self.log), ("approval", &self.approval), ("token", &self.token)] {
+            let path = home.key(name);
+            let pem = key
+                .to_pkcs8_pem()
+                .map_err(|_| CenterError::KeyFile { path: path.clone(), expected: "an Ed25519 key" })?;
+            pem::store_private(&path, pem.as_bytes())?;
+        }
+        pem::store_private(&home.key("ca"), self.ca.key_pem().as_bytes())?;
+        pem::store_public(&home.ca_certificate(), self.ca.certificate_pem().as_bytes())?;
+        Ok(())
+    }
+
+    pub(crate) fn load(home: &Home) -> Result<Self, CenterError> {
+        let ed25519 = |name: &str| {
+            let path = home.key(name);
+            let text = pem::load_private(&path)?;
+            let wrong = |_| CenterError::KeyFile { path, expected: "an Ed25519 key in PKCS#8 PEM" };
+            SecretKey::from_pkcs8_pem(&text).map_err(wrong)
+        };
+        let ca = Ca::load(&pem::load(&home.ca_certificate())?, &pem::load_private(&home.key("ca"))?)?;
+        Ok(Self { log: ed25519("log")?, approval: ed25519("approval")?, token: ed25519("token")?, ca })
+    }
+
+    pub(crate) fn ca_spki(&self) -> Digest {
+        Digest::from_bytes(self.ca.spki_sha256())
+    }
+}
+
+/// The name of the registry's log: the origin of its checkpoints.
+pub(crate) fn log_origin(config: &CenterConfig) -> String {
+    format!("{}/log", config.trust_domain)
+}
+
+/// Reads a text file of at most `bytes_max` bytes.
+pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(bytes_max + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > bytes_max {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {bytes_max} bytes")));
+    }
+    Ok(text)
+}

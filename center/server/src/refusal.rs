@@ -1,0 +1,120 @@
+//! What a client did wrong, or what we cannot do now, as the one problem document that every route answers with. Our own failures are
+//! logged here, once, and tell the client nothing but that they are ours.
+
+use std::error::Error as StdError;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use iog_protocol::{
+    api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem},
+    registry::Invalid,
+};
+
+use crate::{error::CenterError, sequencer::AppendError};
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub(crate) struct Refusal(Problem);
+
+impl Refusal {
+    pub(crate) fn new(code: ApiErrorCode, detail: impl Into<String>) -> Self {
+        Self(Problem::new(code, detail))
+    }
+
+    /// A refusal in the words of an error and its causes.
+    pub(crate) fn because(code: ApiErrorCode, error: &dyn StdError) -> Self {
+        Self::new(code, chain(error))
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn code(&self) -> ApiErrorCode {
+        self.0.code
+    }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, self.0.to_json()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+impl From<CenterError> for Refusal {
+    fn from(error: CenterError) -> Self {
+        tracing::error!(error = %chain(&error), "a request failed");
+        match error {
+            CenterError::Stopped => Self::new(ApiErrorCode::Unavailable, "the center cannot write its log now"),
+            _ => Self::new(ApiErrorCode::Internal, "the center failed; its operator's log says why"),
+        }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Invalid(invalid) => Self::from(&*invalid),
+            AppendError::Center(error) => error.into(),
+        }
+    }
+}
+
+impl From<&Invalid> for Refusal {
+    fn from(invalid: &Invalid) -> Self {
+        let code = match invalid {
+            Invalid::TooLarge { .. } => ApiErrorCode::TooLarge,
+            Invalid::Envelope(_) | Invalid::NotCanonical | Invalid::Statement(_) => ApiErrorCode::BadEnvelope,
+            Invalid::Signature(_) | Invalid::TooFewSigners { .. } => ApiErrorCode::SignatureInvalid,
+            Invalid::AlreadySubmitted { .. } | Invalid::VersionTaken { .. } => ApiErrorCode::AlreadyExists,
+            Invalid::KeysetVersion { .. } | Invalid::DomainSequence { .. } | Invalid::ReviewOutdated { .. } => {
+                ApiErrorCode::StaleSequence
+            }
+            Invalid::UnknownModule(_) => ApiErrorCode::UnknownModule,
+            Invalid::UnknownDomain(_) => ApiErrorCode::UnknownDomain,
+            Invalid::RulesTooNew { .. } => ApiErrorCode::RulesTooNew,
+            _ => ApiErrorCode::StatementInvalid,
+        };
+        Self::because(code, invalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_failures_say_nothing_of_our_insides() {
+        let error = CenterError::Database { action: "reading", source: sqlx::Error::PoolTimedOut };
+        let refusal = Refusal::from(error);
+        assert_eq!(refusal.code(), ApiErrorCode::Internal);
+        assert!(!format!("{:?}", refusal.0).to_lowercase().contains("pool"));
+    }
+
+    #[test]
+    fn rules_answer_with_their_reason() {
+        let refusal = Refusal::from(&Invalid::TooFewSigners { who: "the root", needed: 2, found: 1 });
+        assert_eq!(refusal.code(), ApiErrorCode::SignatureInvalid);
+        assert!(refusal.0.detail.contains("needs 2 signatures of the root"));
+    }
+}

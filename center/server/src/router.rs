@@ -1,0 +1,85 @@
+//! The table of routes: the only place where paths meet handlers. Around all of them: a request id in the log, a limit of time, a
+//! problem document for what no handler answers, and a caught panic as the last resort.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::HeaderValue;
+use iog_protocol::{
+    api::{ApiErrorCode, paths},
+    ids::RequestId,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{center::Shared, entropy, refusal::Refusal, routes};
+
+#[rustfmt::skip]
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let limit = Duration::from_secs(shared.config.limits.request_seconds);
+    let quick = Router::new()
+        .route(paths::HEALTH,         get(routes::health::get))
+        .route(paths::LOG_CHECKPOINT, get(routes::log::checkpoint))
+        .route(paths::LOG_TILE,       get(routes::log::tile))
+        .route(paths::GENESIS,        get(routes::genesis::get))
+        .route(paths::BLOB,           get(routes::blobs::get))
+        .route(paths::MODULE,         get(routes::module_show::get))
+        .route(paths::STATEMENTS,     post(routes::statements::post))
+        .route(paths::ENROLL,         post(routes::enroll::post))
+        .route(paths::DOMAINS,        get(routes::domains::get))
+        .route(paths::CERTIFICATES,   post(routes::certificates::post))
+        .route(paths::TOKEN,          post(routes::token::post))
+        .route(paths::CATALOG,        get(routes::catalog_search::get).post(routes::catalog_publish::post))
+        .layer(from_fn_with_state(limit, in_time));
+    let slow = Router::new()
+        .route(paths::MODULES,        get(routes::module_list::get).post(routes::module_submit::post))
+        .layer(from_fn_with_state(limit * 4, in_time));
+    quick
+        .merge(slow)
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_method)
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(from_fn(logged))
+        .with_state(shared)
+}
+
+async fn nothing_here() -> Refusal {
+    Refusal::new(ApiErrorCode::NotFound, "there is nothing at this path")
+}
+
+async fn other_method() -> Refusal {
+    Refusal::new(ApiErrorCode::MethodNotAllowed, "this path does not know the method")
+}
+
+fn after_panic(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Refusal::new(ApiErrorCode::Internal, "the center failed; its operator's log says why").into_response()
+}
+
+/// Drops a handler that needs too long. What it gave to the sequencer is still written.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::new(ApiErrorCode::Busy, "the center did not answer in time").into_response(),
+    }
+}
+
+/// One line in the log for each request, tied to the answer by `x-request-id`.
+async fn logged(request: Request, next: Next) -> Response {
+    let id = entropy::bytes().map(RequestId::from_bytes).ok();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let mut response = next.run(request).await;
+    if let Some(id) = id {
+        tracing::info!(%method, path, status = response.status().as_u16(), request_id = %id, "answered");
+        if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert("x-request-id", value);
+        }
+    }
+    response
+}

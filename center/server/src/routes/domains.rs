@@ -1,0 +1,25 @@
+//! `GET /v1/domains`: members in force, and those that wait for co-signatures. Public: it is all in the log, or is meant to be.
+
+use axum::{extract::State, response::Response};
+use http::StatusCode;
+use iog_protocol::api::{DomainList, DomainSummary};
+
+use super::{App, json};
+use crate::{admission, refusal::Refusal};
+
+pub(crate) async fn get(State(shared): App) -> Result<Response, Refusal> {
+    let (registry, now) = (shared.published.registry(), shared.clock.now());
+    let in_force = registry
+        .domains(now)
+        .map(|record| DomainSummary {
+            id: record.id.clone(),
+            organisation: record.organisation.clone(),
+            asns: record.asns.clone(),
+            endpoints: record.endpoints.iter().map(|endpoint| endpoint.address.clone()).collect(),
+            index: record.index,
+        })
+        .collect();
+    let stored = shared.database.all_pending().await?;
+    let pending = stored.into_iter().filter_map(|(envelope, since)| admission::shown(&envelope, since)).collect();
+    Ok(json(StatusCode::OK, &DomainList { in_force, pending }))
+}

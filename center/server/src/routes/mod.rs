@@ -1,0 +1,107 @@
+//! The handlers, one file for each verb. A handler parses, asks who it is, lets a pure function decide, acts and replies; what more than
+//! one needs is here.
+
+pub(crate) mod blobs;
+pub(crate) mod catalog_publish;
+pub(crate) mod catalog_search;
+pub(crate) mod certificates;
+pub(crate) mod domains;
+pub(crate) mod enroll;
+pub(crate) mod genesis;
+pub(crate) mod health;
+pub(crate) mod log;
+pub(crate) mod module_list;
+pub(crate) mod module_show;
+pub(crate) mod module_submit;
+pub(crate) mod statements;
+pub(crate) mod token;
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use http_body_util::LengthLimitError;
+use iog_protocol::{
+    api::{ApiErrorCode, JSON_MEDIA_TYPE},
+    ids::DomainId,
+};
+use iog_transport::PeerIdentity;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{center::Shared, refusal::Refusal};
+
+/// What every handler works with.
+pub(crate) type App = axum::extract::State<Arc<Shared>>;
+
+/// Who shows a certificate, if anybody.
+pub(crate) struct Peer(pub(crate) Option<PeerIdentity>);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(parts.extensions.get::<PeerIdentity>().cloned()))
+    }
+}
+
+impl Peer {
+    /// The domain in the certificate. It says who connects, not what it may do.
+    pub(crate) fn domain(&self, shared: &Shared) -> Result<DomainId, Refusal> {
+        let Some(identity) = &self.0 else {
+            return Err(Refusal::new(ApiErrorCode::CertificateRequired, "this needs a client certificate"));
+        };
+        let prefix = format!("spiffe://{}/domain/", shared.config.trust_domain);
+        let id = identity.spiffe.as_deref().and_then(|uri| uri.strip_prefix(&prefix));
+        id.and_then(|id| id.parse().ok()).ok_or_else(|| {
+            Refusal::new(ApiErrorCode::IdentityMismatch, "the certificate is not one of a domain of this registry")
+        })
+    }
+}
+
+/// Reads a whole body of at most `bytes_max`.
+pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
+    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
+        if std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>()) {
+            Refusal::new(ApiErrorCode::TooLarge, format!("the body is larger than {bytes_max} bytes"))
+        } else {
+            Refusal::new(ApiErrorCode::RequestTimeout, "the body did not arrive")
+        }
+    })
+}
+
+/// Reads a JSON body.
+pub(crate) async fn read_json<T: DeserializeOwned>(body: Body, bytes_max: usize) -> Result<T, Refusal> {
+    from_json(&read(body, bytes_max).await?)
+}
+
+pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| Refusal::because(ApiErrorCode::BadRequest, &error))
+}
+
+/// A JSON answer that nobody may cache.
+pub(crate) fn json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    let bytes = serde_json::to_vec(body).expect("answers are structs of text, numbers and lists");
+    typed(status, JSON_MEDIA_TYPE, "no-store", bytes)
+}
+
+/// An answer with its media type and for how long it may be cached.
+pub(crate) fn typed(
+    status: StatusCode,
+    media_type: &'static str,
+    cache: &'static str,
+    body: impl Into<Body>,
+) -> Response {
+    let mut response = (status, body.into()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// For bytes that never change under their name.
+pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";

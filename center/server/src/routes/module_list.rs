@@ -1,0 +1,15 @@
+//! `GET /v1/modules`: all modules of the registry, latest first. Public.
+
+use axum::{extract::State, response::Response};
+use http::StatusCode;
+use iog_protocol::api::ModuleList;
+
+use super::{App, json};
+use crate::modules_view::summary;
+
+pub(crate) async fn get(State(shared): App) -> Response {
+    let (registry, now) = (shared.published.registry(), shared.clock.now());
+    let mut modules: Vec<_> = registry.modules().map(|record| summary(&registry, record, now)).collect();
+    modules.sort_by_key(|module| std::cmp::Reverse(module.index));
+    json(StatusCode::OK, &ModuleList { modules })
+}

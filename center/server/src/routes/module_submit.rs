@@ -1,0 +1,30 @@
+//! `POST /v1/modules`: a publisher offers a module for review. Whoever holds a publisher key may send it from anywhere: the signature
+//! counts, not the connection.
+
+use axum::{body::Body, extract::State, response::Response};
+use http::StatusCode;
+use iog_protocol::api::{ApiErrorCode, ModuleSubmission, ModuleSubmitted};
+
+use super::{App, from_json, json, read};
+use crate::{refusal::Refusal, submission};
+
+/// Envelope, manifest and the frame around them, in bytes of JSON.
+const FRAME_BYTES: usize = 256 * 1024;
+
+pub(crate) async fn post(State(shared): App, body: Body) -> Result<Response, Refusal> {
+    let module_bytes_max = shared.config.limits.module_bytes_max;
+    let bytes = read(body, module_bytes_max.div_ceil(3) * 4 + FRAME_BYTES).await?;
+    let busy = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
+    let place = shared.submissions.acquire().await.map_err(busy)?;
+    let registry = shared.published.registry();
+    let checked = tokio::task::spawn_blocking(move || {
+        let submitted: ModuleSubmission = from_json(&bytes)?;
+        submission::check(submitted, &registry, module_bytes_max)
+    });
+    let checked = checked.await.map_err(|_| Refusal::new(ApiErrorCode::Internal, "the inspection failed"))??;
+    drop(place);
+    shared.blobs.put(checked.manifest).await?;
+    let digest = shared.blobs.put(checked.module).await?;
+    let index = shared.sequencer.append(checked.entry).await?;
+    Ok(json(StatusCode::CREATED, &ModuleSubmitted { index, digest }))
+}

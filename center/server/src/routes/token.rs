@@ -1,0 +1,36 @@
+//! `POST /oauth/token` (RFC 6749 §4.4 over RFC 8705): a member's credential for all gateways of the trust domain, bound to the certificate
+//! it is asked with. Errors have OAuth's own form.
+
+use axum::{body::Body, extract::State, response::Response};
+use http::{HeaderMap, StatusCode, header};
+use iog_protocol::{api::TokenAnswer, ids::RequestId};
+
+use super::{App, Peer, json, read};
+use crate::{entropy, refusal::Refusal, tokens};
+
+const BODY_BYTES_MAX: usize = 4 * 1024;
+const FORM: &str = "application/x-www-form-urlencoded";
+
+pub(crate) async fn post(State(shared): App, peer: Peer, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+    let body = read(body, BODY_BYTES_MAX).await?;
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if media_type.split(';').next().map(str::trim) != Some(FORM) {
+        return Ok(refuse(&tokens::OauthError::invalid_request("the body is not a form")));
+    }
+    let id = RequestId::from_bytes(entropy::bytes()?);
+    let asked = tokens::Asked { form: &body, certificate: peer.0.as_ref(), id: &id, now: shared.clock.now() };
+    let lifetime_s = i64::from(shared.config.limits.token_hours) * 3600;
+    match tokens::grant(&asked, &shared.published.registry(), &shared.keys.token, lifetime_s) {
+        Ok(access_token) => {
+            let expires_in = u64::try_from(lifetime_s).unwrap_or(0);
+            Ok(json(StatusCode::OK, &TokenAnswer { access_token, token_type: "Bearer".to_owned(), expires_in }))
+        }
+        Err(error) => Ok(refuse(&error)),
+    }
+}
+
+/// RFC 6749 §5.2.
+fn refuse(error: &tokens::OauthError) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    json(status, error)
+}

@@ -1,0 +1,218 @@
+//! The one writer of the log. It takes statements in order, asks the registry's fold about each before anything is stored, and appends
+//! what the fold accepts: entries, commit, signature, publication, then the answers. Statements that wait together are written together.
+//! When reviews complete, it appends the center's approval. Nothing else may append.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use iog_protocol::{
+    dsse::Envelope,
+    ids::Digest,
+    keys::SecretKey,
+    registry::{Invalid, Registry},
+    statements::{Predicate, parse_payload},
+};
+use iog_tlog::{NoteSigner, leaf_hash};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{approve, clock::Clock, db::Database, error::CenterError, head::Published, home::Home};
+
+/// Statements written in one transaction at most.
+const BATCH_MAX: usize = 256;
+/// Statements that may wait; more requests wait for a place.
+const QUEUE_MAX: usize = 1024;
+
+/// Why a statement was not appended.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// The registry's rules refuse it: its sender's fault.
+    Invalid(Box<Invalid>),
+    /// The center cannot write: ours.
+    Center(CenterError),
+}
+
+struct Job {
+    entry: Vec<u8>,
+    reply: oneshot::Sender<Result<u64, AppendError>>,
+}
+
+/// The way to the sequencer. Clones share it; the sequencer ends when the last one is gone.
+#[derive(Clone)]
+pub(crate) struct Sequencer(mpsc::Sender<Job>);
+
+impl Sequencer {
+    /// Appends an entry and returns its index once it is durable and covered by the published checkpoint.
+    pub(crate) async fn append(&self, entry: Vec<u8>) -> Result<u64, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || AppendError::Center(CenterError::Stopped);
+        self.0.send(Job { entry, reply }).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// False once the writer has stopped.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.0.is_closed()
+    }
+}
+
+/// What the writer works with.
+pub(crate) struct Writer {
+    pub(crate) database: Database,
+    pub(crate) home: Home,
+    pub(crate) published: Published,
+    pub(crate) signer: NoteSigner,
+    pub(crate) approval_key: SecretKey,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Writer {
+    /// Appends the approvals that a stop had left undone, then starts to take statements.
+    pub(crate) async fn start(self) -> Result<(Sequencer, JoinHandle<()>), CenterError> {
+        self.approve_ready(None).await?;
+        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+        Ok((Sequencer(sender), tokio::spawn(self.run(receiver))))
+    }
+
+    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::new();
+        while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            if let Err(error) = self.write(std::mem::take(&mut batch)).await {
+                // What is stored may now be ahead of what is signed; opening the center again settles that.
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), "the log cannot be written");
+                return;
+            }
+        }
+    }
+
+    /// Writes one batch. Every job is answered, whatever happens.
+    async fn write(&self, jobs: Vec<Job>) -> Result<(), CenterError> {
+        let judged = judge(self.published.registry(), jobs);
+        let Accepted { registry, entries, replies, touched } = judged;
+        let first = self.published.size();
+        if entries.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.append(first, entries, registry).await {
+            for reply in replies {
+                let _ = reply.send(Err(AppendError::Center(CenterError::Stopped)));
+            }
+            return Err(error);
+        }
+        let approved = match touched {
+            Touched::Nothing => Ok(()),
+            Touched::Modules(modules) => self.approve_ready(Some(&modules)).await,
+            Touched::Everything => self.approve_ready(None).await,
+        };
+        for (index, reply) in (first..).zip(replies) {
+            let _ = reply.send(Ok(index));
+        }
+        approved
+    }
+
+    /// Entries, commit, signature, publication: in this order.
+    async fn append(&self, first: u64, entries: Vec<String>, registry: Registry) -> Result<(), CenterError> {
+        let now = self.clock.now();
+        self.database.append(first, &entries, now.unix()).await?;
+        let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry.as_bytes())).collect();
+        // Hashes of entries that are committed but not yet covered by a checkpoint do no harm to readers.
+        self.published.update(|head| head.tree.extend(leaves));
+        let (size, checkpoint) = self.published.sign(&self.signer);
+        keep_checkpoint(&self.database, &self.home, size, &checkpoint).await?;
+        self.published.update(|head| {
+            head.registry = Arc::new(registry);
+            head.checkpoint = checkpoint.into();
+        });
+        Ok(())
+    }
+
+    /// Appends an approval for each of `modules` (all, if `None`) whose reviews are complete and that has none in effect.
+    async fn approve_ready(&self, modules: Option<&BTreeSet<Digest>>) -> Result<(), CenterError> {
+        let now = self.clock.now();
+        let registry = self.published.registry();
+        let due = approve::due(&registry, modules, now);
+        let (mut next, mut entries) = ((*registry).clone(), Vec::new());
+        for module in due {
+            let Some(entry) = approve::approval(&next, &module, now, &self.approval_key) else { continue };
+            match next.apply(entry.as_bytes()) {
+                Ok(applied) => {
+                    tracing::info!(%module, "approved");
+                    entries.push(entry);
+                    next = applied;
+                }
+                Err(rejected) => {
+                    tracing::error!(%module, reason = %rejected.reason, "our own approval was refused");
+                    next = rejected.registry;
+                }
+            }
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.append(self.published.size(), entries, next).await
+    }
+}
+
+/// What accepted entries may have made ready.
+enum Touched {
+    Nothing,
+    Modules(BTreeSet<Digest>),
+    Everything,
+}
+
+struct Accepted {
+    registry: Registry,
+    entries: Vec<String>,
+    replies: Vec<oneshot::Sender<Result<u64, AppendError>>>,
+    touched: Touched,
+}
+
+/// Asks the fold about each statement in turn; those it refuses are answered here and leave no trace.
+fn judge(registry: Arc<Registry>, jobs: Vec<Job>) -> Accepted {
+    let (mut entries, mut replies) = (Vec::new(), Vec::new());
+    let mut touched = Touched::Nothing;
+    let mut registry = (*registry).clone();
+    for Job { entry, reply } in jobs {
+        match registry.apply(&entry) {
+            Ok(applied) => {
+                registry = applied;
+                touch(&mut touched, &entry);
+                // An envelope is JSON, so what the fold has accepted is UTF-8.
+                entries.push(String::from_utf8_lossy(&entry).into_owned());
+                replies.push(reply);
+            }
+            Err(rejected) => {
+                registry = rejected.registry;
+                let _ = reply.send(Err(AppendError::Invalid(Box::new(rejected.reason))));
+            }
+        }
+    }
+    Accepted { registry, entries, replies, touched }
+}
+
+fn touch(touched: &mut Touched, entry: &[u8]) {
+    let statement = Envelope::parse(entry).ok().and_then(|envelope| parse_payload(envelope.payload()).ok());
+    let Some(statement) = statement else { return };
+    match (&statement.predicate, statement.module(), &mut *touched) {
+        (Predicate::Keyset(_), ..) => *touched = Touched::Everything,
+        (Predicate::Review(_), Some(module), Touched::Modules(modules)) => drop(modules.insert(module.digest())),
+        (Predicate::Review(_), Some(module), Touched::Nothing) => {
+            *touched = Touched::Modules(BTreeSet::from([module.digest()]));
+        }
+        _ => {}
+    }
+}
+
+/// Keeps a signed checkpoint in the database and beside it, before anybody sees it.
+pub(crate) async fn keep_checkpoint(
+    database: &Database,
+    home: &Home,
+    size: u64,
+    checkpoint: &[u8],
+) -> Result<(), CenterError> {
+    database.set_checkpoint(size, &String::from_utf8_lossy(checkpoint)).await?;
+    let (path, bytes) = (home.last_checkpoint(), checkpoint.to_vec());
+    let written = tokio::task::spawn_blocking(move || iog_transport::pem::store_public(&path, &bytes)).await;
+    Ok(written.map_err(|_| CenterError::Stopped)??)
+}

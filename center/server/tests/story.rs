@@ -1,0 +1,181 @@
+//! The whole way of a member and of a module through the center, and a restart that loses nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
+
+mod common;
+
+use common::{Member, Module, World, created, json as ok, key, now, refused};
+use http::StatusCode;
+use iog_protocol::{
+    api::{
+        ApiErrorCode, CatalogAnswer, CatalogPublished, CertificateAnswer, DomainList, ModuleSubmitted, TokenAnswer,
+        paths,
+    },
+    catalog::{Coverage, DatasetDescription, Descriptor, EntryDescription, ServiceState},
+    dsse::Signed,
+    ids::{Asn, TrustDomain},
+    manifest::{LimitsDecl, ReleaseClass},
+    statements::Verdict,
+    token::{Expected, verify},
+};
+use iog_transport::{Identity, PeerIdentity};
+use serde_json::json;
+
+fn descriptor(module: &Module, domain: &str, sequence: u64, state: ServiceState) -> Descriptor {
+    Descriptor {
+        domain: domain.parse().unwrap(),
+        service: "packets".parse().unwrap(),
+        sequence,
+        state,
+        module: module.digest(),
+        module_name: module.submission.name.clone(),
+        module_version: module.submission.version.clone(),
+        summary: "Packets to a target, seen from the border".into(),
+        entries: vec![EntryDescription {
+            name: "packets-to".parse().unwrap(),
+            params: json!({"type": "object"}),
+            result: json!({"type": "integer"}),
+            wit: "packets-to: func(target: string) -> u64".into(),
+        }],
+        datasets: vec![DatasetDescription {
+            slot: "flows".parse().unwrap(),
+            schema: "flow/1".into(),
+            class: ReleaseClass::Reviewed,
+            rows: None,
+            span: None,
+        }],
+        coverage: Coverage { asns: vec![Asn(64500)], ..Coverage::default() },
+        access: "members".into(),
+        limits: LimitsDecl { fuel: 1_000_000, memory_mib: 16, wall_s: 10, result_kib: 1 },
+        issued: now(),
+        expires: now().plus_days(7),
+    }
+}
+
+async fn publish(world: &World, member: &Member, descriptor: &Descriptor) -> iog_transport::Response {
+    let signed = Signed::sign(descriptor, &[&member.caller]).unwrap();
+    member.post(world, paths::CATALOG, "application/vnd.dsse+json", signed.to_bytes()).await
+}
+
+async fn found(world: &World, query: &str) -> usize {
+    ok::<CatalogAnswer>(&world.get(&format!("{}?{query}", paths::CATALOG)).await).descriptors.len()
+}
+
+#[tokio::test]
+async fn from_enrolment_to_catalog_and_through_a_restart() {
+    let mut world = World::new().await;
+
+    // A domain enrols; it waits until the root co-signs.
+    let member = world.enrol("as1", 31).await;
+    let domains: DomainList = ok(&world.get(paths::DOMAINS).await);
+    assert!(domains.in_force.is_empty());
+    assert_eq!(domains.pending.len(), 1);
+    let early = member.token(&world).await;
+    assert_eq!(early.status, StatusCode::BAD_REQUEST);
+    assert!(String::from_utf8_lossy(&early.body).contains("unauthorized_client"));
+
+    // Each root holder signs a copy of the waiting statement; the center joins the signatures.
+    let waiting = iog_protocol::dsse::Envelope::parse(&domains.pending[0].statement.0).unwrap();
+    let cosign = |seed: u8| {
+        let mut copy = waiting.clone();
+        copy.add_signature(&key(seed));
+        copy.to_json()
+    };
+    let first = world.post(paths::STATEMENTS, cosign(common::ROOTS[0])).await;
+    assert_eq!(first.status, StatusCode::ACCEPTED);
+    let second = world.post(paths::STATEMENTS, cosign(common::ROOTS[1])).await;
+    assert_eq!(created::<iog_protocol::api::StatementAccepted>(&second).index, 1);
+    let domains: DomainList = ok(&world.get(paths::DOMAINS).await);
+    assert_eq!((domains.in_force.len(), domains.pending.len()), (1, 0));
+
+    // The next one is admitted by that member's signature: another organisation.
+    let other = world.enrol("as2", 33).await;
+    let mut copy = other.envelope.clone();
+    copy.add_signature(&key(31));
+    created::<iog_protocol::api::StatementAccepted>(&world.post(paths::STATEMENTS, copy.to_json()).await);
+
+    // A token, bound to the certificate.
+    let token: TokenAnswer = ok(&member.token(&world).await);
+    let leaf: PeerIdentity = member.http.tls().leaf().unwrap();
+    let trust_domain: TrustDomain = "net.example".parse().unwrap();
+    let expected = Expected {
+        issuer: "spiffe://net.example/center",
+        audience: &trust_domain,
+        now: now(),
+        cert_sha256: &leaf.leaf_sha256,
+    };
+    let claims = verify(&token.access_token, &world.registry().await.keyset().token, &expected).unwrap();
+    assert_eq!(claims.domain().unwrap().as_str(), "as1");
+    assert_eq!((token.expires_in, token.token_type.as_str()), (12 * 3600, "Bearer"));
+
+    // A module: submitted, reviewed by two organisations, approved by the center.
+    let module = Module::load("hello");
+    let submitted: ModuleSubmitted = created(&module.submit(&world).await);
+    assert_eq!(submitted.digest, module.digest());
+    let detail = world.module(&module.digest()).await;
+    assert_eq!((&detail["state"], &detail["needed"]), (&json!("submitted"), &json!(2)));
+    assert_eq!(module.approve(&world, 11).await.approval_index, None);
+    // Alice's colleague is of the same organisation and adds nothing.
+    assert_eq!(module.approve(&world, 13).await.approval_index, None);
+    let completed = module.approve(&world, 12).await;
+    assert_eq!(completed.approval_index, Some(completed.index + 1));
+    assert_eq!(world.module(&module.digest()).await["state"], "approved");
+    let effective = world.registry().await.effective(&module.digest(), now()).unwrap();
+    assert_eq!(Some(effective.approval_index), completed.approval_index);
+    let wasm = world.get(&paths::fill(paths::BLOB, &module.digest().to_string())).await;
+    assert_eq!(wasm.body, module.wasm);
+
+    // A service, in the catalog.
+    let offered = descriptor(&module, "as1", 1, ServiceState::Published);
+    created::<CatalogPublished>(&publish(&world, &member, &offered).await);
+    assert_eq!(found(&world, "module=iog/hello").await, 1);
+    assert_eq!(found(&world, "asn=64500&schema=flow/1&q=BORDER+packets").await, 1);
+    assert_eq!(found(&world, "asn=64501").await, 0);
+    refused(&publish(&world, &member, &offered).await, ApiErrorCode::StaleSequence);
+
+    // Another start: the same log, the same answers.
+    let entries = world.entries().await;
+    world.stop().await;
+    world.start().await;
+    assert_eq!(world.entries().await, entries);
+    assert_eq!(found(&world, "module=iog/hello").await, 1);
+    assert_eq!(world.module(&module.digest()).await["state"], "approved");
+    ok::<TokenAnswer>(&member.token(&world).await);
+    let gone = descriptor(&module, "as1", 2, ServiceState::Withdrawn);
+    created::<CatalogPublished>(&publish(&world, &member, &gone).await);
+    assert_eq!(found(&world, "").await, 0);
+    refused(&publish(&world, &member, &offered).await, ApiErrorCode::StaleSequence);
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_over_the_old_one_with_the_same_names() {
+    let world = World::new().await;
+    let member = world.member("as1", 31).await;
+    let new_key = iog_transport::ca::new_key_pem().unwrap();
+    let csr = iog_transport::ca::csr_pem(&new_key).unwrap();
+    let body = serde_json::to_vec(&json!({ "csr": csr })).unwrap();
+    let answer = member.post(&world, paths::CERTIFICATES, "application/json", body.clone()).await;
+    let answer: CertificateAnswer = created(&answer);
+    let renewed = Identity::from_pem(&answer.certificate_chain, &new_key).unwrap();
+    assert_eq!(renewed.leaf().spiffe.as_deref(), Some("spiffe://net.example/domain/as1"));
+    assert_eq!(renewed.leaf().not_after, answer.expires.unix());
+    assert!(answer.expires > now().plus_hours(71));
+    member.http.tls().rotate_identity(Some(renewed));
+    ok::<TokenAnswer>(&member.token(&world).await);
+    refused(&world.post(paths::CERTIFICATES, body).await, ApiErrorCode::CertificateRequired);
+    let garbage = member.post(&world, paths::CERTIFICATES, "application/json", br#"{"csr":"x"}"#.to_vec()).await;
+    refused(&garbage, ApiErrorCode::CertificateRequestInvalid);
+}
+
+#[tokio::test]
+async fn reviews_that_reject_or_stop_are_shown() {
+    let world = World::new().await;
+    let module = Module::load("hello");
+    created::<ModuleSubmitted>(&module.submit(&world).await);
+    let reject = module.review(&world, Verdict::Reject);
+    created::<iog_protocol::api::StatementAccepted>(&world.statement(&reject, &[11]).await);
+    let detail = world.module(&module.digest()).await;
+    assert_eq!(detail["state"], "rejected");
+    assert!(detail["reason"].as_str().unwrap().contains("0 organisations approve, 2 must"), "{detail}");
+    assert!(detail.to_string().contains(r#""verdict":"reject""#), "{detail}");
+}
