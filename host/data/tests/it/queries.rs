@@ -1,14 +1,12 @@
 //! Queries over real sources: the same rows give the same bytes however they are stored, parameters are bound, limits
 //! stop what is too large.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
+use crate::common::{all, csv_text, flows, gzip, memory, open, plan, query, rows, run, text, write};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
-use common::{all, csv_text, flows, gzip, memory, open, plan, query, rows, run, text, write};
 use iog_data::{
     BATCH_ROWS, CancelFlag, ColumnType, LOOP_JOIN_ROWS_MAX, ParamType, QueryError, QueryLimits, SourceSpec, Value,
     write_parquet,
@@ -121,7 +119,7 @@ async fn a_query_is_planned_once_and_opened_with_other_values() {
         [("192.0.2.1", 100), ("0.0.0.0/0", 1000), ("192.0.2.0/24", 100), ("198.51.100.0/24", 0), ("::/0", 1000)]
     {
         let rows = planned.open("q", trace_values(target), QueryLimits::default()).await.unwrap();
-        assert_eq!(common::rows(&all(rows).await.unwrap()), expected, "{target}");
+        assert_eq!(crate::common::rows(&all(rows).await.unwrap()), expected, "{target}");
     }
     let both = futures::future::join(
         async {
@@ -193,7 +191,7 @@ async fn values_must_fit_their_parameters() {
         let mut accepted = Vec::new();
         for value in fitting {
             match open(value).await {
-                Ok(rows) => accepted.push(common::rows(&all(rows).await.unwrap())),
+                Ok(rows) => accepted.push(crate::common::rows(&all(rows).await.unwrap())),
                 Err(QueryError::BadParam { param, .. }) => {
                     assert_eq!(param, "p");
                     accepted.push(0);

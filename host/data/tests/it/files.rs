@@ -1,18 +1,16 @@
 //! Files as they come: well-formed in every permitted way, and damaged in every way we know. Each refusal names file,
 //! line, column, reason and what would fit.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::common::{all, flow_schema, flows, gzip, memory, open, plan, query, rows, run, write};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{
     ArrayRef, BinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
     UInt8Array, UInt16Array, UInt32Array,
 };
-use common::{all, flow_schema, flows, gzip, memory, open, plan, query, rows, run, write};
 use iog_data::{
     ColumnSpec, ColumnType, DataError, Dataset, Misfit, ParamType, QueryError, QueryLimits, SourceSpec, TableSchema,
     TimestampUnit, Value, write_parquet,
@@ -97,7 +95,7 @@ async fn damaged_csv_is_refused_with_its_place() {
 
 #[tokio::test]
 async fn damaged_gzip_is_refused() {
-    let whole = gzip(common::csv_text(&flows(0, 2000)).as_bytes());
+    let whole = gzip(crate::common::csv_text(&flows(0, 2000)).as_bytes());
     let mut flipped = whole.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 0x55;
@@ -112,7 +110,7 @@ async fn damaged_gzip_is_refused() {
 #[tokio::test]
 async fn a_bad_row_far_into_a_file_fails_check_and_run_alike() {
     let dir = tempfile::tempdir().unwrap();
-    let text = format!("{}x,2,10.0.0.1,::1,6,1,40,,\n", common::csv_text(&flows(0, 40_000)));
+    let text = format!("{}x,2,10.0.0.1,::1,6,1,40,,\n", crate::common::csv_text(&flows(0, 40_000)));
     let dataset = open(SourceSpec::csv(write(dir.path(), "late.csv", text))).await.unwrap();
     let Err(DataError::Misfit(misfit)) = dataset.check().await else { panic!() };
     assert_eq!((misfit.line, misfit.column.as_deref()), (Some(40_002), Some("start")));
@@ -231,7 +229,7 @@ async fn foreign_parquet_types_are_cast_exactly() {
 async fn damaged_parquet_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("flows.parquet");
-    write_parquet(&path, common::schema_ref(), &[flows(0, 30_000)]).unwrap();
+    write_parquet(&path, crate::common::schema_ref(), &[flows(0, 30_000)]).unwrap();
     let whole = std::fs::read(&path).unwrap();
     for cut in [0, 3, 8, whole.len() / 2, whole.len() - 1, whole.len() - 9] {
         let path = write(dir.path(), &format!("cut-{cut}.parquet"), &whole[..cut]);
@@ -276,7 +274,7 @@ async fn row_groups_are_skipped_by_their_statistics() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("flows.parquet");
     let total = 3 * iog_data::ROW_GROUP_ROWS as u64;
-    write_parquet(&path, common::schema_ref(), &[flows(0, total)]).unwrap();
+    write_parquet(&path, crate::common::schema_ref(), &[flows(0, total)]).unwrap();
     let dataset = open(SourceSpec::parquet(path)).await.unwrap();
     assert_eq!(dataset.snapshot().rows, Some(total));
     let times = query("SELECT bytes FROM flows WHERE start >= $from", &[("from", ParamType::Timestamp)]);
@@ -295,12 +293,13 @@ async fn row_groups_are_skipped_by_their_statistics() {
     let planned = plan(&dataset, nets).await.unwrap();
     let removed = dir.path().join("gone.parquet");
     for (net, some) in [("198.51.100.0/24", false), ("120.0.0.0/8", true)] {
-        let answer =
-            all(planned.open("q", vec![common::text(net)], QueryLimits::default()).await.unwrap()).await.unwrap();
+        let answer = all(planned.open("q", vec![crate::common::text(net)], QueryLimits::default()).await.unwrap())
+            .await
+            .unwrap();
         assert_eq!(rows(&answer) > 0, some, "{net}");
     }
     std::fs::rename(dir.path().join("flows.parquet"), &removed).unwrap();
-    let error = all(planned.open("q", vec![common::text("120.0.0.0/8")], QueryLimits::default()).await.unwrap())
+    let error = all(planned.open("q", vec![crate::common::text("120.0.0.0/8")], QueryLimits::default()).await.unwrap())
         .await
         .unwrap_err();
     assert!(matches!(error, QueryError::Data(DataError::Io { .. })), "{error}");
@@ -309,7 +308,7 @@ async fn row_groups_are_skipped_by_their_statistics() {
 #[tokio::test]
 async fn snapshots_identify_content() {
     let dir = tempfile::tempdir().unwrap();
-    let text = common::csv_text(&flows(0, 100));
+    let text = crate::common::csv_text(&flows(0, 100));
     let path = write(dir.path(), "a.csv", &text);
     let copy = write(dir.path(), "b.csv", &text);
     let (a, b) = (open(SourceSpec::csv(&path)).await.unwrap(), open(SourceSpec::csv(&copy)).await.unwrap());

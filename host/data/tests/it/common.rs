@@ -1,5 +1,4 @@
 //! What the tests of this crate share: a flow schema, generated flows, and short ways to open, plan and run.
-#![allow(dead_code, unreachable_pub, reason = "every test binary uses its own part, so neither lint holds in all")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +12,7 @@ use iog_data::{
 };
 
 /// A flow table like `flow/1`, with an optional text column.
-pub fn flow_schema() -> TableSchema {
+pub(crate) fn flow_schema() -> TableSchema {
     let column = |name: &str, ty, required| ColumnSpec { name: name.into(), ty, required };
     TableSchema {
         id: "flow/test".into(),
@@ -32,7 +31,7 @@ pub fn flow_schema() -> TableSchema {
 }
 
 /// Deterministic flows: `rows` of them from the `from`-th on, times ascending, one target in ten.
-pub fn flows(from: u64, rows: u64) -> RecordBatch {
+pub(crate) fn flows(from: u64, rows: u64) -> RecordBatch {
     let ids = || from..from + rows;
     let mix = |id: u64| (id ^ (id >> 7)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let address = |bytes: [u8; 4]| iog_data::address_bytes(std::net::IpAddr::from(bytes));
@@ -65,12 +64,12 @@ pub fn flows(from: u64, rows: u64) -> RecordBatch {
     RecordBatch::try_new(schema_ref(), arrays).unwrap()
 }
 
-pub fn schema_ref() -> SchemaRef {
+pub(crate) fn schema_ref() -> SchemaRef {
     flow_schema().arrow()
 }
 
 /// The same rows as CSV text, timestamps in seconds.
-pub fn csv_text(batch: &RecordBatch) -> String {
+pub(crate) fn csv_text(batch: &RecordBatch) -> String {
     use arrow_array::cast::AsArray;
     use arrow_array::types::{Int64Type, UInt64Type};
     let mut text = String::from("start,end,src,dst,proto,packets,bytes,ingress_as,note\n");
@@ -107,25 +106,25 @@ pub fn csv_text(batch: &RecordBatch) -> String {
     text
 }
 
-pub fn query(sql: &str, params: &[(&str, ParamType)]) -> QuerySpec {
+pub(crate) fn query(sql: &str, params: &[(&str, ParamType)]) -> QuerySpec {
     let params = params.iter().map(|(name, ty)| ((*name).to_owned(), *ty)).collect();
     QuerySpec { name: "q".into(), sql: sql.into(), params }
 }
 
-pub async fn open(spec: SourceSpec) -> Result<Arc<Dataset>, DataError> {
+pub(crate) async fn open(spec: SourceSpec) -> Result<Arc<Dataset>, DataError> {
     Ok(Arc::new(Dataset::open("flows-at-home", &flow_schema(), spec).await?))
 }
 
-pub async fn memory(batches: Vec<RecordBatch>) -> Arc<Dataset> {
+pub(crate) async fn memory(batches: Vec<RecordBatch>) -> Arc<Dataset> {
     open(SourceSpec::Memory(batches)).await.unwrap()
 }
 
-pub async fn plan(dataset: &Arc<Dataset>, spec: QuerySpec) -> Result<Planned, PlanError> {
+pub(crate) async fn plan(dataset: &Arc<Dataset>, spec: QuerySpec) -> Result<Planned, PlanError> {
     let slots = BTreeMap::from([("flows".to_owned(), Arc::clone(dataset)), ("other".to_owned(), Arc::clone(dataset))]);
     Engine::new().unwrap().plan(slots, &[spec]).await
 }
 
-pub async fn all(mut rows: Rows) -> Result<Vec<RecordBatch>, QueryError> {
+pub(crate) async fn all(mut rows: Rows) -> Result<Vec<RecordBatch>, QueryError> {
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await? {
         batches.push(batch);
@@ -133,28 +132,32 @@ pub async fn all(mut rows: Rows) -> Result<Vec<RecordBatch>, QueryError> {
     Ok(batches)
 }
 
-pub async fn run(dataset: &Arc<Dataset>, spec: QuerySpec, values: Vec<Value>) -> Result<Vec<RecordBatch>, QueryError> {
+pub(crate) async fn run(
+    dataset: &Arc<Dataset>,
+    spec: QuerySpec,
+    values: Vec<Value>,
+) -> Result<Vec<RecordBatch>, QueryError> {
     let planned = plan(dataset, spec).await.unwrap();
     all(planned.open("q", values, QueryLimits::default()).await?).await
 }
 
-pub fn rows(batches: &[RecordBatch]) -> usize {
+pub(crate) fn rows(batches: &[RecordBatch]) -> usize {
     batches.iter().map(RecordBatch::num_rows).sum()
 }
 
-pub fn write(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) -> std::path::PathBuf {
+pub(crate) fn write(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) -> std::path::PathBuf {
     let path = dir.join(name);
     std::fs::write(&path, bytes).unwrap();
     path
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-pub fn text(value: &str) -> Value {
+pub(crate) fn text(value: &str) -> Value {
     Value::Text(value.into())
 }

@@ -1,16 +1,14 @@
 //! The real flow logs beside the project, where they exist: counts agree with a plain line count, and the plain group-by
 //! of the attack's target is found in each of them.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::common::{all, query};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use common::{all, query};
 use iog_data::{Dataset, Engine, ParamType, QueryLimits, SourceSpec, Value};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/traceback/snmp_reflection");
@@ -42,7 +40,7 @@ async fn real_traces_are_counted_right() {
     let mut files: Vec<_> = std::fs::read_dir(FOLDER).unwrap().map(|e| e.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "gz"));
     assert_eq!(files.len(), 27);
-    let mut schema = common::flow_schema();
+    let mut schema = crate::common::flow_schema();
     schema.columns.retain(|column| column.name != "note");
     let sql = "SELECT ingress_as, count(*) AS flows, sum(bytes) AS bytes FROM flows WHERE ip_in(dst, $target) GROUP BY ingress_as";
     let engine = Engine::new().unwrap();
