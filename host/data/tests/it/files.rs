@@ -336,3 +336,29 @@ async fn batches_in_memory_must_fit_too() {
     twice.columns.push(twice.columns[0].clone());
     assert!(matches!(Dataset::open("x", &twice, SourceSpec::Memory(vec![])).await, Err(DataError::Config { .. })));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// Whatever bytes follow the header, the answer is rows or a typed error, and a record is never lost in silence.
+    #[test]
+    fn any_csv_is_read_or_refused(
+        lines in proptest::collection::vec("([0-9.,:\"a-f\\-\\PC]{0,40}|1,2,10\\.0\\.0\\.1,::1,6,1,40,,x)", 0..6),
+        zipped: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let text = format!("{HEADER}\n{}", lines.join("\n"));
+        let bytes = if zipped { gzip(text.as_bytes()) } else { text.clone().into_bytes() };
+        let checked = runtime.block_on(async { csv_report(&bytes).await });
+        if let Ok(found) = checked {
+            let expected = lines.iter().filter(|line| !line.trim_matches(['\r', '\n']).is_empty()).count() as u64;
+            proptest::prop_assert!(found == expected || text.contains('"') || text.contains('\r'), "{} rows of {:?}", found, lines);
+        }
+    }
+}
+
+async fn csv_report(bytes: &[u8]) -> Result<u64, DataError> {
+    let dir = tempfile::tempdir().unwrap();
+    let dataset = open(SourceSpec::csv(write(dir.path(), "any.csv", bytes))).await?;
+    Ok(dataset.check().await?.rows)
+}
