@@ -160,12 +160,12 @@ pub(crate) struct ReceiptArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModuleCommand {
-    /// Build a module's component from its Rust source.
+    /// Build a module's component from its Rust source, or all modules of a workspace.
     Build {
-        /// Folder with `iog.toml`.
+        /// Folder with `iog.toml`, or of a workspace of modules.
         #[arg(default_value = ".")]
         dir: PathBuf,
-        /// Where the component goes (default: `<name>.wasm` in the folder).
+        /// Where the component goes (default: `<name>.wasm` in the folder); for a workspace a folder (default: `prebuilt`).
         #[arg(long, short)]
         out: Option<PathBuf>,
         /// Install the wasm toolchain if none is there (Debian packages; needs root).
@@ -193,7 +193,6 @@ pub(crate) enum ModuleCommand {
         /// Publisher's key.
         #[arg(long)]
         key: PathBuf,
-        /// Earlier submission of the same module that this one follows is found by itself.
         #[command(flatten)]
         center: CenterArg,
     },
@@ -227,18 +226,13 @@ pub(crate) struct TryArgs {
     pub(crate) asn: Option<u32>,
 }
 
-/// A center, and the genesis by which its log is known. A home folder names both.
+/// A center to talk to. Members find it in their home folder; publishers, auditors and root holders, who need not be
+/// members, in the network file that the center's operator hands out.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CenterArg {
-    /// Center's address, `https://host:port` (default: from the home folder).
-    #[arg(long, value_name = "URL")]
-    pub(crate) center: Option<String>,
-    /// The center's CA certificate (default: from the home folder).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ca: Option<PathBuf>,
-    /// The pinned genesis (default: from the home folder).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) genesis: Option<PathBuf>,
+    /// The network file (`iog center network` writes it); default: what the home folder says.
+    #[arg(long, env = "IOG_NETWORK", value_name = "FILE")]
+    pub(crate) network: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) home: HomeArg,
 }
@@ -321,6 +315,15 @@ pub(crate) enum CenterCommand {
         #[arg(long, default_value = "center/center.toml")]
         config: PathBuf,
     },
+    /// Write the network file for publishers, auditors and root holders: where the center is and how to know it.
+    Network {
+        /// The center's configuration.
+        #[arg(long, default_value = "center/center.toml")]
+        config: PathBuf,
+        /// Where it goes.
+        #[arg(long, default_value = "network.json")]
+        out: PathBuf,
+    },
     /// Make a join token for a domain.
     Invite(InviteArgs),
 }
@@ -380,13 +383,17 @@ pub(crate) struct InviteArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RootCommand {
-    /// Add your signature to the genesis that `iog center init` wrote.
+    /// Sign the genesis that `iog center init` wrote. The first holder makes the signed file, further ones add to it.
+    #[command(after_help = "Example:\n  iog root sign center/genesis.unsigned.json --key root1.key --out center/genesis.json")]
     Sign {
-        /// The genesis.
+        /// The unsigned genesis.
         file: PathBuf,
         /// Root key.
         #[arg(long)]
         key: PathBuf,
+        /// The signed genesis; where it exists the signature is added.
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Domains in force and those that wait to be admitted.
     Domains {

@@ -2,8 +2,17 @@
 //! nothing about trust: that is `iog_protocol`'s and the gateway's.
 
 mod args;
+mod center;
 pub mod demo;
+mod gateway;
 mod keys;
+pub mod link;
+pub mod module;
+mod module_build;
+mod module_try;
+mod review;
+mod root;
+mod signals;
 mod ui;
 
 use std::process::ExitCode;
@@ -32,7 +41,14 @@ pub fn main() -> ExitCode {
 
 fn run(ui: Ui, command: Command) -> Result<ExitCode> {
     match command {
+        Command::Center(command) => center::run(ui, command),
+        Command::Demo(args) => demo::run(ui, &args),
+        Command::Enroll(args) => gateway::enroll(ui, &args),
+        Command::Gateway(command) => gateway::run(ui, command),
         Command::Key(command) => keys::run(ui, command).map(|()| ExitCode::SUCCESS),
+        Command::Module(command) => module::run(ui, command),
+        Command::Review(command) => review::run(ui, command),
+        Command::Root(command) => root::run(ui, command),
         _ => anyhow::bail!("not built"),
     }
 }

@@ -1,0 +1,146 @@
+//! `iog center …`: setting a governance center up and running it. It never sees a root or auditor secret key.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use iog_center::clock::SystemClock;
+use iog_center::{Center, CenterConfig, InitOptions, InviteOptions, init, invite};
+use iog_protocol::ids::{Asn, OrganisationId};
+use iog_protocol::statements::{Auditor, Publisher, Root, Thresholds};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::args::{CenterCommand, CenterInitArgs, InviteArgs};
+use crate::link::{Network, now};
+use crate::ui::Ui;
+use crate::{keys, runtime, signals};
+
+/// Hours until a suspension by one auditor lapses.
+const SUSPENSION_HOURS: u32 = 72;
+/// Days the first keyset lasts; root renews it before.
+const KEYSET_DAYS: i64 = 366;
+
+pub(crate) fn run(ui: Ui, command: CenterCommand) -> Result<ExitCode> {
+    match command {
+        CenterCommand::Init(args) => start(ui, &args)?,
+        CenterCommand::Serve { config } => runtime()?.block_on(serve(ui, &config))?,
+        CenterCommand::Network { config, out } => network(ui, &config, &out)?,
+        CenterCommand::Invite(args) => runtime()?.block_on(invitation(ui, &args))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start(ui: Ui, args: &CenterInitArgs) -> Result<()> {
+    let trust_domain: iog_protocol::ids::TrustDomain =
+        args.trust_domain.parse().with_context(|| format!("`{}` is no trust domain", args.trust_domain))?;
+    anyhow::ensure!(!trust_domain.is_demo(), "`{trust_domain}` is reserved for `iog demo`");
+    let port = args.listen.rsplit_once(':').map(|(_, port)| port).context("--listen must be address:port")?;
+    let first = args.name.first().context("a center needs a --name")?;
+    let config = CenterConfig {
+        trust_domain,
+        listen: args.listen.clone(),
+        public_address: format!("{first}:{port}"),
+        names: args.name.clone(),
+        data_dir: ".".into(),
+        database: None,
+        limits: iog_center::config::Limits::default(),
+        connections: iog_center::config::Connections::default(),
+    };
+    let root = args.root.iter().map(|text| keys::public(text)).collect::<Result<Vec<_>>>()?;
+    let options = InitOptions {
+        config,
+        root: Root { keys: root, threshold: args.root_threshold },
+        auditors: args.auditor.iter().map(|text| auditor(text)).collect::<Result<_>>()?,
+        publishers: args.publisher.iter().map(|text| publisher(text)).collect::<Result<_>>()?,
+        thresholds: Thresholds { k: args.k, suspension_hours: SUSPENSION_HOURS, member_cosigners: 0 },
+        witness_policy: None,
+        keyset_expires: now().plus_days(KEYSET_DAYS),
+    };
+    let made = init(&args.dir, &options, now()).context("the center was not set up")?;
+    let unsigned = made.genesis_statement.display();
+    let signed = made.genesis_statement.with_file_name("genesis.json");
+    ui.line(format!("configuration  {}\ngenesis        {unsigned} (not signed yet)", made.config.display()));
+    ui.line(format!("\nnext, each root holder, with a key that never lies on this machine for longer:\n  iog root sign {unsigned} --key ROOT.key --out {}", signed.display()));
+    ui.line(format!("then:\n  iog center serve --config {}", made.config.display()));
+    ui.object(&json!({"config": made.config, "genesis_unsigned": made.genesis_statement, "genesis": signed}));
+    Ok(())
+}
+
+/// `ID@ORGANISATION=KEY`.
+fn auditor(text: &str) -> Result<Auditor> {
+    let (id, organisation, key) = party(text)?;
+    Ok(Auditor { id, organisation, key })
+}
+
+/// `NAMESPACE@ORGANISATION=KEY`.
+fn publisher(text: &str) -> Result<Publisher> {
+    let (namespace, organisation, key) = party(text)?;
+    Ok(Publisher { namespace, organisation, keys: vec![key] })
+}
+
+fn party(text: &str) -> Result<(String, OrganisationId, iog_protocol::keys::PublicKey)> {
+    let split = || {
+        let (who, key) = text.split_once('=')?;
+        let (id, organisation) = who.split_once('@')?;
+        Some((id.to_owned(), organisation, key))
+    };
+    let (id, organisation, key) =
+        split().with_context(|| format!("`{text}` should be NAME@ORGANISATION=KEY, for example alice@university=alice.pub"))?;
+    let organisation = organisation.parse().with_context(|| format!("`{organisation}` is no organisation id"))?;
+    Ok((id, organisation, keys::public(key)?))
+}
+
+async fn serve(ui: Ui, config: &Path) -> Result<()> {
+    let config = CenterConfig::load(config).context("the center does not start")?;
+    refuse_demo(&config)?;
+    let listener =
+        TcpListener::bind(&config.listen).await.with_context(|| format!("cannot listen on `{}`", config.listen))?;
+    let center = Center::open(config, Arc::new(SystemClock)).await.context("the center does not start")?;
+    let genesis = center.genesis_digest();
+    let size = center.registry().size();
+    let handle = center.serve(listener).context("the center does not start")?;
+    ui.line(format!("center listens on {}\ngenesis {genesis}\nlog has {size} entries", handle.address()));
+    ui.object(&json!({"listening": handle.address().to_string(), "genesis": genesis, "log_size": size}));
+    signals::interrupted().await;
+    ui.line("draining");
+    handle.shutdown().await.context("the center did not end well")?;
+    Ok(())
+}
+
+fn network(ui: Ui, config: &Path, out: &Path) -> Result<()> {
+    let config = CenterConfig::load(config).context("cannot read the center's configuration")?;
+    let genesis = config.data_dir.join("genesis.json");
+    let ca = config.data_dir.join("ca.pem");
+    let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()));
+    let network = Network { center: config.public_address.clone(), ca_pem: read(&ca)?, genesis: read(&genesis)? };
+    let pins = crate::link::pins(network.genesis.as_bytes()).context("have the root holders signed the genesis?")?;
+    let text = serde_json::to_string_pretty(&network).context("cannot write the network file")?;
+    std::fs::write(out, text).with_context(|| format!("cannot write `{}`", out.display()))?;
+    ui.line(format!("{}: center {}, genesis {}", out.display(), network.center, pins.genesis));
+    ui.object(&json!({"file": out, "center": network.center, "genesis": pins.genesis}));
+    Ok(())
+}
+
+async fn invitation(ui: Ui, args: &InviteArgs) -> Result<()> {
+    let config = CenterConfig::load(&args.config).context("cannot read the center's configuration")?;
+    let options = InviteOptions {
+        domain: args.domain.parse().with_context(|| format!("`{}` is no domain id", args.domain))?,
+        organisation: args.organisation.parse().with_context(|| format!("`{}` is no organisation id", args.organisation))?,
+        names: args.name.clone(),
+        asns: args.asn.iter().copied().map(Asn).collect(),
+        hours: args.hours.into(),
+    };
+    let token = invite(&config, &options, now()).await.context("nobody was invited")?;
+    ui.line(format!("join token for `{}`, good until {}; hand it over in confidence:\n{token}", token.domain, token.expires));
+    ui.line(format!("\nthe domain's operator runs:\n  iog enroll --home HOME --endpoint HOST:PORT --token {token}"));
+    ui.object(&json!({"domain": token.domain, "expires": token.expires, "token": token.to_string()}));
+    Ok(())
+}
+
+/// The demonstration's trust domain belongs to `iog demo` alone.
+fn refuse_demo(config: &CenterConfig) -> Result<()> {
+    anyhow::ensure!(!config.trust_domain.is_demo(), "`{}` is reserved for `iog demo`", config.trust_domain);
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! What the demo says at its end: the attack graph and what it cost, for people; one object, for machines.
+
+use anyhow::{Context as _, Result};
+use iog_gateway::outbound::{CallReport, Merged, Part, PartOutcome};
+use iog_protocol::ids::{Digest, ModuleName, ModuleVersion};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::ui::{Tone, Ui, escaped, grouped, size};
+
+/// Edges and entry points that people are shown; machines get all.
+const SHOWN_MAX: usize = 12;
+
+/// A finished demo.
+pub(super) struct Finished<'a> {
+    pub(super) domains: usize,
+    pub(super) module: (&'a ModuleName, &'a ModuleVersion, Digest),
+    pub(super) log_size: u64,
+    pub(super) call: &'a CallReport,
+    /// For each part, in order: whether its receipt verified again offline.
+    pub(super) receipts_ok: &'a [bool],
+    pub(super) dataset_bytes: u64,
+    pub(super) generated: bool,
+}
+
+/// The parts of `ip-traceback`'s merged graph that the demo shows.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Graph {
+    target: Option<String>,
+    edges: Vec<Edge>,
+    entry_points: Vec<Place>,
+    dark: Vec<Place>,
+    inside: Vec<Place>,
+    silent: Vec<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Edge {
+    from: u32,
+    to: u32,
+    flows: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Place {
+    asn: u32,
+    flows: u64,
+    bytes: u64,
+    #[serde(default)]
+    to: Vec<u32>,
+}
+
+impl Finished<'_> {
+    fn merged(&self) -> Result<(Value, Graph)> {
+        match &self.call.merged {
+            Some(Merged::Result { result, .. }) => {
+                let value: Value = serde_json::from_str(result.as_str()).context("the merged result is not JSON")?;
+                let graph = Graph::deserialize(&value).context("the merged result is no attack graph")?;
+                Ok((value, graph))
+            }
+            Some(Merged::Failed { problem }) => anyhow::bail!("the answers could not be merged: {problem}"),
+            None => anyhow::bail!("nobody answered"),
+        }
+    }
+
+    /// The one object of `iog demo --json`.
+    pub(super) fn object(&self) -> Result<Value> {
+        let (mut result, graph) = self.merged()?;
+        let edge = |edge: &Edge| json!({"from": edge.from, "to": edge.to, "flows": edge.flows, "bytes": edge.bytes});
+        result["edges"] = graph.edges.iter().map(edge).collect();
+        let (name, version, digest) = &self.module;
+        let runs: Vec<Value> = self.call.parts.iter().zip(self.receipts_ok).map(|(part, ok)| run(part, *ok)).collect();
+        Ok(json!({
+            "domains": self.domains,
+            "module": {"name": name, "version": version, "digest": digest},
+            "log_size": self.log_size,
+            "runs": runs,
+            "result": result,
+            "dataset_bytes": self.dataset_bytes,
+            "left_bytes": self.call.left_bytes(),
+            "generated": self.generated,
+        }))
+    }
+
+    /// The same for people.
+    pub(super) fn print(&self, ui: Ui) -> Result<()> {
+        let (_, graph) = self.merged()?;
+        ui.title(&format!("Where does traffic to {} enter?", graph.target.as_deref().unwrap_or("the target")));
+        print_edges(ui, &graph);
+        print_places(ui, "enters at (not asked)", &graph.entry_points, Tone::Bad);
+        print_places(ui, "goes dark at (no answer)", &graph.dark, Tone::Warn);
+        print_places(ui, "sources inside", &graph.inside, Tone::Warn);
+        if !graph.silent.is_empty() {
+            ui.line(format!("  {} domains gave no answer", graph.silent.len()));
+        }
+        ui.title("What it cost");
+        self.print_cost(ui);
+        Ok(())
+    }
+
+    fn print_cost(&self, ui: Ui) {
+        let mut rows = Vec::new();
+        let (mut read, mut fuel) = (0, 0);
+        for (part, ok) in self.call.parts.iter().zip(self.receipts_ok) {
+            let cost = part.receipt.as_ref().and_then(|receipt| receipt.cost.clone()).unwrap_or_default();
+            read += cost.rows;
+            fuel += cost.fuel;
+            let receipt = if *ok { ui.paint(Tone::Good, "verified") } else { ui.paint(Tone::Bad, "NOT VALID") };
+            rows.push(vec![
+                part.domain.to_string(),
+                outcome(part),
+                grouped(cost.rows),
+                grouped(cost.fuel),
+                grouped(part.left_bytes),
+                receipt,
+            ]);
+        }
+        ui.table(&["domain", "outcome", "rows <=", "fuel <=", "bytes out", "receipt"], &rows);
+        let left = self.call.left_bytes();
+        let share = self.dataset_bytes.checked_div(left.max(1)).unwrap_or(0);
+        ui.line(format!("\n  data at the providers  {}", size(self.dataset_bytes)));
+        ui.line(format!("  left the providers     {} (1/{} of it, receipts included)", size(left), grouped(share)));
+        ui.line(format!("  rows and fuel          at most {} and {} (receipts round up)", grouped(read), grouped(fuel)));
+        let good = self.receipts_ok.iter().filter(|ok| **ok).count();
+        ui.line(format!("  receipts               {good} of {} verified offline from files and the pinned genesis", self.receipts_ok.len()));
+        ui.line(format!("  registry               {} log entries, no independent witness in a demo", self.log_size));
+    }
+}
+
+fn run(part: &Part, receipt_ok: bool) -> Value {
+    let cost = part.receipt.as_ref().and_then(|receipt| receipt.cost.clone()).unwrap_or_default();
+    json!({
+        "domain": part.domain,
+        "outcome": outcome(part),
+        "rows_read": cost.rows,
+        "bytes_read": cost.bytes,
+        "fuel": cost.fuel,
+        "result_bytes": part.result().map_or(0, |result| result.as_str().len()),
+        "receipt_ok": receipt_ok,
+    })
+}
+
+/// One word or a reason.
+fn outcome(part: &Part) -> String {
+    match &part.outcome {
+        PartOutcome::Result(_) => "succeeded".to_owned(),
+        PartOutcome::Missing(why) => escaped(&why.to_string()),
+    }
+}
+
+fn print_edges(ui: Ui, graph: &Graph) {
+    let mut edges: Vec<&Edge> = graph.edges.iter().collect();
+    edges.sort_by_key(|edge| std::cmp::Reverse((edge.bytes, edge.from, edge.to)));
+    let most = edges.first().map_or(1, |edge| edge.bytes.max(1));
+    let row = |edge: &&Edge| {
+        let width = usize::try_from(edge.bytes.saturating_mul(24) / most).unwrap_or(24).max(1);
+        let hop = format!("AS{} -> AS{}", edge.from, edge.to);
+        vec![hop, grouped(edge.flows), grouped(edge.bytes), ui.paint(Tone::Bad, &"#".repeat(width))]
+    };
+    let rows: Vec<Vec<String>> = edges.iter().take(SHOWN_MAX).map(row).collect();
+    ui.table(&["hop", "flows", "bytes", ""], &rows);
+    if edges.len() > SHOWN_MAX {
+        ui.line(format!("  and {} lighter edges (--json has all)", edges.len() - SHOWN_MAX));
+    }
+}
+
+fn print_places(ui: Ui, what: &str, places: &[Place], tone: Tone) {
+    let mut places: Vec<&Place> = places.iter().collect();
+    places.sort_by_key(|place| std::cmp::Reverse((place.bytes, place.asn)));
+    for place in places.iter().take(SHOWN_MAX / 2) {
+        let to: Vec<String> = place.to.iter().map(|asn| format!("AS{asn}")).collect();
+        let towards = if to.is_empty() { String::new() } else { format!(", towards {}", to.join(" ")) };
+        let name = ui.paint(tone, &format!("AS{}", place.asn));
+        ui.line(format!("  {what}: {name}  {} flows, {}{towards}", grouped(place.flows), size(place.bytes)));
+    }
+    if places.len() > SHOWN_MAX / 2 {
+        ui.line(format!("  {what}: {} more", places.len() - SHOWN_MAX / 2));
+    }
+}

@@ -1,0 +1,335 @@
+//! A whole network in one process, on loopback with real TLS, real keys and a real log: what the demo and the
+//! end-to-end stories run on. Nothing is short-cut: every party uses the calls it would use in earnest.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use iog_center::{Center, CenterConfig, CenterHandle, InitOptions, InviteOptions};
+use iog_client::CenterClient;
+use iog_gateway::config::GatewayConfig;
+use iog_gateway::enrol::{EnrolOptions, enrol};
+use iog_gateway::entropy::OsEntropy;
+use iog_gateway::home::Home;
+use iog_gateway::{Deps, Gateway};
+use iog_protocol::dsse::Envelope;
+use iog_protocol::ids::{Asn, Digest, DomainId};
+use iog_protocol::keys::SecretKey;
+use iog_protocol::registry::Registry;
+use iog_protocol::statements::{
+    Auditor, Predicate, Publisher, Review, Root, Scope, Statement, Thresholds, Verdict, parse_payload,
+};
+use iog_protocol::time::Timestamp;
+use iog_sandbox::{Sandbox, SandboxConfig};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::keys::new_key;
+use crate::link::{Link, Network, now};
+use crate::module::submission;
+
+/// The trust domain of every demo; no other command accepts it.
+pub const TRUST_DOMAIN: &str = "demo.invalid";
+/// The domain that asks.
+pub const CALLER: &str = "demo-caller";
+/// Approving organisations for public data; flows are not public and need one more, which makes two.
+const K: u32 = 1;
+
+/// Who holds which key in the world.
+pub struct Parties {
+    /// The offline root.
+    pub root: SecretKey,
+    /// Two auditors of different organisations.
+    pub auditors: [(&'static str, &'static str, SecretKey); 2],
+    /// Who publishes under the namespace `iog`.
+    pub publisher: SecretKey,
+}
+
+impl Parties {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            root: new_key()?,
+            auditors: [("alice", "university", new_key()?), ("bob", "exchange", new_key()?)],
+            publisher: new_key()?,
+        })
+    }
+
+    fn store(&self, folder: &Path) -> Result<()> {
+        crate::keys::store(&folder.join("root.key"), &self.root)?;
+        crate::keys::store(&folder.join("publisher.key"), &self.publisher)?;
+        for (name, _, key) in &self.auditors {
+            crate::keys::store(&folder.join(format!("{name}.key")), key)?;
+        }
+        Ok(())
+    }
+}
+
+/// A running center with everything an operator has beside it.
+pub struct World {
+    /// Folder of everything.
+    pub dir: PathBuf,
+    /// Who holds which key.
+    pub parties: Parties,
+    /// The center's address, by which members know it.
+    pub center_address: SocketAddr,
+    /// What publishers and auditors hold.
+    pub network_file: PathBuf,
+    center: Option<CenterHandle>,
+    gateways: BTreeMap<DomainId, Running>,
+    invitations: iog_center::CenterConfig,
+    /// Shared by all gateways, as one process should.
+    pub sandbox: Sandbox,
+}
+
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<()>>,
+}
+
+/// A domain that has a place to answer at, and not yet a gateway.
+pub struct Seat {
+    /// The domain's home.
+    pub home: Home,
+    /// Where its gateway will answer; none for a domain that only asks.
+    pub listener: Option<TcpListener>,
+}
+
+/// A domain about to join.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// Its id.
+    pub domain: String,
+    /// Its organisation.
+    pub organisation: String,
+    /// Its AS number, where it has one.
+    pub asn: Option<u32>,
+    /// Whether it will have a gateway.
+    pub provider: bool,
+}
+
+impl World {
+    /// Founds a network in `dir`: keys, genesis, center.
+    ///
+    /// # Errors
+    /// Whatever the center refuses; a bug in this file otherwise.
+    pub async fn found(dir: &Path) -> Result<Self> {
+        let parties = Parties::new()?;
+        parties.store(&dir.join("keys"))?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
+        let center_address = listener.local_addr().context("the listener has no address")?;
+        let folder = dir.join("center");
+        let made = iog_center::init(&folder, &options(&parties, center_address)?, now())?;
+        let config = CenterConfig::load(&made.config)?;
+        iog_center::sign_genesis_in(&config, &parties.root)?;
+        let center = Center::open(config.clone(), Arc::new(iog_center::clock::SystemClock)).await?.serve(listener)?;
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).context("the center's folder is incomplete");
+        let network = Network {
+            center: config.public_address.clone(),
+            ca_pem: read("ca.pem")?,
+            genesis: read("genesis.json")?,
+        };
+        let network_file = dir.join("network.json");
+        std::fs::write(&network_file, serde_json::to_vec_pretty(&network)?).context("cannot write the network file")?;
+        let sandbox = Sandbox::new(&SandboxConfig::default())?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            parties,
+            center_address,
+            network_file,
+            center: Some(center),
+            gateways: BTreeMap::new(),
+            invitations: config,
+            sandbox,
+        })
+    }
+
+    /// The center, as publishers and auditors reach it.
+    ///
+    /// # Errors
+    /// When the network file does not hold.
+    pub fn link(&self) -> Result<Link> {
+        Link::of_network(&Network::read(&self.network_file)?, &self.dir.join("auditors-log"))
+    }
+
+    /// Enrols a domain. It is not in force before [`World::admit_all`].
+    ///
+    /// # Errors
+    /// Whatever the center refuses.
+    pub async fn enrol(&self, newcomer: &Newcomer) -> Result<Seat> {
+        let options = InviteOptions {
+            domain: newcomer.domain.parse()?,
+            organisation: newcomer.organisation.parse()?,
+            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            asns: newcomer.asn.into_iter().map(Asn).collect(),
+            hours: 1,
+        };
+        let token = iog_center::invite(&self.invitations, &options, now()).await?;
+        let listener = match newcomer.provider {
+            true => Some(TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?),
+            false => None,
+        };
+        let endpoint = |listener: &TcpListener| Ok::<_, std::io::Error>(format!("localhost:{}", listener.local_addr()?.port()));
+        let endpoints = listener.iter().map(endpoint).collect::<Result<_, _>>()?;
+        let options = EnrolOptions { endpoints, demo: true, ..EnrolOptions::default() };
+        let home = enrol(&self.home(&newcomer.domain), &token, &options, &OsEntropy, now()).await?;
+        Ok(Seat { home, listener })
+    }
+
+    /// Where a domain's home is.
+    #[must_use]
+    pub fn home(&self, domain: &str) -> PathBuf {
+        self.dir.join("domains").join(domain)
+    }
+
+    /// Root co-signs every domain that waits.
+    ///
+    /// # Errors
+    /// When a statement is not what root was told, or the center refuses it.
+    pub async fn admit_all(&self) -> Result<usize> {
+        let link = self.link()?;
+        let pending = link.center.domains().await?.pending;
+        for waiting in &pending {
+            let mut envelope = Envelope::parse(&waiting.statement.0)?;
+            match parse_payload(envelope.payload())?.predicate {
+                Predicate::Domain(domain) if domain.id == waiting.id => envelope.add_signature(&self.parties.root),
+                _ => bail!("the center offers something else than the statement of `{}`", waiting.id),
+            }
+            link.center.post_statement(envelope.to_json()).await?;
+        }
+        Ok(pending.len())
+    }
+
+    /// Publishes a module and has both auditors approve it.
+    ///
+    /// # Errors
+    /// Whatever the center refuses.
+    pub async fn publish(&self, wasm: &[u8], manifest: &str) -> Result<Digest> {
+        let mut link = self.link()?;
+        let registry = link.registry().await?;
+        let body = submission(&registry, wasm, manifest, &self.parties.publisher)?;
+        let submitted = link.center.submit_module(&body).await?;
+        for (_, _, key) in &self.parties.auditors {
+            let registry = link.registry().await?;
+            self.review(&link.center, &registry, (&submitted.digest, key)).await?;
+        }
+        let registry = link.registry().await?;
+        registry.effective(&submitted.digest, now()).context("two reviews were not enough")?;
+        Ok(submitted.digest)
+    }
+
+    async fn review(
+        &self,
+        center: &CenterClient,
+        registry: &Registry,
+        (digest, key): (&Digest, &SecretKey),
+    ) -> Result<()> {
+        let record = registry.module(digest).context("the module is not in the log")?;
+        let review = Review {
+            verdict: Verdict::Approve,
+            criteria: vec!["iog-safe-to-run".to_owned(), "iog-privacy".to_owned()],
+            scope: Scope::Full,
+            manifest: record.submission.manifest,
+            findings: Vec::new(),
+            closes: Vec::new(),
+            issued: now(),
+            expires: None,
+        };
+        let statement = Statement::about(registry.genesis_digest(), record.subject(), review);
+        center.post_statement(statement.sign(&[key])?.to_json()).await?;
+        Ok(())
+    }
+
+    /// Starts the gateway of a domain that has a seat.
+    ///
+    /// # Errors
+    /// Whatever the gateway refuses.
+    pub async fn start_gateway(&mut self, seat: Seat, config: GatewayConfig) -> Result<()> {
+        let domain = seat.home.domain().clone();
+        let listener = seat.listener.with_context(|| format!("`{domain}` has no place to answer at"))?;
+        let deps = Deps {
+            sandbox: self.sandbox.clone(),
+            clock: Arc::new(iog_gateway::clock::SystemClock),
+            entropy: Arc::new(OsEntropy),
+        };
+        let gateway = Gateway::open(config, deps).await.with_context(|| format!("gateway of `{domain}`"))?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let until_stopped = async {
+                let _ = stopped.await;
+            };
+            gateway.serve(listener, until_stopped).await?;
+            Ok(())
+        });
+        self.gateways.insert(domain, Running { stop, task });
+        Ok(())
+    }
+
+    /// Stops one gateway and waits for its end.
+    ///
+    /// # Errors
+    /// When there is none, or it did not end well.
+    pub async fn stop_gateway(&mut self, domain: &DomainId) -> Result<()> {
+        let running = self.gateways.remove(domain).with_context(|| format!("`{domain}` has no gateway here"))?;
+        drop(running.stop);
+        running.task.await.context("the gateway panicked")?
+    }
+
+    /// Stops the center and waits for its end; gateways and callers go on with what they hold.
+    ///
+    /// # Errors
+    /// When it did not end well.
+    pub async fn stop_center(&mut self) -> Result<()> {
+        if let Some(center) = self.center.take() {
+            center.shutdown().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends everything in order.
+    ///
+    /// # Errors
+    /// When a server did not end well.
+    pub async fn close(mut self) -> Result<()> {
+        let domains: Vec<DomainId> = self.gateways.keys().cloned().collect();
+        for domain in domains {
+            self.stop_gateway(&domain).await?;
+        }
+        self.stop_center().await
+    }
+}
+
+fn options(parties: &Parties, center: SocketAddr) -> Result<InitOptions> {
+    let auditor = |(id, organisation, key): &(&'static str, &'static str, SecretKey)| {
+        Ok(Auditor { id: (*id).to_owned(), organisation: organisation.parse()?, key: key.public() })
+    };
+    Ok(InitOptions {
+        config: CenterConfig {
+            trust_domain: TRUST_DOMAIN.parse()?,
+            listen: center.to_string(),
+            public_address: format!("localhost:{}", center.port()),
+            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            data_dir: ".".into(),
+            database: None,
+            limits: iog_center::config::Limits::default(),
+            connections: iog_center::config::Connections::default(),
+        },
+        root: Root { keys: vec![parties.root.public()], threshold: 1 },
+        auditors: parties.auditors.iter().map(auditor).collect::<Result<_>>()?,
+        publishers: vec![Publisher {
+            namespace: "iog".to_owned(),
+            organisation: "iog-project".parse()?,
+            keys: vec![parties.publisher.public()],
+        }],
+        thresholds: Thresholds { k: K, suspension_hours: 72, member_cosigners: 0 },
+        witness_policy: None,
+        keyset_expires: keyset_end(now()),
+    })
+}
+
+/// A demo ends long before.
+fn keyset_end(now: Timestamp) -> Timestamp {
+    now.plus_days(366)
+}

@@ -1,0 +1,79 @@
+//! `iog gateway …` and `iog enroll`: the provider's side of the command line.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use iog_gateway::clock::SystemClock;
+use iog_gateway::config::GatewayConfig;
+use iog_gateway::enrol::{EnrolOptions, enrol};
+use iog_gateway::entropy::OsEntropy;
+use iog_gateway::home::Home;
+use iog_gateway::{Deps, Gateway};
+use iog_protocol::enroll::JoinToken;
+use iog_sandbox::{Sandbox, SandboxConfig};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::args::{EnrollArgs, GatewayCommand};
+use crate::link::now;
+use crate::ui::Ui;
+use crate::{runtime, signals};
+
+/// What `iog gateway init` writes; `{home}` and `{listen}` are filled in.
+const TEMPLATE: &str = include_str!("gateway.template.toml");
+
+pub(crate) fn run(ui: Ui, command: GatewayCommand) -> Result<ExitCode> {
+    match command {
+        GatewayCommand::Init { config, home } => init(ui, &config, &home.home)?,
+        GatewayCommand::Serve { config } => runtime()?.block_on(serve(ui, &config))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `iog enroll`.
+pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
+    let token: JoinToken = args.token.trim().parse().context("this is no join token")?;
+    let options = EnrolOptions { endpoints: args.endpoint.clone(), ..EnrolOptions::default() };
+    let spinner = ui.spinner(&format!("enrolling `{}` at {}", token.domain, token.center));
+    let home = runtime()?.block_on(enrol(&args.home.home, &token, &options, &OsEntropy, now()))?;
+    spinner.finish_and_clear();
+    let caller = home.caller_key()?.public();
+    ui.line(format!("enrolled `{}` of `{}` in `{}`", home.domain(), home.domain_file().organisation, home.root().display()));
+    ui.line(format!("caller key   {caller}\nreceipt key  {}", home.receipt_key()?.public()));
+    ui.line("\nnext: tell root these keys by another way than the network; root admits the domain with `iog root admit`");
+    ui.line(format!("then: iog gateway init --home {}   or   iog call … --home {}", home.root().display(), home.root().display()));
+    ui.object(&json!({"domain": home.domain(), "home": home.root(), "caller_key": caller.to_string(), "genesis": home.domain_file().genesis}));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn init(ui: Ui, config: &Path, home: &Path) -> Result<()> {
+    let opened = Home::open(home).context("a gateway needs a home")?;
+    ensure!(!config.exists(), "`{}` exists already", config.display());
+    let home = home.canonicalize().with_context(|| format!("cannot find `{}`", home.display()))?;
+    let text = TEMPLATE.replace("{home}", &home.display().to_string()).replace("{domain}", opened.domain().as_str());
+    std::fs::write(config, text).with_context(|| format!("cannot write `{}`", config.display()))?;
+    GatewayConfig::load(config).context("the template does not fit this version")?;
+    ui.line(format!("wrote `{}`: bind your datasets and services in it, then run\n  iog gateway serve --config {}", config.display(), config.display()));
+    ui.object(&json!({"config": config, "home": home}));
+    Ok(())
+}
+
+async fn serve(ui: Ui, config: &Path) -> Result<()> {
+    let config = GatewayConfig::load(config).context("the gateway does not start")?;
+    let home = Home::open(&config.home).context("the gateway does not start")?;
+    ensure!(!home.trust_domain().is_demo(), "`{}` is reserved for `iog demo`", home.trust_domain());
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on `{}`", config.listen))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let sandbox = Sandbox::new(&SandboxConfig { runs_max: config.capacity.runs_max, ..SandboxConfig::default() })?;
+    let deps = Deps { sandbox, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
+    let gateway = Gateway::open(config, deps).await.context("the gateway does not start")?;
+    let domain = gateway.home().domain().clone();
+    let services: Vec<String> = gateway.config().service.keys().map(ToString::to_string).collect();
+    ui.line(format!("gateway of `{domain}` listens on {address}\nservices: {}", services.join(", ")));
+    ui.object(&json!({"listening": address.to_string(), "domain": domain, "services": services}));
+    gateway.serve(listener, signals::interrupted()).await.context("the gateway did not end well")?;
+    Ok(())
+}
