@@ -23,6 +23,7 @@
 
 mod address;
 mod bindings;
+pub mod bounded;
 mod column;
 mod error;
 pub mod log;

@@ -6,10 +6,11 @@ mod sources;
 mod tally;
 
 use bindings::{Graph, Guest, Part, TraceReport};
-use iog_guest::{Batch, Prefix};
+use iog_guest::{Batch, Prefix, bounded};
 use tally::{Flow, Tally};
 
 /// The types of `wit/`.
+#[expect(clippy::too_many_arguments, reason = "generated: one for each field")]
 mod bindings {
     iog_guest::analysis!("traceback");
 }
@@ -43,7 +44,7 @@ fn add_batch(tally: &mut Option<Tally>, batch: &Batch<'_>) -> Result<(), String>
     let (packets, bytes) = (batch.u64s("packets")?, batch.u64s("bytes")?);
     let tally = tally.get_or_insert_with(|| {
         // Times to the microsecond and the company of other flows are what a sender of traffic cannot foresee.
-        Tally::new(sources::seed(starts.values().iter().map(|&start| start.cast_unsigned())))
+        Tally::new(bounded::seed(starts.values().iter()))
     });
     for row in 0..batch.len() {
         let start = starts.values()[row];

@@ -1,15 +1,18 @@
 //! Adds up flows by the neighbour AS they came in over. Pure: it sees one flow after another and calls nobody.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use iog_guest::Address;
+use iog_guest::bounded::{BoundedMap, Budget};
 
 use crate::bindings::{Ingress, Inside, TraceReport};
 use crate::sources::{Sources, TooMany};
 
 /// The ingress AS that means "the source is inside".
 const INSIDE: u32 = 0;
+
+/// What the sums may take: enough for some 57,000 neighbours.
+const SUMS_BYTES_MAX: usize = 4 << 20;
 
 /// What one flow record says.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +29,7 @@ pub(crate) struct Flow {
 
 /// Sums by neighbour.
 pub(crate) struct Tally {
-    /// Where in `sums` a neighbour is.
-    index: HashMap<u32, usize>,
-    sums: Vec<(u32, Sums)>,
-    /// The neighbour of the flow before: flows of one neighbour often follow each other.
-    latest: Option<(u32, usize)>,
+    sums: BoundedMap<u32, Sums>,
     sources: Sources,
 }
 
@@ -39,6 +38,8 @@ pub(crate) struct Tally {
 pub(crate) enum TallyError {
     /// The provider's data hold a number that is no AS number.
     NotAnAsn(u64),
+    /// The module's memory does not hold all neighbours.
+    TooManyNeighbours,
     /// The module's memory does not hold all distinct sources.
     TooManySources(TooMany),
 }
@@ -47,6 +48,7 @@ impl fmt::Display for TallyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAnAsn(number) => write!(f, "column `ingress_as` holds {number}, which is no AS number"),
+            Self::TooManyNeighbours => f.write_str("more neighbour ASes than the module's memory holds"),
             Self::TooManySources(too_many) => too_many.fmt(f),
         }
     }
@@ -58,7 +60,7 @@ impl From<TallyError> for String {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     flows: u64,
     packets: u64,
@@ -71,49 +73,34 @@ struct Sums {
 impl Tally {
     /// An empty tally; for `seed` see `Sources::new`.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { index: HashMap::new(), sums: Vec::new(), latest: None, sources: Sources::new(seed) }
+        Self { sums: BoundedMap::new(seed, &Budget::new(SUMS_BYTES_MAX)), sources: Sources::new(seed) }
     }
 
     /// Adds one flow.
     pub(crate) fn add(&mut self, flow: &Flow) -> Result<(), TallyError> {
         let number = flow.ingress.unwrap_or(u64::from(INSIDE));
         let asn = u32::try_from(number).map_err(|_| TallyError::NotAnAsn(number))?;
-        let at = self.position(asn, flow);
-        let new_source = match flow.source {
-            Some(source) => self.sources.insert(asn, source).map_err(TallyError::TooManySources)?,
-            None => false,
-        };
-        let sums = &mut self.sums[at].1;
+        let (sums, is_new) = self.sums.entry(asn).map_err(|_| TallyError::TooManyNeighbours)?;
+        if is_new {
+            (sums.first, sums.last) = (flow.start, flow.end);
+        }
+        if let Some(source) = flow.source {
+            sums.sources += u64::from(self.sources.insert(asn, source).map_err(TallyError::TooManySources)?);
+        }
         sums.flows += 1;
         sums.packets = sums.packets.saturating_add(flow.packets);
         sums.bytes = sums.bytes.saturating_add(flow.bytes);
-        sums.sources += u64::from(new_source);
         sums.first = sums.first.min(flow.start);
         sums.last = sums.last.max(flow.end);
         Ok(())
     }
 
-    fn position(&mut self, asn: u32, flow: &Flow) -> usize {
-        if let Some((latest, at)) = self.latest
-            && latest == asn
-        {
-            return at;
-        }
-        let at = *self.index.entry(asn).or_insert_with(|| {
-            let empty = Sums { flows: 0, packets: 0, bytes: 0, sources: 0, first: flow.start, last: flow.end };
-            self.sums.push((asn, empty));
-            self.sums.len() - 1
-        });
-        self.latest = Some((asn, at));
-        at
-    }
-
     /// The report on `target`.
-    pub(crate) fn report(mut self, target: String) -> TraceReport {
-        self.sums.sort_unstable_by_key(|&(asn, _)| asn);
-        let total =
-            |field: fn(&Sums) -> u64| self.sums.iter().map(|(_, sums)| field(sums)).fold(0, u64::saturating_add);
-        let inside = self.sums.iter().find(|&&(asn, _)| asn == INSIDE).map(|(_, sums)| sums);
+    pub(crate) fn report(self, target: String) -> TraceReport {
+        let mut sums: Vec<(u32, Sums)> = self.sums.iter().map(|(asn, &sums)| (asn, sums)).collect();
+        sums.sort_unstable_by_key(|&(asn, _)| asn);
+        let total = |field: fn(&Sums) -> u64| sums.iter().map(|(_, sums)| field(sums)).fold(0, u64::saturating_add);
+        let inside = sums.iter().find(|&&(asn, _)| asn == INSIDE).map(|(_, sums)| sums);
         TraceReport {
             target,
             inside: Inside {
@@ -127,7 +114,7 @@ impl Tally {
             flows: total(|sums| sums.flows),
             packets: total(|sums| sums.packets),
             bytes: total(|sums| sums.bytes),
-            ingress: self.sums.iter().filter(|&&(asn, _)| asn != INSIDE).map(ingress).collect(),
+            ingress: sums.iter().filter(|&&(asn, _)| asn != INSIDE).map(ingress).collect(),
         }
     }
 }
