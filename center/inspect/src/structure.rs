@@ -2,14 +2,15 @@
 //! Says nothing about validity; allocates nothing that the file's own size does not bound.
 
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentType, Encoding, FunctionBody, InstanceTypeDeclaration, Operator,
-    Parser, Payload,
+    CanonicalFunction, CanonicalOption, ComponentExport, ComponentExternalKind, ComponentImport, ComponentType,
+    ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody, InstanceTypeDeclaration, Operator, Parser,
+    Payload, TypeBounds,
 };
-use wasmparser::ComponentTypeDeclaration;
 
 use crate::error::{InspectError, at_most};
 use crate::facts::CoreFacts;
 use crate::limits::InspectLimits;
+use crate::text::clean;
 
 /// Counts the component and refuses it at the first limit it passes.
 pub(crate) fn scan(wasm: &[u8], limits: &InspectLimits) -> Result<CoreFacts, InspectError> {
@@ -47,6 +48,8 @@ struct Totals {
     nested_types: u64,
     imports: u64,
     table_elements: u64,
+    /// How many components and modules are open.
+    open: u64,
 }
 
 struct Scan<'l> {
@@ -73,8 +76,20 @@ impl Scan<'_> {
                 self.types(section.count())?;
                 section.clone().into_iter().try_for_each(|ty| self.component_type(&read(ty)?))
             }
-            Payload::ComponentImportSection(section) => self.imports(section.count()),
-            Payload::ComponentExportSection(section) => at_most("exports", section.count().into(), limits.exports),
+            Payload::ComponentImportSection(section) => {
+                self.imports(section.count())?;
+                let outermost = self.totals.open == 1;
+                section.clone().into_iter().try_for_each(|item| import(&read(item)?, outermost))
+            }
+            Payload::ComponentExportSection(section) => {
+                at_most("exports", section.count().into(), limits.exports)?;
+                let outermost = self.totals.open == 1;
+                section.clone().into_iter().try_for_each(|item| export(&read(item)?, outermost))
+            }
+            Payload::End(_) => {
+                self.totals.open = self.totals.open.saturating_sub(1);
+                Ok(())
+            }
             Payload::ComponentInstanceSection(section) => self.items(section.count()),
             Payload::ComponentAliasSection(section) => self.items(section.count()),
             Payload::ComponentCanonicalSection(section) => {
@@ -121,6 +136,7 @@ impl Scan<'_> {
 
     fn version(&mut self, encoding: Encoding) -> Result<(), InspectError> {
         let (facts, limits) = (&mut self.facts, self.limits);
+        self.totals.open += 1;
         match encoding {
             Encoding::Module => add(&mut facts.modules, 1, "core modules", limits.core_modules),
             Encoding::Component => add(&mut facts.components, 1, "nested components", limits.nested_components + 1),
@@ -196,6 +212,26 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// Of what the component itself imports, things that its world would not even show.
+fn import(import: &ComponentImport<'_>, outermost: bool) -> Result<(), InspectError> {
+    match import.ty {
+        ComponentTypeRef::Instance(_) | ComponentTypeRef::Func(_) | ComponentTypeRef::Type(TypeBounds::Eq(_)) => Ok(()),
+        _ if outermost => Err(InspectError::Import { name: clean(import.name.name, 120) }),
+        _ => Ok(()),
+    }
+}
+
+/// The same for what it exports.
+fn export(export: &ComponentExport<'_>, outermost: bool) -> Result<(), InspectError> {
+    let what = match export.kind {
+        ComponentExternalKind::Module => "the core module",
+        ComponentExternalKind::Component => "the component",
+        ComponentExternalKind::Value => "the value",
+        ComponentExternalKind::Instance | ComponentExternalKind::Func | ComponentExternalKind::Type => return Ok(()),
+    };
+    if outermost { Err(InspectError::Export { name: clean(export.name.name, 120), what }) } else { Ok(()) }
 }
 
 /// Only lifting, lowering and dropping of handles, and only with UTF-8.

@@ -25,6 +25,9 @@ pub const TOKENS_MAX: usize = 2_000;
 /// Deepest nesting of expressions and subqueries; a chain of ANDs counts one level each.
 pub const DEPTH_MAX: usize = 64;
 
+/// Deepest nesting of parentheses, checked on the tokens: the parser recurses through dozens of large frames for each.
+pub const PARENTHESES_MAX: usize = 16;
+
 /// Columns read, by slot. A slot that is read without any column (`count(*)`) is there with none.
 pub type ColumnsRead = BTreeMap<SlotName, BTreeSet<String>>;
 
@@ -124,6 +127,7 @@ fn parse(sql: &str) -> Result<sqlparser::ast::Query, QueryFinding> {
     if tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).count() > TOKENS_MAX {
         return Err(QueryFinding::TooLarge { what: "tokens", max: TOKENS_MAX });
     }
+    check_parentheses(&tokens)?;
     let mut statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| syntax(&error))?;
     match (statements.pop(), statements.is_empty()) {
         (Some(Statement::Query(query)), true) => Ok(*query),
@@ -137,6 +141,21 @@ fn parse(sql: &str) -> Result<sqlparser::ast::Query, QueryFinding> {
         (Some(_), false) => Err(forbidden("more than one statement")),
         (None, _) => Err(QueryFinding::Syntax("it is empty".to_owned())),
     }
+}
+
+fn check_parentheses(tokens: &[Token]) -> Result<(), QueryFinding> {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
+            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        if depth > PARENTHESES_MAX {
+            return Err(QueryFinding::TooLarge { what: "levels of parentheses", max: PARENTHESES_MAX });
+        }
+    }
+    Ok(())
 }
 
 fn forbidden(what: impl Into<String>) -> QueryFinding {

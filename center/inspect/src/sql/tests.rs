@@ -176,7 +176,7 @@ fn only_a_plain_select_is_a_query() {
         ("SELECT x FROM UNNEST(ARRAY[1]) AS t(x)", "UNNEST"),
         ("SELECT a.src FROM flows a, LATERAL (SELECT dst FROM flows) b", "LATERAL"),
         ("SELECT src FROM flows TABLESAMPLE BERNOULLI (10)", "not"),
-        ("SELECT src FROM '/etc/passwd'", "not"),
+        ("SELECT src FROM '/etc/passwd'", "is no slot"),
     ] {
         let finding = refused(sql);
         assert!(finding.contains(expected), "{sql}: {finding}");
@@ -271,6 +271,11 @@ fn large_and_deep_texts_are_refused_soon() {
         format!("SELECT {}1{} FROM flows", "(".repeat(1_900), ")".repeat(50)),
         format!("SELECT src FROM {}flows{}", "(".repeat(45), ")".repeat(45)),
         format!("SELECT src FROM {}flows{}", "(".repeat(900), ")".repeat(900)),
+        format!("SELECT src FROM {}flows{}", "(".repeat(16), ")".repeat(16)),
+        format!("SELECT src FROM flows WHERE {}1 = 1{}", "EXISTS (SELECT 1 FROM flows WHERE ".repeat(16), ")".repeat(16)),
+        format!("SELECT src FROM {}flows{}", "(SELECT src FROM ".repeat(16), ") q".repeat(16)),
+        format!("SELECT src FROM flows WHERE {}1 = 1", "NOT ".repeat(1500)),
+        format!("SELECT src FROM flows WHERE {}1 = 1", "- ".repeat(1500)),
         format!("SELECT bytes{} FROM flows", "::text".repeat(600)),
         "SELECT src FROM flows UNION ".repeat(150) + "SELECT src FROM flows",
         format!("SELECT {} 1 FROM flows", "CASE WHEN ".repeat(500)),
@@ -278,7 +283,8 @@ fn large_and_deep_texts_are_refused_soon() {
         let start = Instant::now();
         let result = resolve(&sql);
         assert!(start.elapsed() < Duration::from_secs(5), "{} took {:?}", &sql[..40.min(sql.len())], start.elapsed());
-        assert!(result.is_err() || sql.contains("((("), "{result:?}");
+        let fits = sql.len() < 100 || sql.contains("EXISTS") || sql.contains("q) q");
+        assert!(result.is_err() || fits, "{result:?}");
     }
 }
 

@@ -1,0 +1,185 @@
+//! Files meant to cost much: each is refused early, named, and never breaks the inspector.
+
+use super::build::{around, component, text};
+use crate::limits::{self, InspectLimits};
+use crate::{InspectError, inspect};
+use proptest::prelude::*;
+use std::time::{Duration, Instant};
+
+/// The limit that is hit, and that it is hit soon.
+fn limit(wasm: &[u8]) -> &'static str {
+    let start = Instant::now();
+    let result = inspect(wasm, &InspectLimits::default());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    match result {
+        Err(InspectError::Limit { what, found, max }) => {
+            assert!(found > max, "{what}: {found} of {max}");
+            what
+        }
+        other => panic!("{:?}", other.map(|facts| facts.core)),
+    }
+}
+
+fn repeat(count: u64, mut item: impl FnMut(u64) -> String) -> String {
+    (0..count).map(&mut item).collect()
+}
+
+fn sample() -> Vec<u8> {
+    component(
+        "import iog:guest/data@0.1.0; record r { a: u32, b: list<string> } variant v { x(r), y }
+         export trace: func(t: string, o: option<v>) -> result<r, string>;",
+    )
+}
+
+#[test]
+fn core_limits_are_hit_one_above_them() {
+    let nested = |depth: u64| format!("(func {} {})", "block ".repeat(depth as usize), "end ".repeat(depth as usize));
+    let branches = |count: u64| format!("(func block i32.const 0 br_table {} end)", "0 ".repeat(count as usize));
+    let cases: [(&str, String); 13] = [
+        ("functions", "(func)".repeat(limits::FUNCTIONS_MAX as usize + 1)),
+        ("locals in a function", format!("(func (local {}))", "i32 i64 ".repeat(1_001))),
+        ("nested blocks", nested(limits::CONTROL_DEPTH_MAX + 1)),
+        ("targets of a br_table", branches(limits::BR_TABLE_TARGETS_MAX + 2)),
+        ("bytes in a function", format!("(func {})", "nop ".repeat(limits::BODY_BYTES_MAX as usize + 1))),
+        ("types", repeat(limits::TYPES_MAX + 1, |_| "(type (func))".into())),
+        ("globals", "(global i32 (i32.const 0))".repeat(limits::GLOBALS_MAX as usize + 1)),
+        ("data segments", "(data \"\")".repeat(limits::DATA_SEGMENTS_MAX as usize + 1)),
+        ("element segments", "(elem funcref)".repeat(limits::ELEMENT_SEGMENTS_MAX as usize + 1)),
+        ("exports", format!("(func $f) {}", repeat(limits::EXPORTS_MAX + 1, |i| format!("(export \"{i}\" (func $f))")))),
+        ("imports", repeat(limits::IMPORTS_MAX + 1, |i| format!("(import \"m\" \"{i}\" (func))"))),
+        ("tables", "(table 1 funcref)".repeat(limits::TABLES_MAX as usize + 1)),
+        ("table elements", "(table 10001 funcref) (table 10000 funcref)".to_owned()),
+    ];
+    for (what, core) in cases {
+        assert_eq!(limit(&around(&core)), what);
+    }
+    for core in [nested(limits::CONTROL_DEPTH_MAX), branches(limits::BR_TABLE_TARGETS_MAX)] {
+        inspect(&around(&core), &InspectLimits::default()).expect("at the limit it is fine");
+    }
+}
+
+#[test]
+fn component_limits_are_hit_one_above_them() {
+    let component = |body: String| text(&format!("(component {body})"));
+    assert_eq!(limit(&component("(core module)".repeat(17))), "core modules");
+    assert_eq!(limit(&component("(component)".repeat(17))), "nested components");
+    let instances = format!("(core module $m) {}", "(core instance (instantiate $m))".repeat(33));
+    assert_eq!(limit(&component(instances)), "core instances");
+    let custom = format!("(@custom \"x\" \"{}\")", "y".repeat(limits::CUSTOM_BYTES_MAX as usize));
+    assert_eq!(limit(&component(custom)), "bytes of custom sections");
+    inspect(&component("(core module)".repeat(16)), &InspectLimits::default()).expect("at the limit it is fine");
+}
+
+#[test]
+fn the_file_itself_is_measured_first() {
+    let wasm = vec![0; usize::try_from(limits::COMPONENT_BYTES_MAX).expect("a size") + 1];
+    assert_eq!(limit(&wasm), "bytes");
+}
+
+#[test]
+fn a_hundred_thousand_exports_are_not_read() {
+    let core = format!("(func $f) {}", repeat(100_000, |i| format!("(export \"{i}\" (func $f))")));
+    assert_eq!(limit(&around(&core)), "exports");
+    let functions = repeat(100_000, |i| format!("(export \"f{i}\" (func $f))"));
+    let lift = "(core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+        (func $f (canon lift (core func $i \"f\")))";
+    assert_eq!(limit(&text(&format!("(component {lift} {functions})"))), "exports");
+}
+
+#[test]
+fn type_bombs_are_defused() {
+    // Sixteen levels of a tuple of sixteen: 16^16 nodes when written out.
+    let bomb = |levels: u64, width: usize| {
+        let mut wat = String::from("(type $t0 u8)");
+        for level in 1..=levels {
+            let items = format!(" $t{}", level - 1).repeat(width);
+            wat += &format!("(type $t{level} (tuple{items}))");
+        }
+        text(&format!(
+            "(component {wat} (core module $m (memory (export \"m\") 1) (func (export \"f\") (param i32))
+               (func (export \"r\") (param i32 i32 i32 i32) (result i32) unreachable))
+             (core instance $i (instantiate $m))
+             (func $f (param \"a\" $t{levels})
+               (canon lift (core func $i \"f\") (memory (core memory $i \"m\")) (realloc (core func $i \"r\"))))
+             (export \"f\" (func $f)))"
+        ))
+    };
+    let error = |wasm: &[u8]| inspect(wasm, &InspectLimits::default()).map(|facts| facts.wit).expect_err("a bomb");
+    assert!(matches!(error(&bomb(10, 16)), InspectError::Invalid(_) | InspectError::Limit { .. }));
+    assert_eq!(limit(&bomb(3, 20)), "nodes in the types of a function");
+    assert_eq!(limit(&bomb(1, 257)), "elements of a tuple");
+    let deep = bomb(17, 1);
+    let what = limit(&deep);
+    assert!(what.starts_with("levels of a type"), "{what}");
+}
+
+#[test]
+fn wide_and_deep_types_are_refused() {
+    let record = repeat(257, |i| format!("field{i}: u8, "));
+    let cases = repeat(257, |i| format!("c{i}, "));
+    for (body, what) in [
+        (format!("record r {{ {record} }} export x: func(r: list<r>);"), "fields of a record"),
+        (format!("variant v {{ {cases} }} export x: func(v: v);"), "cases of a variant"),
+        (format!("enum e {{ {cases} }} export x: func(v: e);"), "cases of an enum"),
+        (format!("export x: func(v: {}u8{});", "list<".repeat(17), ">".repeat(17)), "levels of a type"),
+        (format!("export x: func(v: {}u8{});", "option<".repeat(60), ">".repeat(60)), "levels of a type"),
+    ] {
+        assert_eq!(limit(&component(&body)), what);
+    }
+    let flags = repeat(33, |i| format!("flag{i}, "));
+    let wat = format!("flags f {{ {flags} }} export x: func(v: f);");
+    let error = std::panic::catch_unwind(|| component(&wat)).map(|wasm| limit(&wasm));
+    assert!(error.is_err() || error.is_ok_and(|what| what == "names of a flags type"));
+}
+
+#[test]
+fn towers_of_nested_types_do_not_exhaust_the_stack() {
+    for opener in [[0x41, 1, 1], [0x42, 1, 1]] {
+        let mut section = vec![1];
+        for _ in 0..200_000 {
+            section.extend(opener);
+        }
+        let mut wasm = b"\0asm\x0d\0\x01\0\x07".to_vec();
+        let mut size = section.len();
+        while size >= 0x80 {
+            wasm.push(u8::try_from(size & 0x7f).expect("seven bits") | 0x80);
+            size >>= 7;
+        }
+        wasm.push(u8::try_from(size).expect("seven bits"));
+        wasm.extend(section);
+        assert_eq!(limit(&wasm), "types inside types");
+    }
+}
+
+#[test]
+fn no_beginning_of_a_component_panics() {
+    let wasm = sample();
+    let whole = inspect(&wasm, &InspectLimits::default()).expect("the whole is fine");
+    for end in 0..wasm.len() {
+        let result = inspect(&wasm[..end], &InspectLimits::default());
+        // A cut between sections can leave a component, which has lost its exports or only the names at its end.
+        if let Ok(facts) = result {
+            assert!(facts.exports.is_empty() || facts.exports == whole.exports, "cut at {end}");
+            assert_ne!(facts.digest, whole.digest);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_changed_byte_panics(pick in any::<prop::sample::Index>(), value in any::<u8>()) {
+        let mut wasm = sample();
+        let at = pick.index(wasm.len());
+        wasm[at] = value;
+        let _ = inspect(&wasm, &InspectLimits::default());
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), component in any::<bool>()) {
+        let mut wasm = if component { b"\0asm\x0d\0\x01\0".to_vec() } else { Vec::new() };
+        wasm.extend(bytes);
+        let _ = inspect(&wasm, &InspectLimits::default());
+    }
+}
