@@ -155,4 +155,19 @@ mod tests {
             BuildOptions { module_dir: dir.path().into(), target_dir: dir.path().into(), install_toolchain: false };
         assert_eq!(compare(&options, &path).unwrap().0, Comparison::NotTheRecordedFile);
     }
+
+    #[test]
+    fn the_committed_components_belong_to_their_sources() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (workspace, module) in
+            [("modules", "hello"), ("modules", "ip-traceback"), ("modules", "top-talkers"), ("tests/guests", "hostile")]
+        {
+            let component = root.join(workspace).join("prebuilt").join(module).with_extension("wasm");
+            let record = Record::read(&component).unwrap();
+            let source = source_digest(&root.join(workspace).join(module)).unwrap();
+            assert_eq!(record.source, source, "`{module}` has changed: run `iog module build {workspace}`");
+            let bytes = std::fs::read(&component).unwrap();
+            assert_eq!((record.component, record.size), (digest(&bytes), bytes.len() as u64), "`{module}`");
+        }
+    }
 }
