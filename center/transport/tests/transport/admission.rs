@@ -1,12 +1,8 @@
 //! Who gets in, and how both sides recognise each other: real sockets, real TLS.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
-
-mod common;
-
 use std::{sync::Arc, time::Duration};
 
-use common::{Server, authority, client, identity, identity_until, now, spiffe};
+use crate::common::{Server, authority, client, identity, identity_until, now, spiffe};
 use http::StatusCode;
 use iog_transport::{ClientAuth, ClientTls, HttpClient, Request, ServeLimits, TransportError, ca::Validity};
 

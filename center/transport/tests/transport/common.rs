@@ -1,5 +1,4 @@
 //! A certificate authority, servers and clients on loopback for the tests of the transport.
-#![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
 use std::{
     net::SocketAddr,

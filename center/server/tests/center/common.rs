@@ -1,6 +1,4 @@
 //! A center in a temporary folder with its people: root holders, auditors, a publisher, members. Real sockets, real TLS, real SQLite.
-#![allow(dead_code, reason = "each test binary uses its own part of this module")]
-#![allow(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -168,7 +166,7 @@ impl World {
         member
     }
 
-    /// All entries of the log as served, with a proof of nothing: tests that prove use `tests/log.rs`.
+    /// All entries of the log as served; `log.rs` compares them with the checkpoint.
     pub(crate) async fn entries(&self) -> Vec<Vec<u8>> {
         let health: iog_protocol::api::Health = json(&self.get(paths::HEALTH).await);
         let width = health.log_size;

@@ -1,12 +1,8 @@
 //! The log under attack: altered, rolled back or forked storage, two writers, concurrent writers, and stolen online keys.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{Module, World, created, json, key, now, refused, signed};
+use crate::common::{Module, World, created, json, key, now, refused, signed};
 use http::StatusCode;
 use iog_center::{Center, CenterError, clock::SystemClock};
 use iog_protocol::{

@@ -1,10 +1,6 @@
 //! The whole way of a member and of a module through the center, and a restart that loses nothing.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
-
-mod common;
-
-use common::{Member, Module, World, created, json as ok, key, now, refused};
+use crate::common::{Member, Module, World, created, json as ok, key, now, refused};
 use http::StatusCode;
 use iog_protocol::{
     api::{
@@ -81,9 +77,9 @@ async fn from_enrolment_to_catalog_and_through_a_restart() {
         copy.add_signature(&key(seed));
         copy.to_json()
     };
-    let first = world.post(paths::STATEMENTS, cosign(common::ROOTS[0])).await;
+    let first = world.post(paths::STATEMENTS, cosign(crate::common::ROOTS[0])).await;
     assert_eq!(first.status, StatusCode::ACCEPTED);
-    let second = world.post(paths::STATEMENTS, cosign(common::ROOTS[1])).await;
+    let second = world.post(paths::STATEMENTS, cosign(crate::common::ROOTS[1])).await;
     assert_eq!(created::<iog_protocol::api::StatementAccepted>(&second).index, 1);
     let domains: DomainList = ok(&world.get(paths::DOMAINS).await);
     assert_eq!((domains.in_force.len(), domains.pending.len()), (1, 0));

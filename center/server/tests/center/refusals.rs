@@ -1,12 +1,8 @@
 //! What the center refuses, and that nothing of it reaches the log.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{Member, Module, World, created, json, key, now, refused, signed};
+use crate::common::{Member, Module, World, created, json, key, now, refused, signed};
 use http::{Method, StatusCode};
 use iog_center::{Center, CenterError, InviteOptions, clock::SystemClock, init, sign_genesis_in};
 use iog_protocol::{
@@ -96,7 +92,7 @@ async fn invitations_have_bounds() {
 /// A submission with one thing changed after or before signing.
 async fn tampered(world: &World, change: impl FnOnce(&mut Module, &mut ModuleSubmission)) -> Response {
     let mut module = Module::load("hello");
-    let mut body: ModuleSubmission = serde_json::from_slice(&module.body(world, common::PUBLISHER)).unwrap();
+    let mut body: ModuleSubmission = serde_json::from_slice(&module.body(world, crate::common::PUBLISHER)).unwrap();
     change(&mut module, &mut body);
     world.post(paths::MODULES, serde_json::to_vec(&body).unwrap()).await
 }
@@ -119,7 +115,7 @@ async fn modules_that_are_not_what_was_signed_are_refused() {
     refused(&tampered(&world, |_, body| body.module.0.truncate(100)).await, Code::InspectionFailed);
     refused(&tampered(&world, |_, body| body.manifest.push('\n')).await, Code::InspectionFailed);
     refused(&tampered(&world, |_, body| body.submission.0.truncate(50)).await, Code::BadEnvelope);
-    let publisher = common::PUBLISHER;
+    let publisher = crate::common::PUBLISHER;
     refused(&with_submission(&world, 40, |_| {}).await, Code::SignatureInvalid);
     let foreign = with_submission(&world, publisher, |s| s.name = "other/hello".parse().unwrap()).await;
     refused(&foreign, Code::StatementInvalid);
@@ -187,7 +183,7 @@ async fn statements_by_the_wrong_keys_or_at_the_wrong_door_are_refused() {
     created::<ModuleSubmitted>(&module.submit(&world).await);
     refused(&module.submit(&world).await, Code::AlreadyExists);
     refused(&world.statement(&review, &[40]).await, Code::SignatureInvalid);
-    refused(&world.statement(&review, &[common::PUBLISHER]).await, Code::SignatureInvalid);
+    refused(&world.statement(&review, &[crate::common::PUBLISHER]).await, Code::SignatureInvalid);
     refused(&world.statement(&review, &[11, 12]).await, Code::SignatureInvalid);
     refused(&world.post(paths::STATEMENTS, b"{}".to_vec()).await, Code::BadEnvelope);
     let mut spaced = signed(&review, &[11]).to_json();
@@ -197,7 +193,7 @@ async fn statements_by_the_wrong_keys_or_at_the_wrong_door_are_refused() {
     refused(&world.statement(&other_registry, &[11]).await, Code::BadEnvelope);
 
     let submission = Statement::submission(&world.registry_id, module.submission.clone());
-    refused(&world.statement(&submission, &[common::PUBLISHER]).await, Code::StatementInvalid);
+    refused(&world.statement(&submission, &[crate::common::PUBLISHER]).await, Code::StatementInvalid);
     let registry = world.registry().await;
     let keyset = Keyset { version: 2, ..registry.keyset().clone() };
     let keyset = Statement::new(&world.registry_id, keyset);
@@ -306,7 +302,7 @@ async fn unknown_paths_methods_and_names_have_problems_too() {
 #[tokio::test]
 async fn an_unsigned_or_foreign_setup_does_not_open() {
     let dir = tempfile::tempdir().unwrap();
-    let made = init(dir.path(), &common::options(), now()).unwrap();
+    let made = init(dir.path(), &crate::common::options(), now()).unwrap();
     let config = iog_center::CenterConfig::load(&made.config).unwrap();
     let open = || Center::open(config.clone(), Arc::new(SystemClock));
     let reason = |result: Result<Center, CenterError>| match result {
@@ -322,7 +318,7 @@ async fn an_unsigned_or_foreign_setup_does_not_open() {
     assert!(matches!(sign_genesis_in(&config, &key(3)), Err(CenterError::Init { .. })));
     drop(open().await.unwrap());
     // Again over the same folder.
-    assert!(matches!(init(dir.path(), &common::options(), now()), Err(CenterError::AlreadyInitialised { .. })));
+    assert!(matches!(init(dir.path(), &crate::common::options(), now()), Err(CenterError::AlreadyInitialised { .. })));
     // Another approval key than the genesis names, and a key others may read.
     let path = dir.path().join("keys/approval.pem");
     let pem = key(77).to_pkcs8_pem().unwrap();

@@ -1,15 +1,11 @@
 //! Slow, silent, greedy and oversized peers: real sockets, real TLS.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
-
-mod common;
-
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use common::{Server, authority, client};
+use crate::common::{Server, authority, client};
 use http::StatusCode;
 use iog_transport::{ClientAuth, Request, ServeLimits, TransportError, ca::Ca};
 use rustls_pki_types::ServerName;
