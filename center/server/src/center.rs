@@ -30,6 +30,9 @@ use crate::{
 /// How often the center looks at its own certificate.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(600);
 
+/// Uploads taken into memory for each inspection that runs.
+const UPLOADS_PER_INSPECTION: usize = 5;
+
 /// What the handlers share.
 pub(crate) struct Shared {
     pub(crate) config: CenterConfig,
@@ -41,8 +44,10 @@ pub(crate) struct Shared {
     pub(crate) blobs: Blobs,
     pub(crate) catalog: Catalog,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Places for uploads, which wait in memory.
+    pub(crate) uploads: Semaphore,
     /// Places for inspections.
-    pub(crate) submissions: Semaphore,
+    pub(crate) inspections: Semaphore,
     /// Held while a domain statement is read, judged and kept.
     pub(crate) admissions: Mutex<()>,
     /// Held for as long as this process may write the log.
@@ -83,7 +88,7 @@ impl Center {
             clock: Arc::clone(&clock),
         };
         let (sequencer, writer) = writer.start().await?;
-        let submissions = Semaphore::new(config.limits.submissions_at_once);
+        let at_once = config.limits.submissions_at_once;
         let shared = Shared {
             config,
             genesis,
@@ -94,7 +99,8 @@ impl Center {
             blobs,
             catalog,
             clock,
-            submissions,
+            uploads: Semaphore::new(at_once * UPLOADS_PER_INSPECTION),
+            inspections: Semaphore::new(at_once),
             admissions: Mutex::default(),
             _lock: lock,
         };

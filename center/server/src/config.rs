@@ -44,8 +44,10 @@ pub struct CenterConfig {
 pub struct Limits {
     /// Largest module file, bytes.
     pub module_bytes_max: usize,
-    /// Submissions inspected at the same time; more wait.
+    /// Submissions inspected at the same time; four times as many may wait, more are told to come back.
     pub submissions_at_once: usize,
+    /// Requests in work at the same time; more are told to come back. With the bodies' bounds this bounds memory.
+    pub requests_at_once: usize,
     /// Life of a domain's certificate, hours.
     pub certificate_hours: u32,
     /// Life of an access token, hours (1 to 24).
@@ -61,6 +63,7 @@ impl Default for Limits {
         Self {
             module_bytes_max: 8 * 1024 * 1024,
             submissions_at_once: 2,
+            requests_at_once: 1_024,
             certificate_hours: 72,
             token_hours: 12,
             request_seconds: 30,
@@ -131,6 +134,7 @@ impl CenterConfig {
         let ranges = [
             ("limits.module_bytes_max", limits.module_bytes_max, 1..=64 * 1024 * 1024),
             ("limits.submissions_at_once", limits.submissions_at_once, 1..=64),
+            ("limits.requests_at_once", limits.requests_at_once, 1..=100_000),
             ("limits.certificate_hours", limits.certificate_hours as usize, 1..=24 * 90),
             ("limits.token_hours", limits.token_hours as usize, 1..=24),
             ("limits.request_seconds", usize::try_from(limits.request_seconds).unwrap_or(usize::MAX), 1..=600),

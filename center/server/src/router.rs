@@ -1,5 +1,5 @@
-//! The table of routes: the only place where paths meet handlers. Around all of them: a request id in the log, a limit of time, a
-//! problem document for what no handler answers, and a caught panic as the last resort.
+//! The table of routes: the only place where paths meet handlers. Around all of them: a request id in the log, a bound on requests in
+//! work, a limit of time, a problem document for what no handler answers, and a caught panic as the last resort.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -15,6 +15,7 @@ use iog_protocol::{
     api::{ApiErrorCode, paths},
     ids::RequestId,
 };
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{center::Shared, entropy, refusal::Refusal, routes};
@@ -22,6 +23,7 @@ use crate::{center::Shared, entropy, refusal::Refusal, routes};
 #[rustfmt::skip]
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let limit = Duration::from_secs(shared.config.limits.request_seconds);
+    let places = Arc::new(Semaphore::new(shared.config.limits.requests_at_once));
     let quick = Router::new()
         .route(paths::HEALTH,         get(routes::health::get))
         .route(paths::LOG_CHECKPOINT, get(routes::log::checkpoint))
@@ -44,6 +46,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(after_panic))
+        .layer(from_fn_with_state(places, if_there_is_room))
         .layer(from_fn(logged))
         .with_state(shared)
 }
@@ -59,6 +62,14 @@ async fn other_method() -> Refusal {
 fn after_panic(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     Refusal::new(ApiErrorCode::Internal, "the center failed; its operator's log says why").into_response()
+}
+
+/// Requests beyond the bound are told to come back instead of waiting in memory.
+async fn if_there_is_room(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match places.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => Refusal::new(ApiErrorCode::Busy, "too many requests are in work").into_response(),
+    }
 }
 
 /// Drops a handler that needs too long. What it gave to the sequencer is still written.

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A signing request and a statement in JSON.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+const BODY_BYTES_MAX: usize = 128 * 1024;
 
 pub(crate) async fn post(State(shared): App, body: Body) -> Result<Response, Refusal> {
     let request: JoinRequest = read_json(body, BODY_BYTES_MAX).await?;

@@ -12,10 +12,12 @@ use crate::{refusal::Refusal, submission};
 const FRAME_BYTES: usize = 256 * 1024;
 
 pub(crate) async fn post(State(shared): App, body: Body) -> Result<Response, Refusal> {
+    let busy = |_| Refusal::new(ApiErrorCode::Busy, "many submissions wait already");
+    let _upload = shared.uploads.try_acquire().map_err(busy)?;
     let module_bytes_max = shared.config.limits.module_bytes_max;
     let bytes = read(body, module_bytes_max.div_ceil(3) * 4 + FRAME_BYTES).await?;
-    let busy = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
-    let place = shared.submissions.acquire().await.map_err(busy)?;
+    let stopping = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
+    let place = shared.inspections.acquire().await.map_err(stopping)?;
     let registry = shared.published.registry();
     let checked = tokio::task::spawn_blocking(move || {
         let submitted: ModuleSubmission = from_json(&bytes)?;

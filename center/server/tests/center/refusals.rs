@@ -331,3 +331,28 @@ async fn an_unsigned_or_foreign_setup_does_not_open() {
         assert!(dir.path().join(format!("keys/{name}.pem")).exists());
     }
 }
+
+#[tokio::test]
+async fn a_flood_is_told_to_come_back() {
+    let mut world = World::new().await;
+    world.stop().await;
+    world.config.limits.requests_at_once = 1;
+    world.start().await;
+    let body = Module::load("top-talkers").body(&world, crate::common::PUBLISHER);
+    // While a submission is inspected, nothing else has a place.
+    let (submitted, others) = tokio::join!(world.post(paths::MODULES, body), async {
+        let mut busy = 0;
+        for _ in 0..200 {
+            let answer = world.get(paths::DOMAINS).await;
+            if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+                refused(&answer, ApiErrorCode::Busy);
+                assert!(answer.headers.contains_key("retry-after"));
+                busy += 1;
+            }
+        }
+        busy
+    });
+    // Whoever came first had the place; both sides have seen at least one refusal or the submission went through.
+    assert!(others > 0 || submitted.status == StatusCode::SERVICE_UNAVAILABLE, "{others} {submitted:?}");
+    assert_eq!(world.get(paths::DOMAINS).await.status, StatusCode::OK);
+}
