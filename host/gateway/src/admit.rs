@@ -132,13 +132,11 @@ pub fn authenticate(presented: &Presented<'_>, here: &Here<'_>) -> Result<Authen
     let caller = identify(presented.peer, presented.token, here)?;
     let sender = &caller.domain;
     let record = here.registry.domain(sender, here.now).ok_or_else(|| not_in_force(sender, here))?;
-    let signed = Signed::<RunRequest>::parse(presented.envelope)
-        .map_err(|e| Rejection::Envelope { problem: e.to_string() })?;
+    let signed =
+        Signed::<RunRequest>::parse(presented.envelope).map_err(|e| Rejection::Envelope { problem: e.to_string() })?;
     let digest = signed.digest();
-    let request = signed
-        .verify(std::slice::from_ref(&record.caller_key))
-        .map_err(|e| signature_problem(e, sender))?
-        .into_inner();
+    let request =
+        signed.verify(std::slice::from_ref(&record.caller_key)).map_err(|e| signature_problem(e, sender))?.into_inner();
     check_request(&request, sender, here)?;
     Ok(Authenticated { request, envelope: presented.envelope.to_vec(), digest, caller })
 }
@@ -155,10 +153,7 @@ pub fn identify(peer: Option<&PeerIdentity>, token: Option<&str>, here: &Here<'_
 }
 
 /// The domain that a TLS peer's certificate names.
-fn peer_domain<'p>(
-    peer: Option<&'p PeerIdentity>,
-    here: &Here<'_>,
-) -> Result<(&'p PeerIdentity, DomainId), Rejection> {
+fn peer_domain<'p>(peer: Option<&'p PeerIdentity>, here: &Here<'_>) -> Result<(&'p PeerIdentity, DomainId), Rejection> {
     let trust_domain = &here.registry.founding().trust_domain;
     let prefix = format!("spiffe://{trust_domain}/domain/");
     peer.and_then(|peer| {
@@ -176,12 +171,7 @@ fn not_in_force(sender: &DomainId, here: &Here<'_>) -> Rejection {
     }
 }
 
-fn check_token(
-    token: Option<&str>,
-    peer: &PeerIdentity,
-    sender: &DomainId,
-    here: &Here<'_>,
-) -> Result<(), Rejection> {
+fn check_token(token: Option<&str>, peer: &PeerIdentity, sender: &DomainId, here: &Here<'_>) -> Result<(), Rejection> {
     let token = token.ok_or(Rejection::NoToken)?;
     let trust_domain = &here.registry.founding().trust_domain;
     let expected = Expected {
@@ -372,9 +362,8 @@ pub fn decide(
         .registry
         .effective(&request.module, here.now)
         .map_err(|e| Refusal::NotEffective { module: request.module, reason: e.to_string() })?;
-    let facts = offer
-        .prepared
-        .map_err(|reason| Refusal::NotReady { service: offer.name.clone(), reason: reason.clone() })?;
+    let facts =
+        offer.prepared.map_err(|reason| Refusal::NotReady { service: offer.name.clone(), reason: reason.clone() })?;
     if facts.module != request.module {
         let (service, found) = (offer.name.clone(), facts.module);
         return Err(Refusal::OtherModule { service, found, asked: request.module });
@@ -385,8 +374,7 @@ pub fn decide(
     if !facts.entries.contains(&request.entry) {
         return Err(Refusal::NoEntry { entry: request.entry.clone() });
     }
-    let question =
-        Question { caller: &asked.caller, entry: &request.entry, purpose: &request.purpose, used };
+    let question = Question { caller: &asked.caller, entry: &request.entry, purpose: &request.purpose, used };
     offer.policy.decide(&question).map_err(Refusal::Denied)?;
     Ok(Admitted { approval_index: effective.approval_index })
 }

@@ -128,7 +128,8 @@ impl Background {
         let mut next = Vec::new();
         for (name, config) in &self.config.service {
             let known = before.get(name);
-            let task = Task { name, config, registry: &registry, now, known: known.and_then(|s| s.prepared.as_ref().ok()) };
+            let task =
+                Task { name, config, registry: &registry, now, known: known.and_then(|s| s.prepared.as_ref().ok()) };
             let mut service = Service::new(name.clone(), config.clone());
             service.prepared = self.prepare(&task, &datasets).await;
             report(&service, known.map(Arc::as_ref));
@@ -139,7 +140,9 @@ impl Background {
 
     /// Renews the certificate where it is time.
     async fn renew(&self) {
-        if let Err(error) = certificate::renew(self).await {
+        let renewal =
+            certificate::Renewal { home: &self.home, http: &self.http, center: &self.center, server: Some(&self.tls) };
+        if let Err(error) = renewal.renew_if_due(&self.tls.leaf(), self.clock.now()).await {
             tracing::warn!(problem = full_text(&error), "the certificate was not renewed");
         }
     }

@@ -244,9 +244,10 @@ targets = { parameter = "target", distinct_per_day_max = 20 }
 
     #[test]
     fn errors_name_key_and_remedy() {
-        assert!(complaint("bind = { flows = \"border\" }", "bind = { flows = \"bordr\" }").contains(
-            "`service.traceback.bind.flows`: there is no dataset `bordr`; the datasets are `border`"
-        ));
+        assert!(
+            complaint("bind = { flows = \"border\" }", "bind = { flows = \"bordr\" }")
+                .contains("`service.traceback.bind.flows`: there is no dataset `bordr`; the datasets are `border`")
+        );
         assert!(complaint("schema = \"flow/1\"", "schema = \"flow/9\"").contains("`dataset.border.schema`"));
         assert!(complaint("columns = { src", "columns = { sorce").contains("`dataset.border.columns.sorce`"));
         assert!(complaint("wall_s = 10", "wall_s = 0").contains("`service.traceback.limits.wall_s`"));

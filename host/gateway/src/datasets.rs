@@ -96,7 +96,8 @@ async fn open(name: &str, config: &config::DatasetConfig, stamp: Option<Stamp>) 
 /// A schema of the protocol as the data engine has it.
 #[must_use]
 pub fn table(schema: &Schema) -> TableSchema {
-    let column = |c: &schemas::Column| ColumnSpec { name: c.name.to_owned(), ty: column_type(c.ty), required: c.required };
+    let column =
+        |c: &schemas::Column| ColumnSpec { name: c.name.to_owned(), ty: column_type(c.ty), required: c.required };
     TableSchema { id: schema.id.to_owned(), columns: schema.columns.iter().map(column).collect() }
 }
 

@@ -124,8 +124,8 @@ pub async fn enrol(
 }
 
 fn trust_domain(genesis: &[u8], token: &JoinToken, demo: bool) -> Result<TrustDomain, EnrolError> {
-    let registry = Registry::genesis(genesis, &token.genesis)
-        .map_err(|e| EnrolError::Genesis { problem: e.to_string() })?;
+    let registry =
+        Registry::genesis(genesis, &token.genesis).map_err(|e| EnrolError::Genesis { problem: e.to_string() })?;
     let founding = registry.founding();
     if founding.log_key != token.log_key {
         let problem = "it names another log key than the join token".to_owned();

@@ -281,7 +281,8 @@ impl Home {
     }
 
     fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), HomeError> {
-        let damaged = |e: iog_protocol::keys::KeyError| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() };
+        let damaged =
+            |e: iog_protocol::keys::KeyError| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() };
         write(path, key.to_pkcs8_pem().map_err(damaged)?.as_bytes(), Secret::Yes)
     }
 }
@@ -384,8 +385,11 @@ fn read_key(path: &Path) -> Result<SecretKey, HomeError> {
 #[cfg(unix)]
 fn private_folder(path: &Path) -> Result<(), HomeError> {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-        .map_err(|source| HomeError::Io { action: "protect", path: path.to_owned(), source })
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(|source| HomeError::Io {
+        action: "protect",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(not(unix))]

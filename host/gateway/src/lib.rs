@@ -13,6 +13,8 @@ pub mod entropy;
 pub mod gateway;
 pub mod home;
 pub mod journal;
+pub mod local;
+pub mod outbound;
 pub mod policy;
 pub mod port;
 pub mod prepare;

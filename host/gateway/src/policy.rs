@@ -224,11 +224,7 @@ mod tests {
     use super::*;
 
     fn caller() -> Caller {
-        Caller {
-            domain: "as64500".parse().unwrap(),
-            organisation: "north".parse().unwrap(),
-            asns: vec![Asn(64500)],
-        }
+        Caller { domain: "as64500".parse().unwrap(), organisation: "north".parse().unwrap(), asns: vec![Asn(64500)] }
     }
 
     fn ask(policy: &Policy, used: Used) -> Result<(), Denied> {
@@ -278,11 +274,8 @@ mod tests {
             runs_per_day_max: Some(5),
             targets: Some(TargetQuota { parameter: "target".into(), distinct_per_day_max: 3 }),
         };
-        let used = |hour, day, targets| Used {
-            runs_last_hour: hour,
-            runs_last_day: day,
-            other_targets_last_day: targets,
-        };
+        let used =
+            |hour, day, targets| Used { runs_last_hour: hour, runs_last_day: day, other_targets_last_day: targets };
         assert_eq!(ask(&policy, used(1, 4, 2)), Ok(()));
         assert_eq!(ask(&policy, used(2, 4, 2)), Err(Denied::RunsPerHour { max: 2 }));
         assert_eq!(ask(&policy, used(1, 5, 2)), Err(Denied::RunsPerDay { max: 5 }));

@@ -8,7 +8,7 @@ use iog_data::{Engine, PlanError, Planned, QuerySpec};
 use iog_inspect::{InspectError, InspectLimits};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{Digest, SlotName};
-use iog_protocol::manifest::{Manifest, ManifestError, ParamType, QueryDecl};
+use iog_protocol::manifest::{Manifest, ManifestError, ParamType, QueryDecl, ReleaseClass};
 use iog_sandbox::{LoadError, Module, Sandbox};
 
 use crate::config::LimitsConfig;
@@ -107,28 +107,38 @@ pub async fn prepare(
     bound: &BTreeMap<SlotName, Bound>,
     limits: &LimitsConfig,
 ) -> Result<Prepared, PrepareError> {
+    let mut prepared = without_data(tools, source, limits).await?;
+    check_slots(&prepared.manifest, bound)?;
+    prepared.class = release::effective_class(prepared.manifest.release.class, bound.values().map(|b| b.class))?;
+    prepared.planned = plan(tools, &prepared.manifest, bound).await?;
+    if let Some(planned) = &prepared.planned {
+        compare_columns(planned, &prepared.capabilities)?;
+    }
+    prepared.datasets = bound.iter().map(|(slot, bound)| (slot.clone(), slot_facts(bound))).collect();
+    Ok(prepared)
+}
+
+/// Inspects and loads a module and grants it nothing: what `merge` needs.
+///
+/// # Errors
+/// [`PrepareError`].
+pub async fn without_data(tools: &Tools, source: Source<'_>, limits: &LimitsConfig) -> Result<Prepared, PrepareError> {
     let manifest = Manifest::parse(source.manifest)?;
     let facts = iog_inspect::inspect(source.wasm, &InspectLimits::default())?;
     let capabilities = iog_inspect::check(&facts, &manifest)
         .map_err(|findings| PrepareError::Findings(findings.iter().map(ToString::to_string).collect()))?;
-    check_slots(&manifest, bound)?;
-    let class = release::effective_class(manifest.release.class, bound.values().map(|b| b.class))?;
     let loaded: Arc<Module> = tools.sandbox.load(source.wasm).await?;
-    let planned = plan(tools, &manifest, bound).await?;
-    if let Some(planned) = &planned {
-        compare_columns(planned, &capabilities)?;
-    }
     Ok(Prepared {
-        module: Digest::of(source.wasm),
+        module: facts.digest,
         manifest_digest: Digest::of(source.manifest.as_bytes()),
         limits: limits.narrow(&manifest.limits),
-        datasets: bound.iter().map(|(slot, bound)| (slot.clone(), slot_facts(bound))).collect(),
+        class: ReleaseClass::Open,
+        planned: None,
+        datasets: BTreeMap::new(),
         manifest,
         facts,
         capabilities,
         loaded,
-        planned,
-        class,
     })
 }
 

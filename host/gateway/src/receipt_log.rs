@@ -76,8 +76,9 @@ impl ReceiptLog {
         let signer = NoteSigner::ed25519(origin, key.ed25519())
             .map_err(|source| ReceiptLogError::Key { origin: origin.to_owned(), source })?;
         let tree = leaves(store).await?;
-        let note: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT note FROM checkpoint WHERE only_row = 0").fetch_optional(store.readers()).await?;
+        let note: Option<Vec<u8>> = sqlx::query_scalar("SELECT note FROM checkpoint WHERE only_row = 0")
+            .fetch_optional(store.readers())
+            .await?;
         match &note {
             Some(note) => compare(&tree, note, &signer)?,
             None if tree.is_empty() => {}
@@ -168,10 +169,12 @@ impl ReceiptLog {
 /// # Errors
 /// [`StoreError`].
 pub async fn store_checkpoint(transaction: &mut Transaction<'_, Any>, note: &[u8]) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO checkpoint (only_row, note) VALUES (0, $1) ON CONFLICT (only_row) DO UPDATE SET note = $1")
-        .bind(note.to_vec())
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO checkpoint (only_row, note) VALUES (0, $1) ON CONFLICT (only_row) DO UPDATE SET note = $1",
+    )
+    .bind(note.to_vec())
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 

@@ -202,7 +202,9 @@ pub fn draft(head: &Letterhead, ending: &Ending<'_>, issued: Timestamp) -> Recei
     };
     let provider = ProviderFields {
         cost_exact: finished.usage.as_ref().map(cost).unwrap_or_default(),
-        snapshots: prepared.map(|p| p.datasets.iter().map(|(s, d)| (s.clone(), d.snapshot)).collect()).unwrap_or_default(),
+        snapshots: prepared
+            .map(|p| p.datasets.iter().map(|(s, d)| (s.clone(), d.snapshot)).collect())
+            .unwrap_or_default(),
         purpose: request.purpose.clone(),
         actor: request.actor.clone(),
         agreement: request.agreement,
@@ -252,7 +254,10 @@ impl Writer {
                 .map(|(position, item)| self.written(&grown, position, item))
                 .unzip();
             while let Err(error) = commit(&self.store, &written, &grown.note).await {
-                tracing::error!(problem = crate::datasets::full_text(&error), "receipts cannot be stored; trying again");
+                tracing::error!(
+                    problem = crate::datasets::full_text(&error),
+                    "receipts cannot be stored; trying again"
+                );
                 tokio::time::sleep(RETRY).await;
             }
             self.log.publish(&grown);
@@ -300,13 +305,15 @@ async fn commit(store: &Store, group: &[Written], note: &[u8]) -> Result<(), Sto
         .bind(written.provider_view.clone())
         .execute(&mut *transaction)
         .await?;
-        sqlx::query("UPDATE runs SET position = $1, answer = $2 WHERE caller = $3 AND request_id = $4 AND answer IS NULL")
-            .bind(position)
-            .bind(written.answer.clone())
-            .bind(written.caller.as_str())
-            .bind(written.request_id.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "UPDATE runs SET position = $1, answer = $2 WHERE caller = $3 AND request_id = $4 AND answer IS NULL",
+        )
+        .bind(position)
+        .bind(written.answer.clone())
+        .bind(written.caller.as_str())
+        .bind(written.request_id.as_str())
+        .execute(&mut *transaction)
+        .await?;
         if !written.counted {
             journal::uncount(&mut transaction, &written.caller, &written.request_id).await?;
         }

@@ -13,7 +13,9 @@ use iog_protocol::ids::{Digest, DomainId, RequestId, ServiceName};
 use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::run::{LimitKind, Outcome, ResultJson};
 use iog_protocol::time::Timestamp;
-use iog_sandbox::{CancelFlag, Grants, Limits, Provider, RunOutcome, RunReport, RunSpec, Runner as _, Sandbox, TrapKind, Usage};
+use iog_sandbox::{
+    CancelFlag, Grants, Limits, Provider, RunOutcome, RunReport, RunSpec, Runner as _, Sandbox, TrapKind, Usage,
+};
 use tokio::sync::watch;
 
 use crate::admit::{self, Admitted, Authenticated, Here, Presented, Refusal, Rejection};

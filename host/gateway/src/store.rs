@@ -142,10 +142,8 @@ fn url(path: &Path) -> String {
 }
 
 fn pool(connections_max: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(Duration::from_secs(10))
-        .after_connect(|connection, _| {
+    AnyPoolOptions::new().max_connections(connections_max).acquire_timeout(Duration::from_secs(10)).after_connect(
+        |connection, _| {
             Box::pin(async move {
                 connection.execute("PRAGMA journal_mode = WAL").await?;
                 connection.execute("PRAGMA synchronous = FULL").await?;
@@ -154,7 +152,8 @@ fn pool(connections_max: u32) -> AnyPoolOptions {
                 connection.execute(sqlx::AssertSqlSafe(timeout)).await?;
                 Ok(())
             })
-        })
+        },
+    )
 }
 
 /// Looks at the file before anything is written to it.

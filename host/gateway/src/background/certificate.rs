@@ -1,10 +1,10 @@
 //! Renewal of the transport certificate: asked for when a third of its life is gone, taken into use without a restart.
 
-use iog_client::ClientError;
-use iog_transport::{Identity, TransportError, ca};
+use iog_client::{CenterClient, ClientError};
+use iog_protocol::time::Timestamp;
+use iog_transport::{HttpClient, Identity, PeerIdentity, ServerTls, TransportError, ca};
 
-use super::Background;
-use crate::home::HomeError;
+use crate::home::{Home, HomeError};
 
 /// Why a certificate was not renewed; the old one is used on.
 #[derive(Debug, thiserror::Error)]
@@ -20,27 +20,40 @@ pub enum RenewError {
     Home(#[from] HomeError),
 }
 
-/// Renews the certificate if a third of its life is gone.
-///
-/// # Errors
-/// [`RenewError`].
-pub async fn renew(work: &Background) -> Result<(), RenewError> {
-    let leaf = work.tls.leaf();
-    if !is_due(leaf.not_before, leaf.not_after, work.clock.now().unix()) {
-        return Ok(());
+/// Everything that uses a domain's certificate.
+#[derive(Clone, Copy)]
+pub struct Renewal<'a> {
+    /// Where it lies.
+    pub home: &'a Home,
+    /// The client that shows it.
+    pub http: &'a HttpClient,
+    /// Who renews it.
+    pub center: &'a CenterClient,
+    /// The server that shows it, where there is one.
+    pub server: Option<&'a ServerTls>,
+}
+
+impl Renewal<'_> {
+    /// Renews the certificate if a third of the life of `leaf`, the one in use, is gone.
+    ///
+    /// # Errors
+    /// [`RenewError`].
+    pub async fn renew_if_due(&self, leaf: &PeerIdentity, now: Timestamp) -> Result<(), RenewError> {
+        if !is_due(leaf.not_before, leaf.not_after, now.unix()) {
+            return Ok(());
+        }
+        let key_pem = self.home.tls()?.key_pem;
+        let answer = self.center.renew_certificate(&ca::csr_pem(&key_pem)?).await?;
+        // Read before anything is replaced: a chain that does not fit the key must not reach the disk.
+        let shown = Identity::from_pem(&answer.certificate_chain, &key_pem)?;
+        self.home.store_certificate(&answer.certificate_chain)?;
+        if let Some(server) = self.server {
+            server.rotate_identity(Identity::from_pem(&answer.certificate_chain, &key_pem)?)?;
+        }
+        self.http.tls().rotate_identity(Some(shown));
+        tracing::info!(expires = %answer.expires, "the certificate was renewed");
+        Ok(())
     }
-    let key_pem = work.home.tls()?.key_pem;
-    let answer = work.center.renew_certificate(&ca::csr_pem(&key_pem)?).await?;
-    // Read both ways before anything is replaced: a chain that does not fit the key must not reach the disk.
-    let (server, client) = (
-        Identity::from_pem(&answer.certificate_chain, &key_pem)?,
-        Identity::from_pem(&answer.certificate_chain, &key_pem)?,
-    );
-    work.home.store_certificate(&answer.certificate_chain)?;
-    work.tls.rotate_identity(server)?;
-    work.http.tls().rotate_identity(Some(client));
-    tracing::info!(expires = %answer.expires, "the certificate was renewed");
-    Ok(())
 }
 
 /// Whether a third of a certificate's life is gone; times in POSIX seconds.

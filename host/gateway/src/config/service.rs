@@ -82,7 +82,8 @@ impl LimitsConfig {
     /// What a run may use: the lesser of what the manifest asks and what this table allows.
     #[must_use]
     pub fn narrow(&self, asked: &LimitsDecl) -> LimitsDecl {
-        let all = LimitsDecl { fuel: FUEL_MAX, memory_mib: MEMORY_MIB_MAX, wall_s: WALL_S_MAX, result_kib: RESULT_KIB_MAX };
+        let all =
+            LimitsDecl { fuel: FUEL_MAX, memory_mib: MEMORY_MIB_MAX, wall_s: WALL_S_MAX, result_kib: RESULT_KIB_MAX };
         asked.min(&LimitsDecl {
             fuel: self.fuel.unwrap_or(all.fuel),
             memory_mib: self.memory_mib.unwrap_or(all.memory_mib),

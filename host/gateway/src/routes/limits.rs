@@ -44,10 +44,7 @@ pub(super) async fn show(
 }
 
 fn service_quotas(service: &str, policy: &Policy, (hour, day): (u64, u64)) -> impl Iterator<Item = Quota> {
-    let quotas = [
-        (policy.quotas.runs_per_hour_max, 3_600, hour),
-        (policy.quotas.runs_per_day_max, 86_400, day),
-    ];
+    let quotas = [(policy.quotas.runs_per_hour_max, 3_600, hour), (policy.quotas.runs_per_day_max, 86_400, day)];
     let name = format!("{service} runs");
     quotas.into_iter().filter_map(move |(limit, per_s, used)| {
         let limit = limit?;

@@ -110,11 +110,7 @@ async fn stored(
 }
 
 /// Who is at the other end, by certificate, token and registry.
-pub(super) fn who(
-    api: &Api,
-    peer: Option<&Extension<PeerIdentity>>,
-    headers: &HeaderMap,
-) -> Result<Caller, Refused> {
+pub(super) fn who(api: &Api, peer: Option<&Extension<PeerIdentity>>, headers: &HeaderMap) -> Result<Caller, Refused> {
     let registry = api.runs.registry.current();
     let here = Here { registry: &registry, domain: &api.runs.domain, now: api.runs.clock.now() };
     Ok(admit::identify(peer.map(|Extension(peer)| peer), bearer(headers), &here)?)

@@ -1,0 +1,144 @@
+//! A module on files of one's own, exactly as a gateway would run it: the same inspection, binding, planning, limits and
+//! sandbox; only registry, policy and receipt are left out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use iog_data::{DataError, Engine, QueryError};
+use iog_protocol::capabilities::Capabilities;
+use iog_protocol::ids::{EntryName, RequestId, SlotName};
+use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
+use iog_protocol::run::ResultJson;
+use iog_sandbox::{CancelFlag, Grants, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, Usage};
+
+use crate::config::{DatasetConfig, LimitsConfig};
+use crate::datasets::{self, Bound};
+use crate::outbound::merge::outcome_text;
+use crate::port::DataPort;
+use crate::prepare::{self, PrepareError, Source, Tools};
+use crate::runs::{query_limits, run_limits};
+
+/// Memory that one query may hold, as a gateway's default has it, in bytes.
+const QUERY_MEMORY_BYTES: usize = 256 << 20;
+
+/// What to try.
+#[derive(Debug, Clone)]
+pub struct TrySpec<'a> {
+    /// The component.
+    pub wasm: &'a [u8],
+    /// The text of its manifest.
+    pub manifest: &'a str,
+    /// The entry; `None`: the manifest's first.
+    pub entry: Option<EntryName>,
+    /// Parameters by name.
+    pub params: serde_json::Value,
+    /// Slot → file.
+    pub datasets: BTreeMap<SlotName, DatasetConfig>,
+    /// Limits below those of the manifest.
+    pub limits: LimitsConfig,
+    /// What `iog:guest/context` says.
+    pub provider: Provider,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct TryReport {
+    /// The entry called.
+    pub entry: EntryName,
+    /// How it ended, in full: there is nobody to hide it from.
+    pub outcome: RunOutcome,
+    /// The outcome in words.
+    pub ended: String,
+    /// The result, where there is one.
+    pub result: Option<ResultJson>,
+    /// What it used, exactly.
+    pub usage: Usage,
+    /// What it may touch.
+    pub capabilities: Capabilities,
+    /// The limits it ran under.
+    pub limits: LimitsDecl,
+    /// The release class it would have.
+    pub class: ReleaseClass,
+}
+
+/// Why a module cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum TryError {
+    /// A file does not fit its schema.
+    #[error("slot `{slot}`")]
+    Data {
+        /// The slot.
+        slot: SlotName,
+        /// What does not fit.
+        #[source]
+        source: DataError,
+    },
+    /// The module or its binding.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The manifest has no such entry.
+    #[error("the module has no entry `{entry}`; its entries are {known}")]
+    NoEntry {
+        /// The entry.
+        entry: EntryName,
+        /// What there is.
+        known: String,
+    },
+    /// The query engine does not start.
+    #[error("the query engine does not start")]
+    Engine(#[from] QueryError),
+}
+
+/// Runs a module once on local files.
+///
+/// # Errors
+/// [`TryError`]; a trap or a limit is no error but an outcome.
+pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryReport, TryError> {
+    let tools = Tools { sandbox: sandbox.clone(), engine: Engine::new()? };
+    let bound = open(&spec.datasets).await?;
+    let source = Source { wasm: spec.wasm, manifest: spec.manifest };
+    let prepared = prepare::prepare(&tools, source, &bound, &spec.limits).await?;
+    let entries = &prepared.manifest.module.entry;
+    let entry = spec.entry.clone().unwrap_or_else(|| entries[0].clone());
+    if !entries.contains(&entry) {
+        let known: Vec<_> = entries.iter().map(|e| format!("`{e}`")).collect();
+        return Err(TryError::NoEntry { entry, known: known.join(", ") });
+    }
+    let limits = run_limits(&prepared);
+    let query = query_limits(&limits, QUERY_MEMORY_BYTES);
+    let port = DataPort::new(prepared.planned.clone(), query, RequestId::from_bytes([0; 16]));
+    let run = RunSpec {
+        module: Arc::clone(&prepared.loaded),
+        entry: entry.to_string(),
+        params: spec.params.clone(),
+        provider: spec.provider.clone(),
+        grants: Grants::ALL,
+        limits,
+        cancel: CancelFlag::new(),
+    };
+    let report = sandbox.run(run, Arc::new(port)).await;
+    let result = match &report.outcome {
+        RunOutcome::Succeeded { json } => ResultJson::parse(json.clone()).ok(),
+        _ => None,
+    };
+    Ok(TryReport {
+        entry,
+        ended: outcome_text(&report.outcome),
+        outcome: report.outcome,
+        result,
+        usage: report.usage,
+        limits: prepared.limits,
+        class: prepared.class,
+        capabilities: prepared.capabilities,
+    })
+}
+
+async fn open(datasets: &BTreeMap<SlotName, DatasetConfig>) -> Result<BTreeMap<SlotName, Bound>, TryError> {
+    let mut bound = BTreeMap::new();
+    for (slot, config) in datasets {
+        let opened = datasets::open_one(slot.as_str(), config).await;
+        let opened = opened.map_err(|source| TryError::Data { slot: slot.clone(), source })?;
+        bound.insert(slot.clone(), opened);
+    }
+    Ok(bound)
+}

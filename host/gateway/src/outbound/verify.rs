@@ -1,0 +1,206 @@
+//! Offline verification: a stored bundle against the home's replica of the registry and the pinned genesis, without any
+//! network. What holds here holds for anybody who has the same log.
+
+use std::path::Path;
+
+use iog_client::gateway::BeliefError;
+use iog_client::gateway::{SignedRun, believe, receipt_log};
+use iog_protocol::dsse::{EnvelopeError, SignatureError, Signed};
+use iog_protocol::ids::{Digest, DomainId, EntryName, RequestId, ServiceName};
+use iog_protocol::manifest::ReleaseClass;
+use iog_protocol::receipt::{Cost, VerifiedReceipt};
+use iog_protocol::registry::{DomainRecord, Registry};
+use iog_protocol::run::{Outcome, ResultJson, RunRequest};
+use iog_protocol::time::Timestamp;
+use serde::Serialize;
+
+use super::bundle;
+use crate::connect::{self, ConnectError};
+use crate::home::{Home, HomeError};
+
+/// What a verified receipt says, for people and machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReceiptSummary {
+    /// The request.
+    pub request_id: RequestId,
+    /// Digest of the signed request.
+    pub request: Digest,
+    /// The domain that asked.
+    pub caller: DomainId,
+    /// The domain that answered.
+    pub gateway: DomainId,
+    /// The service asked, if one was.
+    pub service: Option<ServiceName>,
+    /// The module.
+    pub module: Digest,
+    /// Index of the approval in the registry's log.
+    pub module_log_index: Option<u64>,
+    /// Entries of the registry that the gateway had applied.
+    pub registry_size: u64,
+    /// The entry called.
+    pub entry: EntryName,
+    /// Digest of the provider's policy.
+    pub policy: Digest,
+    /// Release class applied.
+    pub release: Option<ReleaseClass>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Digest of the result.
+    pub result_digest: Option<Digest>,
+    /// Engine and version.
+    pub engine: String,
+    /// Digest of the fuel costs.
+    pub cost_table: Digest,
+    /// What it cost; rounded up to powers of two unless the class is `open`.
+    pub cost: Cost,
+    /// Salted commitment to the state of the data.
+    pub snapshot_commitment: Digest,
+    /// When the receipt was made.
+    pub issued: Timestamp,
+    /// Its index in the gateway's receipt log.
+    pub leaf_index: u64,
+    /// Size of that log under the checkpoint that proves it.
+    pub log_size: u64,
+}
+
+impl ReceiptSummary {
+    /// What a receipt says.
+    #[must_use]
+    pub fn new(receipt: &VerifiedReceipt) -> Self {
+        Self {
+            request_id: receipt.request_id.clone(),
+            request: receipt.request,
+            caller: receipt.caller.clone(),
+            gateway: receipt.gateway.clone(),
+            service: receipt.service.clone(),
+            module: receipt.module,
+            module_log_index: receipt.module_log_index,
+            registry_size: receipt.registry_size,
+            entry: receipt.entry.clone(),
+            policy: receipt.policy,
+            release: receipt.release,
+            outcome: receipt.outcome.clone(),
+            result_digest: receipt.result_digest,
+            engine: receipt.engine.clone(),
+            cost_table: receipt.cost_table,
+            cost: receipt.cost,
+            snapshot_commitment: *receipt.snapshot_commitment(),
+            issued: receipt.issued,
+            leaf_index: receipt.leaf_index(),
+            log_size: receipt.checkpoint().size,
+        }
+    }
+}
+
+/// A bundle that holds.
+#[derive(Debug, Clone)]
+pub struct VerifiedBundle {
+    /// What was asked.
+    pub request: RunRequest,
+    /// What the receipt says.
+    pub receipt: ReceiptSummary,
+    /// The result, where there is one.
+    pub result: Option<ResultJson>,
+    /// Whether the module may run today, and why not.
+    pub module_today: Result<(), String>,
+}
+
+/// Why a bundle does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The home or its replica.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The bundle's file.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The replica is empty.
+    #[error("this home holds no registry yet; run any command that reaches the center once")]
+    NoRegistry,
+    /// A domain that the registry never had.
+    #[error("the registry has no domain `{domain}`")]
+    UnknownDomain {
+        /// The domain.
+        domain: DomainId,
+    },
+    /// The request is no envelope.
+    #[error("the request in the bundle is no signed run request")]
+    Envelope(#[from] EnvelopeError),
+    /// The caller did not sign the request.
+    #[error("the request is not signed by the logged key of domain `{domain}`")]
+    Signature {
+        /// The domain.
+        domain: DomainId,
+        /// What is wrong.
+        #[source]
+        source: SignatureError,
+    },
+    /// The receipt does not prove the answer.
+    #[error("the receipt does not prove the answer")]
+    Receipt(#[from] BeliefError),
+    /// The registry's key of the gateway is unusable.
+    #[error("the gateway's receipt key is unusable")]
+    Key(#[from] iog_tlog::KeyError),
+    /// The receipt speaks of an approval that the registry does not have.
+    #[error("the receipt names log entry {claimed:?} as the module's approval, the registry has {found:?}")]
+    Approval {
+        /// What the receipt says.
+        claimed: Option<u64>,
+        /// What the registry says for that time.
+        found: Option<u64>,
+    },
+}
+
+/// Verifies one bundle from files alone.
+///
+/// # Errors
+/// [`VerifyError`]: the first thing that does not hold.
+pub fn verify_bundle(home: &Home, path: &Path) -> Result<VerifiedBundle, VerifyError> {
+    let registry = connect::replica(home)?.registry().ok_or(VerifyError::NoRegistry)?;
+    verify_with(home, &registry, path)
+}
+
+/// Verifies one bundle against a registry that was opened already, for many bundles at once.
+///
+/// # Errors
+/// [`VerifyError`]: the first thing that does not hold.
+pub fn verify_with(home: &Home, registry: &Registry, path: &Path) -> Result<VerifiedBundle, VerifyError> {
+    let stored = bundle::read(path)?;
+    let envelope = Signed::<RunRequest>::parse(&stored.request.0)?;
+    let caller = record(registry, home.domain())?;
+    let request = envelope
+        .verify(std::slice::from_ref(&caller.caller_key))
+        .map_err(|source| VerifyError::Signature { domain: home.domain().clone(), source })?
+        .into_inner();
+    let log = receipt_log(home.trust_domain(), record(registry, &stored.domain)?)?;
+    let believed = believe(stored.answer, &SignedRun { request: request.clone(), envelope }, &log)?;
+    let module_today = check_approval(registry, believed.receipt())?;
+    Ok(VerifiedBundle {
+        request,
+        receipt: ReceiptSummary::new(believed.receipt()),
+        result: believed.answer().result.clone(),
+        module_today,
+    })
+}
+
+/// A domain's record, also where it was suspended or revoked since: what it signed before stays signed.
+fn record<'r>(registry: &'r Registry, domain: &DomainId) -> Result<&'r DomainRecord, VerifyError> {
+    let (record, _) =
+        registry.domain_history(domain).ok_or_else(|| VerifyError::UnknownDomain { domain: domain.clone() })?;
+    Ok(record)
+}
+
+/// A run that succeeded rested on an approval of the log. Where the module has been halted since, that is said, not held
+/// against the receipt.
+fn check_approval(registry: &Registry, receipt: &VerifiedReceipt) -> Result<Result<(), String>, VerifyError> {
+    let approval = registry.effective(&receipt.module, receipt.issued);
+    let claimed = receipt.module_log_index;
+    if receipt.outcome.is_success() {
+        let known = registry.module(&receipt.module).is_some_and(|record| record.approval().is_some());
+        let found = approval.as_ref().ok().map(|effective| effective.approval_index);
+        if claimed.is_none() || !known || claimed.is_some_and(|index| index >= registry.size()) {
+            return Err(VerifyError::Approval { claimed, found });
+        }
+    }
+    Ok(approval.map(|_| ()).map_err(|reason| reason.to_string()))
+}
