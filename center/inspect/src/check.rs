@@ -66,7 +66,12 @@ pub fn check(facts: &Facts, manifest: &Manifest) -> Result<Capabilities, Vec<Fin
     if !findings.is_empty() {
         return Err(findings);
     }
-    Ok(Capabilities { imports: facts.imports.clone(), datasets, release: manifest.release.class, limits: manifest.limits })
+    Ok(Capabilities {
+        imports: facts.imports.clone(),
+        datasets,
+        release: manifest.release.class,
+        limits: manifest.limits,
+    })
 }
 
 fn entries(facts: &Facts, manifest: &Manifest) -> Vec<Finding> {

@@ -18,10 +18,7 @@ pub(crate) fn check(merge: &ExportFact, entry: &ExportFact) -> Result<(), String
     let expected = [
         ("domain", WitTypeFact::String),
         ("asn", WitTypeFact::Option { some: Box::new(WitTypeFact::U32) }),
-        (
-            "outcome",
-            WitTypeFact::Result { ok: answer.map(Box::new), err: Some(Box::new(WitTypeFact::String)) },
-        ),
+        ("outcome", WitTypeFact::Result { ok: answer.map(Box::new), err: Some(Box::new(WitTypeFact::String)) }),
     ];
     if fields.len() != expected.len() {
         return Err(format!("its part must have the fields domain, asn and outcome, it has {}", fields.len()));
@@ -41,9 +38,7 @@ pub(crate) fn check(merge: &ExportFact, entry: &ExportFact) -> Result<(), String
 /// What one provider contributes.
 fn answer(entry: &ExportFact) -> Option<WitTypeFact> {
     match &entry.result {
-        Some(WitTypeFact::Result { ok, err }) if err.as_deref() == Some(&WitTypeFact::String) => {
-            ok.as_deref().cloned()
-        }
+        Some(WitTypeFact::Result { ok, err }) if err.as_deref() == Some(&WitTypeFact::String) => ok.as_deref().cloned(),
         other => other.clone(),
     }
 }

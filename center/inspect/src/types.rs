@@ -40,9 +40,10 @@ impl WitTypeFact {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Record { name, .. } | Self::Variant { name, .. } | Self::Enum { name, .. } | Self::Flags { name, .. } => {
-                Some(name)
-            }
+            Self::Record { name, .. }
+            | Self::Variant { name, .. }
+            | Self::Enum { name, .. }
+            | Self::Flags { name, .. } => Some(name),
             _ => None,
         }
     }
@@ -129,7 +130,8 @@ impl<'a> TypeReader<'a> {
             }
             TypeDefKind::Record(record) => {
                 at_most("fields of a record", record.fields.len() as u64, self.limits.record_fields)?;
-                let field = |field: &wit_parser::Field| Ok((field.name.clone(), self.at(&field.ty, function, depth + 1)?));
+                let field =
+                    |field: &wit_parser::Field| Ok((field.name.clone(), self.at(&field.ty, function, depth + 1)?));
                 WitTypeFact::Record { name: name(), fields: record.fields.iter().map(field).collect::<Result<_, _>>()? }
             }
             TypeDefKind::Variant(variant) => {

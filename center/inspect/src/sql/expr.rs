@@ -82,7 +82,13 @@ impl Resolver<'_> {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
                 Ok(arithmetic && (left.float || right.float))
             }
-            Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon | CastKind::TryCast, expr, data_type, array: false, format: None } => {
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon | CastKind::TryCast,
+                expr,
+                data_type,
+                array: false,
+                format: None,
+            } => {
                 self.expr(expr)?;
                 casts_to_float(data_type)
             }
@@ -153,7 +159,8 @@ impl Resolver<'_> {
 
     fn param(&mut self, name: &str) -> Result<ParamType, QueryFinding> {
         let declared = self.params.iter().find(|(known, _)| known == name);
-        let (name, ty) = declared.ok_or_else(|| QueryFinding::UndeclaredParam { name: crate::text::clean(name, 60) })?;
+        let (name, ty) =
+            declared.ok_or_else(|| QueryFinding::UndeclaredParam { name: crate::text::clean(name, 60) })?;
         self.params_used.insert(name.clone());
         Ok(*ty)
     }

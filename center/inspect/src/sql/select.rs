@@ -330,7 +330,10 @@ impl<'a> Resolver<'a> {
 fn order_exprs(order_by: Option<&OrderBy>) -> Result<Vec<&sqlparser::ast::Expr>, QueryFinding> {
     let Some(order_by) = order_by else { return Ok(Vec::new()) };
     let OrderByKind::Expressions(exprs) = &order_by.kind else { return Err(forbidden("ORDER BY ALL")) };
-    refuse_any(&[(order_by.interpolate.is_some(), "INTERPOLATE"), (exprs.iter().any(|e| e.with_fill.is_some()), "WITH FILL")])?;
+    refuse_any(&[
+        (order_by.interpolate.is_some(), "INTERPOLATE"),
+        (exprs.iter().any(|e| e.with_fill.is_some()), "WITH FILL"),
+    ])?;
     Ok(exprs.iter().map(|order| &order.expr).collect())
 }
 
@@ -378,7 +381,9 @@ fn source_name(factor: &TableFactor) -> String {
         TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
             format!("the table function `{}`", crate::text::clean(&name.to_string(), 60))
         }
-        TableFactor::Table { name, .. } => format!("an option of table `{}`", crate::text::clean(&name.to_string(), 60)),
+        TableFactor::Table { name, .. } => {
+            format!("an option of table `{}`", crate::text::clean(&name.to_string(), 60))
+        }
         TableFactor::Derived { lateral: true, .. } => "LATERAL".to_owned(),
         TableFactor::UNNEST { .. } => "UNNEST".to_owned(),
         _ => "this kind of source".to_owned(),

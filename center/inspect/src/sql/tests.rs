@@ -58,17 +58,32 @@ fn every_place_of_a_column_counts() {
         ("SELECT count(*) AS n FROM flows WHERE proto IN (6, 17)", "flows: proto"),
         ("SELECT sum(bytes) FROM flows GROUP BY ingress_as", "flows: bytes, ingress_as"),
         ("SELECT src FROM flows ORDER BY packets DESC NULLS LAST LIMIT $n", "flows: packets, src"),
-        ("SELECT src, sum(bytes) AS b FROM flows GROUP BY src HAVING max(packets) > 3 ORDER BY b", "flows: bytes, packets, src"),
+        (
+            "SELECT src, sum(bytes) AS b FROM flows GROUP BY src HAVING max(packets) > 3 ORDER BY b",
+            "flows: bytes, packets, src",
+        ),
         ("SELECT DISTINCT src FROM flows", "flows: src"),
         ("SELECT count(DISTINCT src) FILTER (WHERE proto = 6) FROM flows", "flows: proto, src"),
         ("SELECT CASE proto WHEN 6 THEN src_port ELSE dst_port END FROM flows", "flows: dst_port, proto, src_port"),
         ("SELECT ip_text(src) FROM flows WHERE tcp_flags & 2 = 2", "flows: src, tcp_flags"),
         ("SELECT ip_prefix(src, 24) AS net, sum(bytes) FROM flows GROUP BY net", "flows: bytes, src"),
-        ("SELECT cast(bytes AS text) FROM flows WHERE src = to_address('192.0.2.1') OR dst = $addr", "flows: bytes, dst, src"),
-        ("SELECT coalesce(src_port, 0) FROM flows WHERE bytes BETWEEN packets AND 9", "flows: bytes, packets, src_port"),
-        ("SELECT communities FROM routes WHERE as_path LIKE '%64500%' AND lower(origin) = $text", "routes: as_path, communities, origin"),
+        (
+            "SELECT cast(bytes AS text) FROM flows WHERE src = to_address('192.0.2.1') OR dst = $addr",
+            "flows: bytes, dst, src",
+        ),
+        (
+            "SELECT coalesce(src_port, 0) FROM flows WHERE bytes BETWEEN packets AND 9",
+            "flows: bytes, packets, src_port",
+        ),
+        (
+            "SELECT communities FROM routes WHERE as_path LIKE '%64500%' AND lower(origin) = $text",
+            "routes: as_path, communities, origin",
+        ),
         ("SELECT SRC, \"src\" FROM Flows", "flows: src"),
-        ("SELECT substr(as_path, 1, 3), starts_with(origin, 'i') FROM routes WHERE med IS NOT NULL", "routes: as_path, med, origin"),
+        (
+            "SELECT substr(as_path, 1, 3), starts_with(origin, 'i') FROM routes WHERE med IS NOT NULL",
+            "routes: as_path, med, origin",
+        ),
         ("SELECT f.src FROM flows AS f OFFSET 3", "flows: src"),
         ("SELECT -bytes, NOT (proto = 6), bytes::text || 'x' FROM flows", "flows: bytes, proto"),
     ] {
@@ -83,15 +98,24 @@ fn joins_subqueries_and_unions_count_on_every_side() {
             "SELECT f.bytes, r.as_path FROM flows f JOIN routes r ON f.dst = r.prefix",
             "flows: bytes, dst; routes: as_path, prefix",
         ),
-        ("SELECT latitude FROM routes JOIN places USING (prefix, prefix_len)", "places: latitude, prefix, prefix_len; routes: prefix, prefix_len"),
+        (
+            "SELECT latitude FROM routes JOIN places USING (prefix, prefix_len)",
+            "places: latitude, prefix, prefix_len; routes: prefix, prefix_len",
+        ),
         ("SELECT prefix FROM routes LEFT JOIN places USING (prefix)", "places: prefix; routes: prefix"),
         ("SELECT a.src FROM flows a CROSS JOIN flows b WHERE a.dst = b.dst", "flows: dst, src"),
         ("SELECT a.src FROM flows a, flows b WHERE b.packets > 1", "flows: packets, src"),
         ("WITH t AS (SELECT src AS s, bytes FROM flows WHERE proto = 6) SELECT s FROM t", "flows: bytes, proto, src"),
         ("WITH t(x) AS (SELECT src FROM flows), u AS (SELECT x FROM t) SELECT x FROM u", "flows: src"),
         ("SELECT b FROM (SELECT max(bytes) AS b FROM flows GROUP BY dst) AS q WHERE b > 1", "flows: bytes, dst"),
-        ("SELECT src FROM flows WHERE dst IN (SELECT prefix FROM routes WHERE origin_as = 1)", "flows: dst, src; routes: origin_as, prefix"),
-        ("SELECT src FROM flows f WHERE EXISTS (SELECT 1 FROM routes WHERE prefix = f.dst)", "flows: dst, src; routes: prefix"),
+        (
+            "SELECT src FROM flows WHERE dst IN (SELECT prefix FROM routes WHERE origin_as = 1)",
+            "flows: dst, src; routes: origin_as, prefix",
+        ),
+        (
+            "SELECT src FROM flows f WHERE EXISTS (SELECT 1 FROM routes WHERE prefix = f.dst)",
+            "flows: dst, src; routes: prefix",
+        ),
         ("SELECT (SELECT max(med) FROM routes) AS m, src FROM flows", "flows: src; routes: med"),
         ("SELECT src AS a FROM flows UNION ALL SELECT dst FROM flows ORDER BY a LIMIT 5", "flows: dst, src"),
         ("(SELECT src FROM flows) UNION SELECT prefix FROM routes", "flows: src; routes: prefix"),
@@ -114,7 +138,10 @@ fn names_that_do_not_resolve_are_refused_with_what_there_is() {
         ("SELECT prefix FROM routes, places", "name `prefix` is ambiguous: 2 tables have it"),
         ("SELECT a.src FROM flows a, routes a", "name `a` is ambiguous: two tables"),
         ("SELECT src FROM flows, flows", "name `flows` is ambiguous"),
-        ("WITH flows AS (SELECT prefix FROM routes) SELECT prefix FROM flows", "name `flows` is ambiguous: another table has it"),
+        (
+            "WITH flows AS (SELECT prefix FROM routes) SELECT prefix FROM flows",
+            "name `flows` is ambiguous: another table has it",
+        ),
         ("WITH t AS (SELECT count(*) FROM flows) SELECT n FROM t", "column `n` does not exist: there are none"),
         ("WITH t AS (SELECT src FROM flows) SELECT dst FROM t", "column `dst` does not exist: there are src"),
         ("WITH t AS (SELECT src, dst AS src FROM flows) SELECT t.src FROM t", "name `src` is ambiguous"),
@@ -132,7 +159,9 @@ fn names_that_do_not_resolve_are_refused_with_what_there_is() {
 
 #[test]
 fn wildcards_hide_what_is_read() {
-    for sql in ["SELECT * FROM flows", "SELECT f.* FROM flows f", "SELECT src, * FROM flows", "SELECT sum(*) FROM flows"] {
+    for sql in
+        ["SELECT * FROM flows", "SELECT f.* FROM flows f", "SELECT src, * FROM flows", "SELECT sum(*) FROM flows"]
+    {
         assert_eq!(refused(sql), "a wildcard is not allowed: name the columns", "{sql}");
     }
 }
@@ -208,7 +237,10 @@ fn only_listed_functions_with_their_arguments() {
         ("SELECT sum(cast(bytes AS double)) FROM flows", "`sum` over a float"),
         ("SELECT sum(bytes * $rate) FROM flows", "`sum` over a float"),
         ("SELECT sum(l) FROM (SELECT latitude AS l FROM places) q", "`sum` over a float"),
-        ("SELECT sum(CASE WHEN asn = 1 THEN 0.5 ELSE 1 END) FROM (SELECT peer_as AS asn FROM routes) q", "`sum` over a float"),
+        (
+            "SELECT sum(CASE WHEN asn = 1 THEN 0.5 ELSE 1 END) FROM (SELECT peer_as AS asn FROM routes) q",
+            "`sum` over a float",
+        ),
         ("SELECT cast(start AS timestamp) FROM flows", "a cast to TIMESTAMP"),
         ("SELECT cast(bytes AS decimal(10, 2)) FROM flows", "a cast to DECIMAL"),
         ("SELECT extract(year FROM start) FROM flows", "EXTRACT"),
@@ -272,7 +304,11 @@ fn large_and_deep_texts_are_refused_soon() {
         format!("SELECT src FROM {}flows{}", "(".repeat(45), ")".repeat(45)),
         format!("SELECT src FROM {}flows{}", "(".repeat(900), ")".repeat(900)),
         format!("SELECT src FROM {}flows{}", "(".repeat(16), ")".repeat(16)),
-        format!("SELECT src FROM flows WHERE {}1 = 1{}", "EXISTS (SELECT 1 FROM flows WHERE ".repeat(16), ")".repeat(16)),
+        format!(
+            "SELECT src FROM flows WHERE {}1 = 1{}",
+            "EXISTS (SELECT 1 FROM flows WHERE ".repeat(16),
+            ")".repeat(16)
+        ),
         format!("SELECT src FROM {}flows{}", "(SELECT src FROM ".repeat(16), ") q".repeat(16)),
         format!("SELECT src FROM flows WHERE {}1 = 1", "NOT ".repeat(1500)),
         format!("SELECT src FROM flows WHERE {}1 = 1", "- ".repeat(1500)),

@@ -5,7 +5,8 @@ use crate::{Finding, InspectLimits, check, inspect};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::manifest::Manifest;
 
-const QUERY: &str = "[query.q]\nparams = { target = \"prefix\" }\nsql = \"SELECT src, bytes FROM flows WHERE ip_in(dst, $target)\"";
+const QUERY: &str =
+    "[query.q]\nparams = { target = \"prefix\" }\nsql = \"SELECT src, bytes FROM flows WHERE ip_in(dst, $target)\"";
 const DATA: &str = "import iog:guest/data@0.1.0;";
 
 fn manifest(entries: &str, rest: &str) -> Manifest {
@@ -23,7 +24,9 @@ fn result(body: &str, manifest: &Manifest) -> Result<Capabilities, Vec<String>> 
 
 #[test]
 fn capabilities_are_what_is_imported_and_what_is_read() {
-    let two = format!("[data.flows]\nschema = 'flow/1'\n{QUERY}\n[query.r]\nsql = \"SELECT count(*) FROM flows WHERE proto = 6\"");
+    let two = format!(
+        "[data.flows]\nschema = 'flow/1'\n{QUERY}\n[query.r]\nsql = \"SELECT count(*) FROM flows WHERE proto = 6\""
+    );
     let manifest = manifest("'trace'", &two);
     let found = result(&format!("{DATA} export trace: func();"), &manifest).expect("fits");
     assert_eq!(found.imports, ["iog:guest/data@0.1.0"]);
@@ -70,14 +73,29 @@ fn merge_takes_the_parts_of_the_first_entry() {
         (format!("{plain} {} {merge}", part("result<r, string>")), None),
         (format!("{other_err} {} {merge}", part("result<result<r, u8>, string>")), None),
         (format!("export trace: func(); {} {merge}", part("result<_, string>")), None),
-        (format!("{entry} {} {merge}", part("result<u8, string>")), Some("field `outcome: result<u8, string>` of its part must be `outcome: result<r, string>`")),
+        (
+            format!("{entry} {} {merge}", part("result<u8, string>")),
+            Some("field `outcome: result<u8, string>` of its part must be `outcome: result<r, string>`"),
+        ),
         (format!("{entry} {} {merge}", part("result<r>")), Some("field `outcome: result<r>`")),
         (format!("{entry} {} {merge}", part("result<result<r, string>, string>")), Some("field `outcome:")),
-        (format!("{entry} record part {{ domain: string, asn: u32, outcome: result<r, string> }} {merge}"), Some("field `asn: u32` of its part must be `asn: option<u32>`")),
+        (
+            format!("{entry} record part {{ domain: string, asn: u32, outcome: result<r, string> }} {merge}"),
+            Some("field `asn: u32` of its part must be `asn: option<u32>`"),
+        ),
         (format!("{entry} record part {{ domain: string, outcome: result<r, string> }} {merge}"), Some("it has 2")),
-        (format!("{entry} {} export merge: func(parts: part) -> u64;", part("result<r, string>")), Some("one parameter, a list of parts")),
-        (format!("{entry} {} export merge: func(parts: list<part>, n: u8) -> u64;", part("result<r, string>")), Some("one parameter")),
-        (format!("{entry} {} export merge: func(parts: list<part>);", part("result<r, string>")), Some("it must return")),
+        (
+            format!("{entry} {} export merge: func(parts: part) -> u64;", part("result<r, string>")),
+            Some("one parameter, a list of parts"),
+        ),
+        (
+            format!("{entry} {} export merge: func(parts: list<part>, n: u8) -> u64;", part("result<r, string>")),
+            Some("one parameter"),
+        ),
+        (
+            format!("{entry} {} export merge: func(parts: list<part>);", part("result<r, string>")),
+            Some("it must return"),
+        ),
         (format!("{entry} export merge: func(parts: list<u8>) -> u8;"), Some("a record of domain, asn and outcome")),
     ] {
         match (result(&body, &manifest("'trace'", "")), expected) {

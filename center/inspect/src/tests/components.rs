@@ -21,7 +21,10 @@ fn prebuilt(name: &str) -> Vec<u8> {
 fn the_prebuilt_analyses_are_what_their_sources_say() {
     let hello = facts(&prebuilt("hello"));
     assert_eq!(hello.imports, ["iog:guest/data@0.1.0"]);
-    assert_eq!(hello.export("packets-to").expect("an export").wit, "packets-to: func(target: string) -> result<u64, string>;\n");
+    assert_eq!(
+        hello.export("packets-to").expect("an export").wit,
+        "packets-to: func(target: string) -> result<u64, string>;\n"
+    );
     assert!(!hello.merge);
     let traceback = facts(&prebuilt("ip-traceback"));
     assert!(traceback.merge && traceback.imports.iter().all(|import| import.starts_with("iog:guest/")));
@@ -64,9 +67,7 @@ fn names_types_and_text_are_read_from_the_file() {
 
 #[test]
 fn types_of_the_contract_may_be_used_in_signatures() {
-    let facts = facts(&component(
-        "use iog:guest/context@0.1.0.{identity}; export who: func() -> identity;",
-    ));
+    let facts = facts(&component("use iog:guest/context@0.1.0.{identity}; export who: func() -> identity;"));
     let result = facts.export("who").expect("who").result.clone().expect("a result");
     assert_eq!(result.name(), Some("identity"));
     assert_eq!(facts.imports, ["iog:guest/context@0.1.0"]);
@@ -123,7 +124,8 @@ fn imports_that_have_no_wit_are_refused() {
         "(component (import \"iog:guest/data@0.1.0\" (func)))",
     ] {
         let error = refused(&text(wat));
-        let named = matches!(error, InspectError::Import { .. } | InspectError::Interface(_) | InspectError::Invalid(_));
+        let named =
+            matches!(error, InspectError::Import { .. } | InspectError::Interface(_) | InspectError::Invalid(_));
         assert!(named, "{wat}: {error}");
     }
 }
@@ -165,7 +167,10 @@ fn features_that_are_off_are_refused_and_named() {
         ("(tag)", "exceptions"),
         ("(func (param v128) local.get 0 i32x4.relaxed_trunc_f32x4_s drop)", "relaxed SIMD"),
         ("(memory 1 (pagesize 1))", "custom page sizes"),
-        ("(func (param i64 i64 i64 i64) (result i64 i64) local.get 0 local.get 1 local.get 2 local.get 3 i64.add128)", "wide arithmetic"),
+        (
+            "(func (param i64 i64 i64 i64) (result i64 i64) local.get 0 local.get 1 local.get 2 local.get 3 i64.add128)",
+            "wide arithmetic",
+        ),
         ("(func (param externref))", "gc"),
     ] {
         let error = refused(&around(core));
@@ -194,7 +199,10 @@ fn strings_are_utf8() {
 
 #[test]
 fn invalid_bytes_are_not_a_feature() {
-    let error = refused(&around("(func (export \"f\") (result i32)  i32.const 0)"
-        .replace("i32.const 0", "i32.const 0 call $g) (func $g (param i64)").as_str()));
+    let error = refused(&around(
+        "(func (export \"f\") (result i32)  i32.const 0)"
+            .replace("i32.const 0", "i32.const 0 call $g) (func $g (param i64)")
+            .as_str(),
+    ));
     assert!(matches!(error, InspectError::Invalid(_)), "{error}");
 }

@@ -24,6 +24,10 @@ fn repeat(count: u64, mut item: impl FnMut(u64) -> String) -> String {
     (0..count).map(&mut item).collect()
 }
 
+fn times(item: &str, count: u64) -> String {
+    repeat(count, |_| item.to_owned())
+}
+
 fn sample() -> Vec<u8> {
     component(
         "import iog:guest/data@0.1.0; record r { a: u32, b: list<string> } variant v { x(r), y }
@@ -33,21 +37,24 @@ fn sample() -> Vec<u8> {
 
 #[test]
 fn core_limits_are_hit_one_above_them() {
-    let nested = |depth: u64| format!("(func {} {})", "block ".repeat(depth as usize), "end ".repeat(depth as usize));
-    let branches = |count: u64| format!("(func block i32.const 0 br_table {} end)", "0 ".repeat(count as usize));
+    let nested = |depth: u64| format!("(func {} {})", times("block ", depth), times("end ", depth));
+    let branches = |count: u64| format!("(func block i32.const 0 br_table {} end)", times("0 ", count));
     let cases: [(&str, String); 13] = [
-        ("functions", "(func)".repeat(limits::FUNCTIONS_MAX as usize + 1)),
+        ("functions", times("(func)", limits::FUNCTIONS_MAX + 1)),
         ("locals in a function", format!("(func (local {}))", "i32 i64 ".repeat(1_001))),
         ("nested blocks", nested(limits::CONTROL_DEPTH_MAX + 1)),
         ("targets of a br_table", branches(limits::BR_TABLE_TARGETS_MAX + 2)),
-        ("bytes in a function", format!("(func {})", "nop ".repeat(limits::BODY_BYTES_MAX as usize + 1))),
+        ("bytes in a function", format!("(func {})", times("nop ", limits::BODY_BYTES_MAX + 1))),
         ("types", repeat(limits::TYPES_MAX + 1, |_| "(type (func))".into())),
-        ("globals", "(global i32 (i32.const 0))".repeat(limits::GLOBALS_MAX as usize + 1)),
-        ("data segments", "(data \"\")".repeat(limits::DATA_SEGMENTS_MAX as usize + 1)),
-        ("element segments", "(elem funcref)".repeat(limits::ELEMENT_SEGMENTS_MAX as usize + 1)),
-        ("exports", format!("(func $f) {}", repeat(limits::EXPORTS_MAX + 1, |i| format!("(export \"{i}\" (func $f))")))),
+        ("globals", times("(global i32 (i32.const 0))", limits::GLOBALS_MAX + 1)),
+        ("data segments", times("(data \"\")", limits::DATA_SEGMENTS_MAX + 1)),
+        ("element segments", times("(elem funcref)", limits::ELEMENT_SEGMENTS_MAX + 1)),
+        (
+            "exports",
+            format!("(func $f) {}", repeat(limits::EXPORTS_MAX + 1, |i| format!("(export \"{i}\" (func $f))"))),
+        ),
         ("imports", repeat(limits::IMPORTS_MAX + 1, |i| format!("(import \"m\" \"{i}\" (func))"))),
-        ("tables", "(table 1 funcref)".repeat(limits::TABLES_MAX as usize + 1)),
+        ("tables", times("(table 1 funcref)", limits::TABLES_MAX + 1)),
         ("table elements", "(table 10001 funcref) (table 10000 funcref)".to_owned()),
     ];
     for (what, core) in cases {
@@ -65,7 +72,7 @@ fn component_limits_are_hit_one_above_them() {
     assert_eq!(limit(&component("(component)".repeat(17))), "nested components");
     let instances = format!("(core module $m) {}", "(core instance (instantiate $m))".repeat(33));
     assert_eq!(limit(&component(instances)), "core instances");
-    let custom = format!("(@custom \"x\" \"{}\")", "y".repeat(limits::CUSTOM_BYTES_MAX as usize));
+    let custom = format!("(@custom \"x\" \"{}\")", times("y", limits::CUSTOM_BYTES_MAX));
     assert_eq!(limit(&component(custom)), "bytes of custom sections");
     inspect(&component("(core module)".repeat(16)), &InspectLimits::default()).expect("at the limit it is fine");
 }

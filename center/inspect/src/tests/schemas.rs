@@ -22,9 +22,7 @@ fn every_type_has_its_json_form() {
         {"type": "integer", "minimum": -9007199254740991_i64, "maximum": 9007199254740991_i64},
         {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,18})$"},
     ]});
-    let object = |name: &str, schema: &Value| {
-        json!({"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": false})
-    };
+    let object = |name: &str, schema: &Value| json!({"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": false});
     let nothing = json!({"type": "null"});
     for (ty, expected) in [
         ("bool", json!({"type": "boolean"})),
@@ -81,11 +79,15 @@ fn named_types_are_defined_once() {
 #[test]
 fn two_types_of_one_name_stay_two() {
     use crate::WitTypeFact::{Record, U8};
-    let record = |fields: &[&str]| Record { name: "r".into(), fields: fields.iter().map(|f| ((*f).into(), U8)).collect() };
+    let record =
+        |fields: &[&str]| Record { name: "r".into(), fields: fields.iter().map(|f| ((*f).into(), U8)).collect() };
     let params = [("a".to_owned(), record(&["x"])), ("b".to_owned(), record(&["y"])), ("c".to_owned(), record(&["x"]))];
     let schema = crate::schema::params_schema(&params);
     let reference = |name: &str| schema["properties"][name]["$ref"].clone();
-    assert_eq!((reference("a"), reference("b"), reference("c")), ("#/$defs/r".into(), "#/$defs/r.2".into(), "#/$defs/r".into()));
+    assert_eq!(
+        (reference("a"), reference("b"), reference("c")),
+        ("#/$defs/r".into(), "#/$defs/r.2".into(), "#/$defs/r".into())
+    );
 }
 
 #[test]

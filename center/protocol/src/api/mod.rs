@@ -9,7 +9,7 @@ mod problem;
 
 pub use center::{
     CatalogAnswer, CatalogPublished, CertificateAnswer, CertificateRequest, DomainList, DomainSummary, GenesisAnswer,
-    Health, ModuleDetail, ModuleList, ModuleState, ModuleSummary, ModuleSubmission, ModuleSubmitted, PendingDomain,
+    Health, ModuleDetail, ModuleList, ModuleState, ModuleSubmission, ModuleSubmitted, ModuleSummary, PendingDomain,
     ReviewSummary, StatementAccepted, TokenAnswer, TokenForm,
 };
 pub use code::ApiErrorCode;

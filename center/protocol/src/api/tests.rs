@@ -45,15 +45,8 @@ fn a_problem_has_the_documented_form() {
 #[test]
 fn waiting_helps_only_where_the_server_says_so() {
     let retryable: Vec<_> = ApiErrorCode::ALL.iter().filter(|code| code.is_retryable()).map(|c| c.code()).collect();
-    let expected = [
-        "request-timeout",
-        "quota-exceeded",
-        "rate-limited",
-        "busy",
-        "unavailable",
-        "registry-stale",
-        "rules-too-new",
-    ];
+    let expected =
+        ["request-timeout", "quota-exceeded", "rate-limited", "busy", "unavailable", "registry-stale", "rules-too-new"];
     assert_eq!(retryable, expected);
 }
 

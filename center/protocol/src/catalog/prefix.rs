@@ -97,16 +97,17 @@ mod tests {
         for good in ["0.0.0.0/0", "192.0.2.0/24", "192.0.2.1/32", "::/0", "2001:db8::/32", "2001:db8::1/128"] {
             assert_eq!(good.parse::<IpPrefix>().unwrap().to_string(), good);
         }
-        for bad in ["", "192.0.2.0", "192.0.2.1/24", "192.0.2.0/33", "::1/0", "::/129", "192.0.2.0/+4", "192.0.2.0/", "x/8"] {
+        for bad in
+            ["", "192.0.2.0", "192.0.2.1/24", "192.0.2.0/33", "::1/0", "::/129", "192.0.2.0/+4", "192.0.2.0/", "x/8"]
+        {
             assert!(bad.parse::<IpPrefix>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn addresses_are_in_prefixes_of_their_family_only() {
-        let inside = |prefix: &str, address: &str| {
-            prefix.parse::<IpPrefix>().unwrap().contains(address.parse().unwrap())
-        };
+        let inside =
+            |prefix: &str, address: &str| prefix.parse::<IpPrefix>().unwrap().contains(address.parse().unwrap());
         assert!(inside("192.0.2.0/24", "192.0.2.255") && !inside("192.0.2.0/24", "192.0.3.0"));
         assert!(inside("0.0.0.0/0", "255.255.255.255") && !inside("0.0.0.0/0", "::"));
         assert!(inside("2001:db8::/32", "2001:db8:ffff::") && !inside("::/0", "1.2.3.4"));

@@ -206,7 +206,8 @@ fn query(mut table: Reader, order: &[String]) -> Result<QueryDecl, ManifestError
 }
 
 fn param_types(table: &mut Reader, order: &[String]) -> Result<Vec<(String, ParamType)>, ManifestError> {
-    const EXPECTED: &str = "at most 32 parameters, each named in lower-case letters, digits and `_`, starting with a letter";
+    const EXPECTED: &str =
+        "at most 32 parameters, each named in lower-case letters, digits and `_`, starting with a letter";
     let types: Vec<_> = ParamType::ALL.iter().map(|ty| format!("`{ty}`")).collect();
     let types = format!("one of {}", types.join(", "));
     check(&table.name(), format!("a table of {}", order.len()), order.len() <= PARAMS_MAX, EXPECTED)?;

@@ -97,9 +97,17 @@ fn errors_name_the_key_and_what_is_allowed() {
         ("\"reviewed\"", "\"secret\"", "expected one of `sum-only`, `dp`, `aggregate`, `reviewed`, `open`"),
         ("commit = \"0123abc\"", "", "lacks `source.commit`"),
         ("[release]\nclass = \"reviewed\"", "", "lacks `release`: expected a table"),
-        ("memory_mib", "memory", "unknown key `limits.memory`: allowed are `fuel`, `memory_mib`, `wall_s`, `result_kib`"),
+        (
+            "memory_mib",
+            "memory",
+            "unknown key `limits.memory`: allowed are `fuel`, `memory_mib`, `wall_s`, `result_kib`",
+        ),
         ("[limits]", "[extra]", "unknown key `extra`: allowed are `module`, `data`, `query`, `limits`"),
-        ("sql = \"SELECT 1\"", "sql = \"SELECT 1\"\nview = 1", "unknown key `query.all.view`: allowed are `params`, `sql`"),
+        (
+            "sql = \"SELECT 1\"",
+            "sql = \"SELECT 1\"\nview = 1",
+            "unknown key `query.all.view`: allowed are `params`, `sql`",
+        ),
         ("class = \"reviewed\"", "class = \"reviewed\"\nk = 5", "unknown key `release.k`: allowed are `class`"),
         ("[module]", "[module", "not TOML: line 2"),
     ];

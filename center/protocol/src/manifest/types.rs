@@ -76,16 +76,8 @@ pub enum ParamType {
 
 impl ParamType {
     /// Every type, in documented order.
-    pub const ALL: [Self; 8] = [
-        Self::Text,
-        Self::Int,
-        Self::Uint,
-        Self::Float,
-        Self::Flag,
-        Self::Timestamp,
-        Self::Address,
-        Self::Prefix,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Text, Self::Int, Self::Uint, Self::Float, Self::Flag, Self::Timestamp, Self::Address, Self::Prefix];
 
     /// The name used in manifests.
     #[must_use]

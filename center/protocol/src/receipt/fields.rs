@@ -31,8 +31,7 @@ pub const CALLER_FIELDS: [&str; 17] = [
 ];
 
 /// Names of the fields that only the provider's view has, sorted.
-pub const PROVIDER_FIELDS: [&str; 7] =
-    ["actor", "agreement", "cost_exact", "detail", "logs", "purpose", "snapshots"];
+pub const PROVIDER_FIELDS: [&str; 7] = ["actor", "agreement", "cost_exact", "detail", "logs", "purpose", "snapshots"];
 
 /// What both the caller and the provider see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -281,6 +281,18 @@ fn values_that_nothing_can_commit_to_are_refused() {
     assert!(matches!(caller.verify(&key), Err(ReceiptError::Value { .. })));
 }
 
+#[test]
+fn any_changed_or_missing_character_of_proof_and_checkpoint_fails() {
+    let (view, _, key) = views();
+    for (at, character) in view.proof.char_indices() {
+        for with in ["", "0", "1", "A", "/", "\n", " "] {
+            let mut changed = view.clone();
+            changed.proof.replace_range(at..at + character.len_utf8(), with);
+            assert!(changed == view || changed.verify(&key).is_err(), "`{with}` instead of `{character}` at {at}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -314,24 +326,11 @@ proptest! {
     }
 
     #[test]
-    fn any_changed_or_missing_character_of_proof_and_checkpoint_fails(
-        pick in any::<prop::sample::Index>(), with in "[ -~\n]", cut in any::<bool>(),
-    ) {
-        let (mut view, _, key) = views();
-        let at = pick.index(view.proof.len());
-        let end = at + 1;
-        let with = if cut { "" } else { with.as_str() };
-        prop_assume!(&view.proof[at..end] != with);
-        view.proof.replace_range(at..end, with);
-        prop_assert!(view.verify(&key).is_err(), "changed at {}", at);
-    }
-
-    #[test]
     fn no_damaged_view_panics(pick in any::<prop::sample::Index>(), with in "[ -~]{0,4}") {
         let (_, view, key) = views();
         let mut text = serde_json::to_string(&view).unwrap();
-        let at = pick.index(text.len());
-        text.insert_str(at, &with);
+        let places: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
+        text.insert_str(places[pick.index(places.len())], &with);
         if let Ok(view) = serde_json::from_str::<ReceiptView>(&text) {
             let _ = view.verify(&key);
         }
