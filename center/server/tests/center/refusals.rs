@@ -333,6 +333,22 @@ async fn an_unsigned_or_foreign_setup_does_not_open() {
 }
 
 #[tokio::test]
+async fn every_door_that_changes_something_refuses_strangers_with_nothing_in_their_hands() {
+    let world = World::new().await;
+    for (path, code) in [
+        (paths::MODULES, ApiErrorCode::BadRequest),
+        (paths::STATEMENTS, ApiErrorCode::BadEnvelope),
+        (paths::ENROLL, ApiErrorCode::BadRequest),
+        (paths::CERTIFICATES, ApiErrorCode::CertificateRequired),
+        (paths::CATALOG, ApiErrorCode::CertificateRequired),
+    ] {
+        refused(&world.post(path, b"{}".to_vec()).await, code);
+    }
+    assert_eq!(world.post(paths::TOKEN, Vec::new()).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(size(&world).await, 1);
+}
+
+#[tokio::test]
 async fn a_flood_is_told_to_come_back() {
     let mut world = World::new().await;
     world.stop().await;

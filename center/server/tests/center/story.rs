@@ -175,3 +175,46 @@ async fn reviews_that_reject_or_stop_are_shown() {
     assert!(detail["reason"].as_str().unwrap().contains("0 organisations approve, 2 must"), "{detail}");
     assert!(detail.to_string().contains(r#""verdict":"reject""#), "{detail}");
 }
+
+#[tokio::test]
+async fn the_catalog_takes_a_domains_own_words_only() {
+    let world = World::new().await;
+    let (one, two) = (world.member("as1", 31).await, world.member("as2", 33).await);
+    let waiting = world.enrol("as3", 35).await;
+    let module = Module::load("hello");
+    let good = descriptor(&module, "as1", 1, ServiceState::Published);
+    refused(&publish(&world, &one, &good).await, ApiErrorCode::UnknownModule);
+    created::<ModuleSubmitted>(&module.submit(&world).await);
+
+    refused(&publish(&world, &two, &good).await, ApiErrorCode::IdentityMismatch);
+    let by_two = Signed::sign(&good, &[&two.caller]).unwrap().to_bytes();
+    let envelope = "application/vnd.dsse+json";
+    let foreign_signature = one.post(&world, paths::CATALOG, envelope, by_two.clone()).await;
+    refused(&foreign_signature, ApiErrorCode::SignatureInvalid);
+    refused(&world.post(paths::CATALOG, by_two).await, ApiErrorCode::CertificateRequired);
+    let early = descriptor(&module, "as3", 1, ServiceState::Published);
+    refused(&publish(&world, &waiting, &early).await, ApiErrorCode::NotAMember);
+    let old = Descriptor { issued: now().plus_days(-9), expires: now().plus_days(-2), ..good.clone() };
+    refused(&publish(&world, &one, &old).await, ApiErrorCode::DescriptorInvalid);
+    let renamed = Descriptor { module_name: "iog/other".parse().unwrap(), ..good.clone() };
+    refused(&publish(&world, &one, &renamed).await, ApiErrorCode::DescriptorInvalid);
+    assert_eq!(found(&world, "").await, 0);
+    created::<CatalogPublished>(&publish(&world, &one, &good).await);
+    assert_eq!(found(&world, "").await, 1);
+
+    // When the domain is suspended its services are not shown.
+    let revocation = iog_protocol::statements::Revocation {
+        severity: iog_protocol::statements::RevocationSeverity::Suspend,
+        target: iog_protocol::statements::Target::Domain("as1".parse().unwrap()),
+        reason_code: "test".into(),
+        reason: "test".into(),
+        until: None,
+        issued: now(),
+    };
+    let revocation = iog_protocol::statements::Statement::new(&world.registry_id, revocation);
+    created::<iog_protocol::api::StatementAccepted>(&world.statement(&revocation, &[11]).await);
+    assert_eq!(found(&world, "").await, 0);
+    let token = one.token(&world).await;
+    assert!(String::from_utf8_lossy(&token.body).contains("unauthorized_client"));
+    ok::<TokenAnswer>(&two.token(&world).await);
+}
