@@ -168,6 +168,9 @@ pub(crate) enum ModuleCommand {
         /// Where the component goes (default: `<name>.wasm` in the folder); for a workspace a folder (default: `prebuilt`).
         #[arg(long, short)]
         out: Option<PathBuf>,
+        /// Write nothing: rebuild and say whether the committed component still belongs to its source.
+        #[arg(long)]
+        check: bool,
         /// Install the wasm toolchain if none is there (Debian packages; needs root).
         #[arg(long)]
         install_toolchain: bool,

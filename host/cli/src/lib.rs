@@ -2,6 +2,8 @@
 //! nothing about trust: that is `iog_protocol`'s and the gateway's.
 
 mod args;
+mod call;
+mod catalog;
 mod center;
 pub mod demo;
 mod gateway;
@@ -10,6 +12,7 @@ pub mod link;
 pub mod module;
 mod module_build;
 mod module_try;
+mod receipt;
 mod review;
 mod root;
 mod signals;
@@ -41,15 +44,17 @@ pub fn main() -> ExitCode {
 
 fn run(ui: Ui, command: Command) -> Result<ExitCode> {
     match command {
+        Command::Call(args) => call::run(ui, &args),
+        Command::Catalog(command) => catalog::run(ui, command),
         Command::Center(command) => center::run(ui, command),
         Command::Demo(args) => demo::run(ui, &args),
         Command::Enroll(args) => gateway::enroll(ui, &args),
         Command::Gateway(command) => gateway::run(ui, command),
         Command::Key(command) => keys::run(ui, command).map(|()| ExitCode::SUCCESS),
         Command::Module(command) => module::run(ui, command),
+        Command::Receipt(command) => receipt::run(ui, &command),
         Command::Review(command) => review::run(ui, command),
         Command::Root(command) => root::run(ui, command),
-        _ => anyhow::bail!("not built"),
     }
 }
 

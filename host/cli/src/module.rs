@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::args::{CenterArg, ModuleCommand};
 use crate::link::{Link, module, now};
-use crate::module_build::{self, BuildOptions, Record};
+use crate::module_build::{self, BuildOptions, Comparison, Record};
 use crate::ui::{Tone, Ui, escaped, grouped, size};
 use crate::{keys, module_try, runtime};
 
@@ -26,7 +26,10 @@ const MANIFEST_BYTES_MAX: u64 = 64 << 10;
 
 pub(crate) fn run(ui: Ui, command: ModuleCommand) -> Result<ExitCode> {
     match command {
-        ModuleCommand::Build { dir, out, install_toolchain } => build(ui, &dir, out, install_toolchain)?,
+        ModuleCommand::Build { dir, out, check, install_toolchain } => {
+            let good = build(ui, Order { dir: &dir, out, check, install_toolchain })?;
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         ModuleCommand::Inspect { wasm, manifest } => look(ui, &wasm, manifest.as_deref())?,
         ModuleCommand::Try(args) => return module_try::run(ui, &args),
         ModuleCommand::Submit { wasm, manifest, key, center } => {
@@ -77,28 +80,72 @@ fn read_bounded(file: &Path, bytes_max: u64) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(show)
 }
 
-fn build(ui: Ui, dir: &Path, out: Option<PathBuf>, install_toolchain: bool) -> Result<()> {
-    let jobs: Vec<(PathBuf, PathBuf)> = if dir.join("iog.toml").is_file() {
-        let name = dir.canonicalize().context("no such folder")?;
-        let name = name.file_name().context("the folder has no name")?.to_string_lossy().into_owned();
-        vec![(dir.to_owned(), out.unwrap_or_else(|| dir.join(format!("{name}.wasm"))))]
-    } else {
-        let folder = out.unwrap_or_else(|| dir.join("prebuilt"));
-        modules_of(dir)?.into_iter().map(|(name, module)| (module, folder.join(format!("{name}.wasm")))).collect()
-    };
-    let mut built_all = Vec::new();
-    for (module_dir, out) in jobs {
+/// What `iog module build` was asked.
+struct Order<'a> {
+    dir: &'a Path,
+    out: Option<PathBuf>,
+    check: bool,
+    install_toolchain: bool,
+}
+
+fn build(ui: Ui, order: Order<'_>) -> Result<bool> {
+    let mut all_good = true;
+    let mut reported = Vec::new();
+    for (module_dir, out) in jobs(order.dir, order.out)? {
         let spinner = ui.spinner(&format!("building {}", module_dir.display()));
-        let options = BuildOptions { module_dir, target_dir: dir.join("target"), install_toolchain };
+        let target_dir = target_dir(&module_dir);
+        let options = BuildOptions { module_dir, target_dir, install_toolchain: order.install_toolchain };
+        if order.check {
+            let (found, _) = module_build::compare(&options, &out)?;
+            spinner.finish_and_clear();
+            let (good, words) = verdict(found);
+            all_good &= good;
+            ui.line(format!("{}  {}", out.display(), ui.paint(if good { Tone::Good } else { Tone::Bad }, words)));
+            reported.push(json!({"file": out, "belongs_to_source": good, "reason": words}));
+            continue;
+        }
         let built = module_build::build(&options)?;
         spinner.finish_and_clear();
         Record::of(&built).write(&out, &built.component)?;
         let bytes = built.component.len() as u64;
         ui.line(format!("{}  {}  {}", out.display(), size(bytes), built.digest()));
-        built_all.push(json!({"file": out, "bytes": bytes, "digest": built.digest(), "source": built.source, "toolchain": built.toolchain}));
+        let (digest, source) = (built.digest(), &built.source);
+        reported.push(json!({"file": out, "bytes": bytes, "digest": digest, "source": source, "toolchain": built.toolchain}));
     }
-    ui.object(&json!({"built": built_all}));
-    Ok(())
+    ui.object(&json!({"built": reported}));
+    Ok(all_good)
+}
+
+/// Which modules are built, and where each component goes.
+fn jobs(dir: &Path, out: Option<PathBuf>) -> Result<Vec<(PathBuf, PathBuf)>> {
+    if dir.join("iog.toml").is_file() {
+        let name = dir.canonicalize().context("no such folder")?;
+        let name = name.file_name().context("the folder has no name")?.to_string_lossy().into_owned();
+        return Ok(vec![(dir.to_owned(), out.unwrap_or_else(|| dir.join(format!("{name}.wasm"))))]);
+    }
+    let folder = out.unwrap_or_else(|| dir.join("prebuilt"));
+    let named = modules_of(dir)?.into_iter();
+    Ok(named.map(|(name, module)| (module, folder.join(format!("{name}.wasm")))).collect())
+}
+
+/// Modules of one workspace share cargo's work, wherever the command was started.
+fn target_dir(module_dir: &Path) -> PathBuf {
+    let up = module_dir.join("..");
+    if up.join("Cargo.toml").is_file() { up.join("target") } else { module_dir.join("target") }
+}
+
+/// What a rebuild says, and whether the component may stay.
+fn verdict(found: Comparison) -> (bool, &'static str) {
+    match found {
+        Comparison::Reproduced => (true, "reproduced byte for byte"),
+        Comparison::OtherToolchain { same_bytes: true } => (true, "reproduced byte for byte by another toolchain"),
+        Comparison::OtherToolchain { same_bytes: false } => {
+            (true, "sources are the recorded ones; this toolchain gives other bytes than the recorded one")
+        }
+        Comparison::NotTheRecordedFile => (false, "the file is not the one its record speaks of"),
+        Comparison::SourcesChanged => (false, "the sources changed since it was built: run `iog module build`"),
+        Comparison::NotReproduced => (false, "the same sources and toolchain give other bytes"),
+    }
 }
 
 /// The modules of a workspace: its folders with an `iog.toml`, by name.

@@ -1,6 +1,113 @@
-//! `iog module try`.
+//! `iog module try`: a module on files of one's own, exactly as a gateway would run it, and what it cost.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use anyhow::Result;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use iog_gateway::config::{DatasetConfig, DatasetFormat, LimitsConfig, TimestampUnit};
+use iog_gateway::local::{TryReport, TrySpec, try_module};
+use iog_protocol::ids::SlotName;
+use iog_protocol::manifest::{Manifest, ReleaseClass};
+use iog_sandbox::{Provider, RunOutcome, Sandbox, SandboxConfig};
+use serde_json::{Value, json};
+
 use crate::args::TryArgs;
-use crate::ui::Ui;
-pub(crate) fn run(_ui: Ui, _args: &TryArgs) -> Result<ExitCode> { anyhow::bail!("x") }
+use crate::call::params;
+use crate::module::{read_component, read_manifest};
+use crate::runtime;
+use crate::ui::{Tone, Ui, escaped, grouped, size};
+
+pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
+    let wasm = read_component(&args.wasm)?;
+    let text = read_manifest(&args.manifest)?;
+    let manifest = Manifest::parse(&text).context("the manifest is refused")?;
+    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is no entry name")));
+    let spec = TrySpec {
+        wasm: &wasm,
+        manifest: &text,
+        entry: entry.transpose()?,
+        params: params(&args.param)?,
+        datasets: datasets(&args.data, &manifest)?,
+        limits: LimitsConfig::default(),
+        provider: Provider { domain: "local".to_owned(), asn: args.asn },
+    };
+    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
+    let spinner = ui.spinner("running");
+    let report = runtime()?.block_on(try_module(&sandbox, &spec)).context("the module cannot be tried")?;
+    spinner.finish_and_clear();
+    print(ui, &report);
+    ui.object(&object(&report)?);
+    let done = matches!(report.outcome, RunOutcome::Succeeded { .. });
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The files that the slots are bound to: `SLOT=FILE`, with the format by the file's ending.
+fn datasets(given: &[String], manifest: &Manifest) -> Result<BTreeMap<SlotName, DatasetConfig>> {
+    let mut bound = BTreeMap::new();
+    for text in given {
+        let (slot, file) = text.split_once('=').with_context(|| format!("`{text}` should be SLOT=FILE"))?;
+        let slot: SlotName = slot.parse().with_context(|| format!("`{slot}` is no slot name"))?;
+        let Some(declared) = manifest.data.get(&slot) else {
+            let known: Vec<String> = manifest.data.keys().map(|slot| format!("`{slot}`")).collect();
+            bail!("the manifest has no slot `{slot}`; its slots are {}", known.join(", "));
+        };
+        let config = dataset(Path::new(file), &declared.schema)?;
+        ensure!(bound.insert(slot.clone(), config).is_none(), "the slot `{slot}` is bound twice");
+    }
+    if let Some(missing) = manifest.data.keys().find(|slot| !bound.contains_key(*slot)) {
+        bail!("the slot `{missing}` needs data: --data {missing}=FILE");
+    }
+    Ok(bound)
+}
+
+fn dataset(file: &Path, schema: &str) -> Result<DatasetConfig> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let (format, timestamp) = if name.ends_with(".parquet") {
+        (DatasetFormat::Parquet, TimestampUnit::Micros)
+    } else if name.ends_with(".csv") || name.ends_with(".csv.gz") {
+        (DatasetFormat::Csv, TimestampUnit::Seconds)
+    } else {
+        bail!("`{}` should end in .csv, .csv.gz (times in seconds) or .parquet", file.display());
+    };
+    Ok(DatasetConfig {
+        schema: schema.to_owned(),
+        path: PathBuf::from(file),
+        format,
+        class: ReleaseClass::Reviewed,
+        columns: BTreeMap::new(),
+        timestamp,
+    })
+}
+
+fn print(ui: Ui, report: &TryReport) {
+    let good = matches!(report.outcome, RunOutcome::Succeeded { .. });
+    if let Some(result) = &report.result {
+        let shown = serde_json::from_str::<Value>(result.as_str()).and_then(|value| serde_json::to_string_pretty(&value));
+        ui.line(escaped(&shown.unwrap_or_else(|_| result.as_str().to_owned())));
+    }
+    ui.title("run");
+    ui.line(format!("  entry        {}", report.entry));
+    ui.line(format!("  outcome      {}", ui.paint(if good { Tone::Good } else { Tone::Bad }, &escaped(&report.ended))));
+    let (usage, limits) = (&report.usage, &report.limits);
+    ui.line(format!("  fuel         {} of {}", grouped(usage.fuel), grouped(limits.fuel)));
+    ui.line(format!("  peak memory  {} of {} MiB", size(usage.memory_peak_bytes), limits.memory_mib));
+    ui.line(format!("  read         {} rows, {}", grouped(usage.rows), size(usage.bytes)));
+    let bytes = report.result.as_ref().map_or(0, |result| result.as_str().len());
+    ui.line(format!("  result       {} of {} KiB, class {}", size(bytes as u64), limits.result_kib, report.class));
+    ui.line(format!("  time         {} ms of {} s", usage.wall_us / 1000, limits.wall_s));
+}
+
+fn object(report: &TryReport) -> Result<Value> {
+    let result: Option<Value> = report.result.as_ref().map(|result| serde_json::from_str(result.as_str())).transpose()?;
+    Ok(json!({
+        "entry": report.entry,
+        "succeeded": matches!(report.outcome, RunOutcome::Succeeded { .. }),
+        "outcome": report.ended,
+        "result": result,
+        "usage": report.usage,
+        "limits": report.limits,
+        "class": report.class,
+        "capabilities": report.capabilities,
+    }))
+}

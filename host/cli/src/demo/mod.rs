@@ -3,18 +3,29 @@
 
 mod generate;
 pub mod inputs;
+mod report;
 pub mod world;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use iog_gateway::clock::SystemClock;
 use iog_gateway::config::GatewayConfig;
+use iog_gateway::entropy::OsEntropy;
 use iog_gateway::home::Home;
+use iog_gateway::outbound::verify::verify_with;
+use iog_gateway::outbound::{CallReport, CallSpec, Quiet, Whom, call};
+use iog_gateway::{Deps, connect};
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::Manifest;
 
+use serde_json::json;
+
 use self::inputs::{Format, Input};
+use self::report::Finished;
 use self::world::{CALLER, Newcomer, Seat, World};
 use crate::args::DemoArgs;
 use crate::ui::{Tone, Ui, grouped, size};
@@ -50,16 +61,90 @@ pub(crate) fn run(ui: Ui, args: &DemoArgs) -> Result<ExitCode> {
 
 async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
     let (inputs, target) = inputs_of(ui, args, dir)?;
-    let dataset_bytes = inputs.iter().map(|input| std::fs::metadata(&input.file).map_or(0, |file| file.len())).sum();
+    let dataset_bytes: u64 = inputs.iter().map(|input| std::fs::metadata(&input.file).map_or(0, |file| file.len())).sum();
     ui.line(format!("  {} flow logs, {}", inputs.len(), size(dataset_bytes)));
     let (world, digest) = stage(ui, dir, &inputs).await?;
     let caller = Home::open(&world.home(CALLER))?;
 
-    let _ = (digest, caller, dataset_bytes as u64);
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    let found = world.link()?.registry().await?; eprintln!("{} entries {:?}", found.size(), found.anomalies());
+    ui.title("5  One question to every provider");
+    ui.line(format!("  iog call ip-traceback --all --param target={target}"));
+    let spinner = ui.spinner("asking");
+    let report = ask(&world, &caller, &target).await?;
+    spinner.finish_and_clear();
+    ui.line(format!("  {} of {} domains answered; merged in the caller's own sandbox with nothing granted", report.answered(), report.parts.len()));
+    let receipts_ok = verify(&caller, &report)?;
+
+    let manifest = Manifest::parse(TRACEBACK.manifest).context("the shipped manifest is refused")?;
+    let finished = Finished {
+        domains: inputs.len(),
+        module: (&manifest.module.name, &manifest.module.version, digest),
+        log_size: world.link()?.registry().await?.size(),
+        call: &report,
+        receipts_ok: &receipts_ok,
+        dataset_bytes,
+        generated: args.data.is_none(),
+    };
+    finished.print(ui)?;
+    ui.object(&finished.object()?);
+    if args.serve {
+        hold(ui, &world, &target).await;
+    }
     world.close().await?;
-    Ok(ExitCode::SUCCESS)
+    let all_hold = receipts_ok.iter().all(|ok| *ok) && report.answered() == report.parts.len();
+    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks every provider of the catalog, as `iog call ip-traceback --all` does.
+async fn ask(world: &World, caller: &Home, target: &str) -> Result<CallReport> {
+    let deps = Deps {
+        sandbox: world.sandbox.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+    };
+    let spec = CallSpec {
+        what: "ip-traceback".parse().map_err(anyhow::Error::msg)?,
+        entry: None,
+        params: json!({"target": target}),
+        purpose: "demonstration".to_owned(),
+        whom: Whom::Relevant { asn: None },
+        deadline: Duration::from_secs(60),
+        parallel_max: 32,
+        merge: true,
+    };
+    call(caller, &deps, &spec, &Quiet).await.context("the question could not be asked")
+}
+
+/// For each part: whether its stored receipt holds, checked again from files and the pinned genesis alone.
+fn verify(caller: &Home, report: &CallReport) -> Result<Vec<bool>> {
+    let replica = connect::replica(caller).context("the caller's copy of the log does not hold")?;
+    let registry = replica.registry().context("the caller holds no copy of the log")?;
+    let holds = |file: &std::path::PathBuf| match verify_with(caller, &registry, file) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::error!(error = format!("{:#}", anyhow::Error::from(error)), "a receipt does not hold");
+            false
+        }
+    };
+    Ok(report.parts.iter().map(|part| part.bundle.as_ref().is_some_and(holds)).collect())
+}
+
+/// Keeps everything running until interrupted, and says what to try.
+async fn hold(ui: Ui, world: &World, target: &str) {
+    let home = world.home(CALLER);
+    let (home, network) = (home.display(), world.network_file.display());
+    ui.title("Everything keeps running; try in another terminal");
+    for command in [
+        format!("iog catalog search --home {home}"),
+        format!("iog call ip-traceback --all --param target={target} --home {home}"),
+        format!("iog call top-talkers --all --param side=source --param measure=bytes --home {home}"),
+        format!("iog receipt verify --home {home}"),
+        format!("iog module show --network {network}"),
+        format!("iog review show iog/ip-traceback --network {network}"),
+    ] {
+        ui.line(format!("  {command}"));
+    }
+    ui.line("\nCtrl-C ends it");
+    signals::interrupted().await;
 }
 
 fn inputs_of(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<(Vec<Input>, String)> {

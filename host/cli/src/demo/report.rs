@@ -104,7 +104,7 @@ impl Finished<'_> {
         let mut rows = Vec::new();
         let (mut read, mut fuel) = (0, 0);
         for (part, ok) in self.call.parts.iter().zip(self.receipts_ok) {
-            let cost = part.receipt.as_ref().and_then(|receipt| receipt.cost.clone()).unwrap_or_default();
+            let cost = part.receipt.as_ref().map(|receipt| receipt.cost.clone()).unwrap_or_default();
             read += cost.rows;
             fuel += cost.fuel;
             let receipt = if *ok { ui.paint(Tone::Good, "verified") } else { ui.paint(Tone::Bad, "NOT VALID") };
@@ -119,9 +119,10 @@ impl Finished<'_> {
         }
         ui.table(&["domain", "outcome", "rows <=", "fuel <=", "bytes out", "receipt"], &rows);
         let left = self.call.left_bytes();
-        let share = self.dataset_bytes.checked_div(left.max(1)).unwrap_or(0);
+        let times = self.dataset_bytes.checked_div(left.max(1)).unwrap_or(0);
+        let share = if times > 1 { format!("1/{} of it, ", grouped(times)) } else { String::new() };
         ui.line(format!("\n  data at the providers  {}", size(self.dataset_bytes)));
-        ui.line(format!("  left the providers     {} (1/{} of it, receipts included)", size(left), grouped(share)));
+        ui.line(format!("  left the providers     {} ({share}receipts included)", size(left)));
         ui.line(format!("  rows and fuel          at most {} and {} (receipts round up)", grouped(read), grouped(fuel)));
         let good = self.receipts_ok.iter().filter(|ok| **ok).count();
         ui.line(format!("  receipts               {good} of {} verified offline from files and the pinned genesis", self.receipts_ok.len()));
@@ -130,7 +131,7 @@ impl Finished<'_> {
 }
 
 fn run(part: &Part, receipt_ok: bool) -> Value {
-    let cost = part.receipt.as_ref().and_then(|receipt| receipt.cost.clone()).unwrap_or_default();
+    let cost = part.receipt.as_ref().map(|receipt| receipt.cost.clone()).unwrap_or_default();
     json!({
         "domain": part.domain,
         "outcome": outcome(part),

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use anyhow::{Context as _, Result, bail};
 use iog_center::{Center, CenterConfig, CenterHandle, InitOptions, InviteOptions};
 use iog_client::CenterClient;
+use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
 use iog_gateway::enrol::{EnrolOptions, enrol};
 use iog_gateway::entropy::OsEntropy;
@@ -79,13 +80,15 @@ pub struct World {
     pub network_file: PathBuf,
     center: Option<CenterHandle>,
     gateways: BTreeMap<DomainId, Running>,
-    invitations: iog_center::CenterConfig,
+    center_config: CenterConfig,
     /// Shared by all gateways, as one process should.
     pub sandbox: Sandbox,
 }
 
 struct Running {
     stop: oneshot::Sender<()>,
+    /// Weak, so that the gateway can end while somebody looks at it.
+    background: Weak<Background>,
     task: JoinHandle<Result<()>>,
 }
 
@@ -141,7 +144,7 @@ impl World {
             network_file,
             center: Some(center),
             gateways: BTreeMap::new(),
-            invitations: config,
+            center_config: config,
             sandbox,
         })
     }
@@ -166,7 +169,7 @@ impl World {
             asns: newcomer.asn.into_iter().map(Asn).collect(),
             hours: 1,
         };
-        let token = iog_center::invite(&self.invitations, &options, now()).await?;
+        let token = iog_center::invite(&self.center_config, &options, now()).await?;
         let listener = match newcomer.provider {
             true => Some(TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?),
             false => None,
@@ -256,6 +259,7 @@ impl World {
         };
         let gateway = Gateway::open(config, deps).await.with_context(|| format!("gateway of `{domain}`"))?;
         let (stop, stopped) = oneshot::channel();
+        let background = Arc::downgrade(gateway.background());
         let task = tokio::spawn(async move {
             let until_stopped = async {
                 let _ = stopped.await;
@@ -263,8 +267,17 @@ impl World {
             gateway.serve(listener, until_stopped).await?;
             Ok(())
         });
-        self.gateways.insert(domain, Running { stop, task });
+        self.gateways.insert(domain, Running { stop, background, task });
         Ok(())
+    }
+
+    /// What a running gateway does by itself: to make it do a round now, and to see what it believes.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn background(&self, domain: &DomainId) -> Result<Arc<Background>> {
+        let running = self.gateways.get(domain).with_context(|| format!("`{domain}` has no gateway here"))?;
+        running.background.upgrade().with_context(|| format!("the gateway of `{domain}` has ended"))
     }
 
     /// Stops one gateway and waits for its end.
@@ -285,6 +298,18 @@ impl World {
         if let Some(center) = self.center.take() {
             center.shutdown().await?;
         }
+        Ok(())
+    }
+
+    /// Starts the center again from its folder, at its old address.
+    ///
+    /// # Errors
+    /// When it runs, or its log does not hold.
+    pub async fn start_center(&mut self) -> Result<()> {
+        anyhow::ensure!(self.center.is_none(), "the center runs");
+        let listener = TcpListener::bind(self.center_address).await.context("the center's address is taken")?;
+        let center = Center::open(self.center_config.clone(), Arc::new(iog_center::clock::SystemClock)).await?;
+        self.center = Some(center.serve(listener)?);
         Ok(())
     }
 

@@ -1,0 +1,203 @@
+//! `iog call`: one question to one provider or to all, and what came back. Exit code 0 when everybody answered, 1 when
+//! nobody did, 3 when some did not.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use indicatif::ProgressBar;
+use iog_gateway::Deps;
+use iog_gateway::clock::SystemClock;
+use iog_gateway::entropy::OsEntropy;
+use iog_gateway::home::Home;
+use iog_gateway::outbound::{
+    CallEvent, CallReport, CallSpec, Events, Merged, Part, PartOutcome, Whom, call,
+};
+use iog_sandbox::{Sandbox, SandboxConfig};
+use serde_json::{Map, Value, json};
+
+use crate::args::CallArgs;
+use crate::runtime;
+use crate::ui::{Tone, Ui, escaped, grouped, size};
+
+/// Providers asked at the same time.
+const PARALLEL_MAX: usize = 32;
+/// The exit code of a partial answer.
+const PARTIAL: u8 = 3;
+
+pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
+    ensure!(args.all || !args.domain.is_empty(), "say whom to ask: --all, or --domain DOMAIN");
+    let home = Home::open(&args.home.home)?;
+    let deps = Deps {
+        sandbox: Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+    };
+    let spec = spec(args)?;
+    let drawn = Drawn(ui.spinner("bringing the registry up to date"));
+    let report = runtime()?.block_on(call(&home, &deps, &spec, &drawn)).context("the call did not come to be")?;
+    drawn.0.finish_and_clear();
+    print(ui, &report);
+    ui.object(&object(&report)?);
+    Ok(match report.answered() {
+        all if all == report.parts.len() => ExitCode::SUCCESS,
+        0 => ExitCode::FAILURE,
+        _ => ExitCode::from(PARTIAL),
+    })
+}
+
+fn spec(args: &CallArgs) -> Result<CallSpec> {
+    let domains = args.domain.iter().map(|domain| domain.parse().with_context(|| format!("`{domain}` is no domain id")));
+    let whom = if args.all { Whom::Relevant { asn: None } } else { Whom::Domains(domains.collect::<Result<_>>()?) };
+    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is no entry name")));
+    Ok(CallSpec {
+        what: args.service.parse().map_err(anyhow::Error::msg)?,
+        entry: entry.transpose()?,
+        params: params(&args.param)?,
+        purpose: args.purpose.clone(),
+        whom,
+        deadline: Duration::from_secs(args.wait),
+        parallel_max: PARALLEL_MAX,
+        merge: args.all || args.domain.len() > 1,
+    })
+}
+
+/// Parameters from `NAME=VALUE`: a value that is JSON counts as such, anything else is text.
+pub(crate) fn params(given: &[String]) -> Result<Value> {
+    let mut params = Map::new();
+    for text in given {
+        let Some((name, value)) = text.split_once('=') else {
+            bail!("`{text}` should be NAME=VALUE, for example target=203.0.113.10");
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        ensure!(params.insert(name.to_owned(), value).is_none(), "the parameter `{name}` is given twice");
+    }
+    Ok(Value::Object(params))
+}
+
+/// Draws a call as it goes on.
+struct Drawn(ProgressBar);
+
+impl Events for Drawn {
+    fn event(&self, event: CallEvent) {
+        match event {
+            CallEvent::Synced { offline: Some(why), .. } => {
+                tracing::warn!(%why, "the center is away; going on with what this home holds");
+            }
+            CallEvent::Synced { .. } => {}
+            CallEvent::Found { domains } => {
+                self.0.set_length(domains.len() as u64);
+                self.0.set_message(format!("asking {} domains", domains.len()));
+            }
+            CallEvent::Asked { .. } => {}
+            CallEvent::Answered { domain, .. } => self.0.set_message(format!("`{domain}` answered")),
+            CallEvent::Missing { domain, why } => self.0.println(format!("{domain}: {}", escaped(&why.to_string()))),
+            CallEvent::Merging { answers } => self.0.set_message(format!("merging {answers} answers")),
+        }
+    }
+}
+
+fn print(ui: Ui, report: &CallReport) {
+    ui.line(format!("{}@{} `{}`  {}", report.module_name, report.module_version, report.entry, report.module));
+    if let Some(why) = &report.offline {
+        ui.line(ui.paint(Tone::Warn, &format!("the center is away ({}); used the registry at hand", escaped(why))));
+    }
+    let rows: Vec<Vec<String>> = report.parts.iter().map(|part| row(ui, part)).collect();
+    ui.table(&["domain", "outcome", "rows <=", "fuel <=", "bytes out", "receipt"], &rows);
+    match &report.merged {
+        Some(Merged::Result { result, .. }) => print_result(ui, "merged answer", result.as_str()),
+        Some(Merged::Failed { problem }) => ui.line(ui.paint(Tone::Bad, &format!("not merged: {}", escaped(problem)))),
+        None => {
+            for part in &report.parts {
+                if let Some(result) = part.result() {
+                    print_result(ui, part.domain.as_str(), result.as_str());
+                }
+            }
+        }
+    }
+    ui.line(format!("\n{} left {} of {} domains", size(report.left_bytes()), report.answered(), report.parts.len()));
+    if let Some(bundle) = report.parts.iter().find_map(|part| part.bundle.as_ref()) {
+        let folder = bundle.parent().unwrap_or(bundle);
+        ui.line(format!("receipts are in `{}`; verify them offline with\n  iog receipt verify {}", folder.display(), folder.display()));
+    }
+}
+
+fn row(ui: Ui, part: &Part) -> Vec<String> {
+    let cost = part.receipt.as_ref().map(|receipt| receipt.cost.clone()).unwrap_or_default();
+    let outcome = match &part.outcome {
+        PartOutcome::Result(_) => ui.paint(Tone::Good, "succeeded"),
+        PartOutcome::Missing(why) => ui.paint(Tone::Bad, &escaped(&why.to_string())),
+    };
+    let receipt = match &part.receipt {
+        Some(receipt) => format!("leaf {}", receipt.leaf_index),
+        None => "none".to_owned(),
+    };
+    vec![part.domain.to_string(), outcome, grouped(cost.rows), grouped(cost.fuel), grouped(part.left_bytes), receipt]
+}
+
+fn print_result(ui: Ui, name: &str, json: &str) {
+    ui.title(name);
+    let shown = serde_json::from_str::<Value>(json).and_then(|value| serde_json::to_string_pretty(&value));
+    ui.line(escaped(&shown.unwrap_or_else(|_| json.to_owned())));
+}
+
+/// A report for machines.
+pub(crate) fn object(report: &CallReport) -> Result<Value> {
+    let parts = report.parts.iter().map(part).collect::<Result<Vec<_>>>()?;
+    let merged = match &report.merged {
+        Some(Merged::Result { result, usage }) => json!({"result": value(result.as_str())?, "usage": usage}),
+        Some(Merged::Failed { problem }) => json!({"problem": problem}),
+        None => Value::Null,
+    };
+    Ok(json!({
+        "module": {"name": report.module_name, "version": report.module_version, "digest": report.module},
+        "entry": report.entry,
+        "log_size": report.log_size,
+        "offline": report.offline,
+        "answered": report.answered(),
+        "asked": report.parts.len(),
+        "left_bytes": report.left_bytes(),
+        "parts": parts,
+        "merged": merged,
+    }))
+}
+
+fn part(part: &Part) -> Result<Value> {
+    let (result, missing) = match &part.outcome {
+        PartOutcome::Result(result) => (value(result.as_str())?, Value::Null),
+        PartOutcome::Missing(why) => {
+            let mut missing = serde_json::to_value(why)?;
+            missing["message"] = why.to_string().into();
+            (Value::Null, missing)
+        }
+    };
+    Ok(json!({
+        "domain": part.domain,
+        "asn": part.asn,
+        "request_id": part.request_id,
+        "result": result,
+        "missing": missing,
+        "receipt": part.receipt,
+        "left_bytes": part.left_bytes,
+        "bundle": part.bundle,
+    }))
+}
+
+fn value(json: &str) -> Result<Value> {
+    serde_json::from_str(json).context("a result is not JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_json_where_they_can_be_and_text_otherwise() {
+        let given = ["target=203.0.113.10", "n=5", "deep={\"a\":[1]}", "empty=", "eq=a=b"].map(str::to_owned);
+        let expected = json!({"target": "203.0.113.10", "n": 5, "deep": {"a": [1]}, "empty": "", "eq": "a=b"});
+        assert_eq!(params(&given).unwrap(), expected);
+        assert!(params(&["n=1".to_owned(), "n=2".to_owned()]).unwrap_err().to_string().contains("given twice"));
+        assert!(params(&["n".to_owned()]).unwrap_err().to_string().contains("NAME=VALUE"));
+    }
+}
