@@ -386,3 +386,6 @@ fn no_service(request: &RunRequest) -> Refusal {
     };
     Refusal::NoService { asked }
 }
+
+#[cfg(test)]
+mod tests;

@@ -271,7 +271,7 @@ async fn open_receipts(home: &Home, deps: &Deps) -> Result<(Receipts, Arc<Store>
 }
 
 /// Every accepted request has a receipt: those that a crash cut off have failed, and it was ours.
-async fn finish_cut_off(
+pub(crate) async fn finish_cut_off(
     store: &Store,
     receipts: &Receipts,
     registry: &RegistryCell,

@@ -27,5 +27,7 @@ mod routes;
 pub mod runs;
 pub mod services;
 pub mod store;
+#[cfg(test)]
+mod testkit;
 
 pub use gateway::{Deps, Gateway, GatewayError};

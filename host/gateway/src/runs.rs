@@ -398,3 +398,6 @@ impl Drop for UnderWayGuard<'_> {
         self.all.count.send_replace(runs.len());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! Requests from the wire to the receipt, with the shipped `hello` analysis on real rows: once only, always with a receipt,
+//! and nothing lost when the gateway is cut off.
+
+use super::*;
+use std::sync::Arc;
+
+use crate::clock::ManualClock;
+use crate::config::{AllowConfig, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig};
+use crate::queue::QueueLimits;
+use crate::receipt_log::{ReceiptLog, ReceiptLogError};
+use crate::receipts::Letterhead;
+use crate::testkit::{self, Counting, World, hello, id, key, now, request, signed};
+use iog_protocol::receipt::{ReceiptView, VerifiedReceipt, log_origin};
+use iog_protocol::run::{RunAnswer, RunRequest};
+use iog_protocol::statements::Target;
+use iog_tlog::VerifierKey;
+
+struct Gateway {
+    world: World,
+    runs: Arc<Runs>,
+    folder: Arc<tempfile::TempDir>,
+}
+
+impl Gateway {
+    async fn new(quota: QuotaConfig) -> Self {
+        Self::at(Arc::new(tempfile::tempdir().unwrap()), quota).await
+    }
+
+    async fn at(folder: Arc<tempfile::TempDir>, quota: QuotaConfig) -> Self {
+        let world = World::new();
+        let sandbox = testkit::sandbox();
+        let mut service = Service::new("hello".parse().unwrap(), config(quota));
+        service.prepared = Ok(testkit::prepared(&sandbox, folder.path()).await.unwrap());
+        let services = Arc::new(Services::default());
+        services.replace([service]);
+        let store = Arc::new(Store::open(&folder.path().join("journal.sqlite")).await.unwrap());
+        let log = Arc::new(ReceiptLog::open(&store, &key(40), &origin(&world)).await.unwrap());
+        let head = Letterhead::new(id("gateway"), sandbox.engine_info());
+        let (receipts, _) = Receipts::start(head, Arc::new(Counting::default()), log, Arc::clone(&store));
+        let registry = Arc::new(RegistryCell::new(Arc::new(world.registry.clone()), None));
+        let runs = Runs {
+            domain: id("gateway"),
+            registry,
+            services,
+            store,
+            receipts,
+            queue: FairQueue::new(QueueLimits { runs_max: 4, waiting_max: 4, per_caller_max: 4 }),
+            sandbox,
+            query_memory_bytes: 64 << 20,
+            clock: Arc::new(ManualClock::new(now())),
+            under_way: UnderWay::default(),
+        };
+        Self { world, runs: Arc::new(runs), folder }
+    }
+
+    async fn submit(&self, request: &RunRequest) -> Result<Submitted, SubmitError> {
+        let (peer, token) = (self.world.peer("caller"), self.world.token("caller", 3, |_| ()));
+        let envelope = signed(request, 21).to_bytes();
+        let presented = Presented { peer: Some(&peer), token: Some(&token), envelope: &envelope };
+        self.runs.submit(&presented, None, Duration::from_secs(60)).await
+    }
+
+    async fn answer(&self, request: &RunRequest) -> (RunAnswer, VerifiedReceipt) {
+        let Submitted::Answer(bytes) = self.submit(request).await.unwrap() else { panic!("still under way") };
+        let answer: RunAnswer = serde_json::from_slice(&bytes).unwrap();
+        let receipt = answer.receipt.verify(&self.log_key()).unwrap();
+        receipt.fits(&answer).unwrap();
+        assert_eq!(receipt.request, signed(request, 21).digest());
+        (answer, receipt)
+    }
+
+    fn log_key(&self) -> VerifierKey {
+        key(40).public().vkey(&origin(&self.world)).unwrap()
+    }
+
+    async fn receipts(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM receipts").fetch_one(self.runs.store.readers()).await.unwrap()
+    }
+
+    /// As if the process had been killed: nothing is finished, the lock is gone.
+    fn kill(self) -> Arc<tempfile::TempDir> {
+        self.folder
+    }
+}
+
+fn origin(world: &World) -> String {
+    log_origin(&world.registry.founding().trust_domain, &id("gateway"))
+}
+
+fn config(quota: QuotaConfig) -> ServiceConfig {
+    ServiceConfig {
+        module: crate::config::ModuleRef::Digest(hello()),
+        bind: [("flows".parse().unwrap(), "border".parse().unwrap())].into(),
+        allow: AllowConfig { callers: ["members".parse().unwrap()].into(), ..AllowConfig::default() },
+        limits: LimitsConfig::default(),
+        quota,
+        coverage: CoverageConfig::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_run_gives_its_result_with_a_receipt_that_proves_it() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let (answer, receipt) = gateway.answer(&request(1)).await;
+    assert_eq!(answer.outcome, Outcome::Succeeded, "{:?}", answer.outcome);
+    assert!(answer.result.unwrap().as_str().contains('7'), "3 and 4 packets went there");
+    assert_eq!(receipt.module, hello());
+    assert!(receipt.module_log_index.is_some());
+    assert_eq!(receipt.service, Some("hello".parse().unwrap()));
+    assert!(receipt.cost.fuel.is_power_of_two() && receipt.cost.rows == 2, "{:?}", receipt.cost);
+}
+
+#[tokio::test]
+async fn both_views_are_of_one_leaf_and_only_the_providers_is_exact() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let (answer, seen) = gateway.answer(&request(1)).await;
+    let kept: Vec<u8> =
+        sqlx::query_scalar("SELECT provider_view FROM receipts").fetch_one(gateway.runs.store.readers()).await.unwrap();
+    let kept: ReceiptView = serde_json::from_slice(&kept).unwrap();
+    assert_eq!(kept.body, answer.receipt.body);
+    let kept = kept.verify(&gateway.log_key()).unwrap();
+    let provider = kept.provider().unwrap();
+    assert_eq!(provider.cost_exact.quantised(), seen.cost);
+    assert!(!provider.cost_exact.fuel.is_power_of_two());
+    assert_eq!(provider.purpose, "incident");
+    assert_eq!(provider.snapshots.len(), 1);
+    let text = serde_json::to_string(&answer.receipt).unwrap();
+    assert!(!text.contains("incident") && !text.contains(&provider.snapshots.values().next().unwrap().hex()));
+}
+
+#[tokio::test]
+async fn a_repetition_gets_the_stored_answer_and_runs_nothing() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let first = gateway.submit(&request(1)).await.unwrap();
+    assert_eq!(gateway.submit(&request(1)).await.unwrap(), first);
+    assert_eq!(gateway.receipts().await, 1);
+    let other = RunRequest { purpose: "another".into(), ..request(1) };
+    assert!(matches!(gateway.submit(&other).await, Err(SubmitError::OtherRequest { .. })));
+    let gateway = Gateway::at(gateway.kill(), QuotaConfig::default()).await;
+    assert_eq!(gateway.submit(&request(1)).await.unwrap(), first, "also after a restart");
+}
+
+#[tokio::test]
+async fn the_same_request_at_once_runs_once() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let request = request(1);
+    let (one, two) = tokio::join!(gateway.submit(&request), gateway.submit(&request));
+    let answered = [&one, &two].into_iter().filter(|reply| reply.is_ok()).count();
+    let in_flight = [&one, &two].into_iter().filter(|reply| matches!(reply, Err(SubmitError::InFlight))).count();
+    assert!(answered >= 1 && answered + in_flight == 2);
+    assert_eq!(gateway.receipts().await, 1);
+}
+
+#[tokio::test]
+async fn every_refusal_has_a_receipt_and_costs_no_quota() {
+    let quota = QuotaConfig { runs_per_hour_max: Some(1), ..QuotaConfig::default() };
+    let gateway = Gateway::new(quota).await;
+    let mut refused = Vec::new();
+    for (number, params) in [(1, serde_json::json!({})), (2, serde_json::json!({"target": 5}))] {
+        let (answer, receipt) = gateway.answer(&RunRequest { params, ..request(number) }).await;
+        let Outcome::Refused { code, .. } = answer.outcome else { panic!("{:?}", answer.outcome) };
+        assert_eq!(receipt.result_digest, None);
+        refused.push(code);
+    }
+    assert_eq!(refused, ["bad-params", "bad-params"]);
+    assert!(gateway.answer(&request(3)).await.0.outcome.is_success());
+    let Outcome::Refused { code, .. } = gateway.answer(&request(4)).await.0.outcome else { panic!() };
+    assert_eq!(code, "quota-exceeded");
+    assert_eq!(gateway.receipts().await, 4);
+}
+
+#[tokio::test]
+async fn targets_are_counted_by_their_value() {
+    let targets = TargetsConfig { parameter: "target".into(), distinct_per_day_max: 1 };
+    let gateway = Gateway::new(QuotaConfig { targets: Some(targets), ..QuotaConfig::default() }).await;
+    let about = |number, target: &str| RunRequest { params: serde_json::json!({"target": target}), ..request(number) };
+    assert!(gateway.answer(&about(1, "192.0.2.1")).await.0.outcome.is_success());
+    assert!(!gateway.answer(&about(2, "192.0.2.9")).await.0.outcome.is_success());
+    assert!(gateway.answer(&about(3, "192.0.2.1")).await.0.outcome.is_success());
+}
+
+#[tokio::test]
+async fn a_revoked_module_does_not_run() {
+    let mut gateway = Gateway::new(QuotaConfig::default()).await;
+    gateway.world.revoke(Target::Module(hello()));
+    gateway.runs.registry.replace(Arc::new(gateway.world.registry.clone()), now());
+    let Outcome::Refused { code, .. } = gateway.answer(&request(1)).await.0.outcome else { panic!() };
+    assert_eq!(code, "module-not-effective");
+}
+
+#[tokio::test]
+async fn what_is_not_authenticated_leaves_no_trace() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let (peer, token) = (gateway.world.peer("other"), gateway.world.token("other", 3, |_| ()));
+    let envelope = signed(&request(1), 21).to_bytes();
+    let presented = Presented { peer: Some(&peer), token: Some(&token), envelope: &envelope };
+    let refused = gateway.runs.submit(&presented, None, Duration::from_secs(1)).await;
+    assert!(matches!(refused, Err(SubmitError::Rejected(Rejection::Signature { .. }))));
+    assert_eq!(gateway.receipts().await, 0);
+    assert_eq!(gateway.runs.stored(&id("caller"), &request(1).request_id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_off_gets_one_receipt_of_failure_at_the_next_start() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let (peer, token) = (gateway.world.peer("caller"), gateway.world.token("caller", 3, |_| ()));
+    let envelope = signed(&request(1), 21).to_bytes();
+    let presented = Presented { peer: Some(&peer), token: Some(&token), envelope: &envelope };
+    let here = Here { registry: &gateway.world.registry, domain: &id("gateway"), now: now() };
+    let asked = admit::authenticate(&presented, &here).unwrap();
+    let begun = journal::begin(&gateway.runs.store, &new_run(&asked, None, now())).await.unwrap();
+    assert!(matches!(begun, Begin::New(_)));
+    let gateway = Gateway::at(gateway.kill(), QuotaConfig::default()).await;
+    let clock = ManualClock::new(now());
+    for _ in 0..2 {
+        let runs = &gateway.runs;
+        crate::gateway::finish_cut_off(&runs.store, &runs.receipts, &runs.registry, &clock).await.unwrap();
+    }
+    assert_eq!(gateway.receipts().await, 1);
+    let (answer, receipt) = gateway.answer(&request(1)).await;
+    assert!(matches!(answer.outcome, Outcome::Failed { .. }));
+    assert_eq!(receipt.caller, id("caller"));
+}
+
+#[tokio::test]
+async fn a_changed_or_lost_receipt_stops_the_gateway_at_its_start() {
+    for damage in [
+        "UPDATE receipts SET entry = x'00' WHERE position = 0",
+        "DELETE FROM receipts WHERE position = 0",
+        "DELETE FROM receipts WHERE position = 1",
+        "DELETE FROM checkpoint",
+    ] {
+        let gateway = Gateway::new(QuotaConfig::default()).await;
+        for number in 1..=2 {
+            gateway.answer(&request(number)).await;
+        }
+        let (store, world) = (Arc::clone(&gateway.runs.store), &gateway.world);
+        ReceiptLog::open(&store, &key(40), &origin(world)).await.unwrap();
+        sqlx::query(damage).execute(store.writer()).await.unwrap();
+        let opened = ReceiptLog::open(&store, &key(40), &origin(world)).await;
+        assert!(matches!(opened, Err(ReceiptLogError::Forked { .. })), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn tiles_and_bundles_show_the_log_and_nothing_of_a_run() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    for number in 1..=3 {
+        gateway.answer(&request(number)).await;
+    }
+    let log = gateway.runs.receipts.log();
+    let head = iog_tlog::Checkpoint::open(&log.checkpoint(), &gateway.log_key()).unwrap();
+    assert_eq!(head.size, 3);
+    let id = iog_tlog::BundleId::new(0, 3).unwrap();
+    let bundle = log.bundle(&gateway.runs.store, id).await.unwrap().unwrap();
+    let entries = iog_tlog::EntryBundle::decode_exact(&bundle, id).unwrap().entries;
+    let tree = iog_tlog::Tree::from_leaves(entries.iter().map(|entry| iog_tlog::leaf_hash(entry)));
+    assert_eq!(tree.root(), head.root);
+    let text = String::from_utf8_lossy(&entries[0]).into_owned();
+    assert!(!text.contains("incident") && !text.contains("packets-to"));
+    assert!(log.tile(iog_tlog::TileId::new(0, 0, 3).unwrap()).is_some());
+    assert!(log.tile(iog_tlog::TileId::new(0, 0, 4).unwrap()).is_none());
+}
