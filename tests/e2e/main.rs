@@ -1,1 +1,4 @@
-//! Stories of callers, providers, auditors and attackers on real servers with real TLS.
+//! Stories of callers, providers, auditors and attackers on real servers with real TLS, real SQLite and real Wasm.
+
+mod harness;
+mod stolen_center_keys;

@@ -1,0 +1,153 @@
+//! A network of one story: a center, its members, and a folder that goes away with it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use iog_cli::demo::world::{Newcomer, Seat, World};
+use iog_gateway::background::Background;
+use iog_gateway::config::GatewayConfig;
+use iog_gateway::home::Home;
+use iog_protocol::ids::Digest;
+use iog_protocol::registry::Registry;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::settings::{FLOWS, Shipped};
+
+/// The provider of most stories.
+pub(crate) const PROVIDER: &str = "as64500";
+/// The domain that asks.
+pub(crate) const ASKER: &str = "asker";
+
+/// Gateways of the stories make their rounds when they are told to.
+const QUIET: &str = "listen = \"127.0.0.1:0\"\n[sync]\nregistry_s = 3600\nrenew_s = 86400\n";
+
+/// A network.
+pub(crate) struct Net {
+    pub(crate) world: World,
+    seats: BTreeMap<String, Seat>,
+    addresses: BTreeMap<String, String>,
+    folder: TempDir,
+}
+
+impl Net {
+    /// A center with these providers (`as<N>`) and callers as members in force.
+    pub(crate) async fn of(providers: &[&str], callers: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let world = World::found(folder.path()).await.expect("the world stands");
+        let mut net = Self { world, seats: BTreeMap::new(), addresses: BTreeMap::new(), folder };
+        for provider in providers {
+            net.enrol(provider, true).await;
+        }
+        for caller in callers {
+            net.enrol(caller, false).await;
+        }
+        net.world.admit_all().await.expect("root admits all");
+        net
+    }
+
+    /// One provider that offers the traceback, and one caller.
+    pub(crate) async fn usual() -> (Self, Digest) {
+        let mut net = Self::of(&[PROVIDER], &[ASKER]).await;
+        let digest = net.publish(&super::settings::TRACEBACK).await;
+        net.start(PROVIDER, &super::settings::traceback()).await;
+        (net, digest)
+    }
+
+    async fn enrol(&mut self, domain: &str, provider: bool) {
+        let newcomer = Newcomer {
+            domain: domain.to_owned(),
+            organisation: format!("{domain}-org"),
+            asn: domain.strip_prefix("as").and_then(|number| number.parse().ok()),
+            provider,
+        };
+        let seat = self.world.enrol(&newcomer).await.expect("the center enrols whom it invited");
+        if let Some(listener) = &seat.listener {
+            let port = listener.local_addr().expect("a listener has an address").port();
+            self.addresses.insert(domain.to_owned(), format!("localhost:{port}"));
+        }
+        self.seats.insert(domain.to_owned(), seat);
+    }
+
+    /// Publishes a module with all reviews.
+    pub(crate) async fn publish(&self, module: &Shipped) -> Digest {
+        self.world.publish(module.wasm, module.manifest).await.expect("the module is approved")
+    }
+
+    /// Starts a provider's gateway with `tables` over the usual flows.
+    pub(crate) async fn start(&mut self, domain: &str, tables: &str) {
+        self.start_over(domain, tables, FLOWS).await;
+    }
+
+    /// Starts a provider's gateway with `tables` over `flows`.
+    pub(crate) async fn start_over(&mut self, domain: &str, tables: &str, flows: &str) {
+        let home = self.world.home(domain);
+        std::fs::write(home.join("flows.csv"), flows).expect("flows are written");
+        std::fs::write(home.join("gateway.toml"), format!("{QUIET}{tables}")).expect("the configuration is written");
+        let seat = self.seats.remove(domain).expect("the provider is enrolled and not running");
+        self.run(domain, seat).await;
+    }
+
+    /// Starts a gateway again where it was before.
+    pub(crate) async fn start_again(&mut self, domain: &str) {
+        let listener = self.listen_as(domain).await;
+        let home = Home::open(&self.world.home(domain)).expect("the home is there");
+        self.run(domain, Seat { home, listener: Some(listener) }).await;
+    }
+
+    /// Takes the place where a stopped gateway was.
+    pub(crate) async fn listen_as(&self, domain: &str) -> TcpListener {
+        let port = self.address(domain).rsplit_once(':').expect("host:port").1;
+        TcpListener::bind(format!("127.0.0.1:{port}")).await.expect("the place is free")
+    }
+
+    async fn run(&mut self, domain: &str, seat: Seat) {
+        let config = self.home_of(domain).join("gateway.toml");
+        let config = GatewayConfig::load(&config).expect("the configuration parses");
+        self.world.start_gateway(seat, config).await.expect("the gateway starts");
+    }
+
+    /// Stops a gateway.
+    pub(crate) async fn stop(&mut self, domain: &str) {
+        self.world.stop_gateway(&domain.parse().expect("a domain id")).await.expect("it ends well");
+    }
+
+    /// What a running gateway does by itself.
+    pub(crate) fn background(&self, domain: &str) -> Arc<Background> {
+        self.world.background(&domain.parse().expect("a domain id")).expect("the gateway runs")
+    }
+
+    /// Makes a gateway look at the center and prepare its services, and shows the registry it then believes.
+    pub(crate) async fn step(&self, domain: &str) -> Arc<Registry> {
+        let background = self.background(domain);
+        background.step().await;
+        background.registry.current()
+    }
+
+    /// Where a provider's gateway answers, `host:port`.
+    pub(crate) fn address(&self, domain: &str) -> &str {
+        self.addresses.get(domain).expect("a provider")
+    }
+
+    /// A domain's home folder.
+    pub(crate) fn home_of(&self, domain: &str) -> PathBuf {
+        self.world.home(domain)
+    }
+
+    /// The center's folder.
+    pub(crate) fn center_folder(&self) -> PathBuf {
+        self.world.dir.join("center")
+    }
+
+    /// The registry as an auditor sees it now.
+    pub(crate) async fn registry(&self) -> Arc<Registry> {
+        self.world.link().expect("a link").registry().await.expect("the center answers")
+    }
+
+    /// Ends everything in order.
+    pub(crate) async fn close(self) {
+        self.world.close().await.expect("all servers end well");
+        drop(self.folder);
+    }
+}
