@@ -186,7 +186,6 @@ struct Column {
 
 #[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
-#[expect(dead_code, reason = "the variant has the cases of the WIT; this source has no faults")]
 enum Fault {
     #[component(name = "not-granted")]
     NotGranted,

@@ -2,6 +2,7 @@
 //! real `iog` processes. It asserts nothing itself except that the stage stands.
 
 pub(crate) mod caller;
+pub(crate) mod deployment;
 pub(crate) mod evil;
 pub(crate) mod net;
 pub(crate) mod process;

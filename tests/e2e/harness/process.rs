@@ -1,1 +1,104 @@
 //! Real `iog` processes: run to their end, or kept as children that are killed with their story.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a server may take until it says where it listens.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// The command line in one folder.
+#[derive(Clone)]
+pub(crate) struct Iog {
+    pub(crate) dir: PathBuf,
+}
+
+/// How a command ended.
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Iog {
+    pub(crate) fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_iog"));
+        command.args(args).current_dir(&self.dir).stdin(Stdio::null()).env("NO_COLOR", "1");
+        for name in ["IOG_HOME", "IOG_NETWORK", "IOG_JOIN_TOKEN", "IOG_LOG", "RUST_BACKTRACE"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Done {
+        let output = self.command(args).output().expect("the binary starts");
+        Done {
+            code: output.status.code().expect("it was not killed"),
+            stdout: String::from_utf8(output.stdout).expect("texts are UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("texts are UTF-8"),
+        }
+    }
+
+    /// Runs a command that must succeed and gives the one object it prints.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let done = self.run(&[args, &["--json"]].concat());
+        assert_eq!(done.code, 0, "`iog {}`: {}{}", args.join(" "), done.stdout, done.stderr);
+        done.json()
+    }
+
+    /// Starts a server and waits until it says where it listens.
+    pub(crate) fn serve(&self, args: &[&str]) -> Server {
+        let mut command = self.command(&[args, &["--json"]].concat());
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let stdout = child.stdout.take().expect("it was piped");
+        let server = Server(child);
+        let (said, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = said.send(line);
+            }
+        });
+        let line = heard.recv_timeout(START_MAX).expect("the server says where it listens");
+        let object: Value = serde_json::from_str(&line).expect("one object");
+        assert!(object["listening"].is_string(), "{object}");
+        server
+    }
+}
+
+impl Done {
+    /// The one object on standard output.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not one object: {error}: {}{}", self.stdout, self.stderr))
+    }
+}
+
+/// A server of this story; killed at the latest when the story ends.
+pub(crate) struct Server(Child);
+
+impl Server {
+    /// SIGKILL: no drain, no last words.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
