@@ -142,3 +142,67 @@ async fn open(datasets: &BTreeMap<SlotName, DatasetConfig>) -> Result<BTreeMap<S
     }
     Ok(bound)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit;
+
+    fn spec(folder: &std::path::Path) -> TrySpec<'static> {
+        TrySpec {
+            wasm: testkit::WASM,
+            manifest: testkit::MANIFEST,
+            entry: None,
+            params: serde_json::json!({ "target": "192.0.2.0/24" }),
+            datasets: [("flows".parse().unwrap(), testkit::dataset(folder))].into(),
+            limits: LimitsConfig::default(),
+            provider: Provider { domain: "local".into(), asn: None },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_trial_reports_the_result_and_what_it_cost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sandbox, spec) = (testkit::sandbox(), spec(folder.path()));
+        let report = try_module(&sandbox, &spec).await.unwrap();
+        assert_eq!(report.result.unwrap().as_str(), r#"{"ok":12}"#);
+        assert_eq!((report.usage.rows, report.usage.bytes), (3, 24));
+        let again = try_module(&sandbox, &spec).await.unwrap();
+        assert_eq!(again.usage.fuel, report.usage.fuel);
+        assert_eq!(report.capabilities.datasets.values().next().unwrap().columns, ["dst", "packets"]);
+    }
+
+    #[tokio::test]
+    async fn limits_and_parameters_are_those_of_a_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        let starved =
+            TrySpec { limits: LimitsConfig { fuel: Some(1_000), ..LimitsConfig::default() }, ..spec(folder.path()) };
+        let report = try_module(&testkit::sandbox(), &starved).await.unwrap();
+        assert_eq!(report.outcome, RunOutcome::Limit(iog_sandbox::LimitKind::Fuel));
+        let wrong = TrySpec { params: serde_json::json!({ "target": 5 }), ..spec(folder.path()) };
+        let report = try_module(&testkit::sandbox(), &wrong).await.unwrap();
+        assert!(report.ended.contains("target"), "{}", report.ended);
+        let nobody = TrySpec { entry: Some("other".parse().unwrap()), ..spec(folder.path()) };
+        let error = try_module(&testkit::sandbox(), &nobody).await.unwrap_err().to_string();
+        assert_eq!(error, "the module has no entry `other`; its entries are `packets-to`");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let unbound = TrySpec { datasets: BTreeMap::new(), ..spec(folder.path()) };
+        let error = try_module(&testkit::sandbox(), &unbound).await.unwrap_err().to_string();
+        assert_eq!(error, "slot `flows`: no dataset is bound; bind one of schema `flow/1`");
+        let lacking = spec(folder.path());
+        let path = &lacking.datasets.values().next().unwrap().path;
+        std::fs::write(path, testkit::FLOWS.replace("packets", "pkts")).unwrap();
+        let error = try_module(&testkit::sandbox(), &lacking).await.unwrap_err();
+        let text = datasets::full_text(&error);
+        assert!(text.contains("`flows`") && text.contains("`packets`"), "{text}");
+        let cut = TrySpec { wasm: &testkit::WASM[..1_000], ..spec(folder.path()) };
+        assert!(matches!(
+            try_module(&testkit::sandbox(), &cut).await,
+            Err(TryError::Prepare(PrepareError::Inspect(_)))
+        ));
+    }
+}

@@ -13,3 +13,6 @@ pub mod verify;
 pub use call::{CallError, CallSpec, What, Whom, call};
 pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Why};
 pub use verify::{VerifiedBundle, VerifyError, verify_bundle};
+
+#[cfg(test)]
+mod tests;

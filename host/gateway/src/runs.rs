@@ -181,7 +181,7 @@ impl Runs {
             service_name: asked.request.service.as_ref(),
             service: service.as_deref(),
             finished: &finished,
-            registry_size: self.registry.current().size(),
+            registry_size: finished.registry_size.unwrap_or_else(|| self.registry.current().size()),
         };
         Ok(self.receipts.write(&ending, self.clock.now()).await?)
     }
@@ -193,29 +193,30 @@ impl Runs {
         used: Used,
         (mut place, cancel): (Place, CancelFlag),
     ) -> Finished {
-        if let Err(refusal) = self.decide(asked, service, used) {
-            return Finished::refused(&refusal);
+        if let (size, Err(refusal)) = self.decide(asked, service, used) {
+            return Finished { registry_size: Some(size), ..Finished::refused(&refusal) };
         }
         tokio::select! {
             () = place.turn() => {}
             () = cancel.cancelled() => return Finished::without_run(Outcome::Cancelled),
         }
         // The wait may have been long: what was revoked meanwhile must not start.
-        let admitted = match self.decide(asked, service, used) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return Finished::refused(&refusal),
+        let (size, admitted) = match self.decide(asked, service, used) {
+            (size, Ok(admitted)) => (size, admitted),
+            (size, Err(refusal)) => return Finished { registry_size: Some(size), ..Finished::refused(&refusal) },
         };
         let Some(prepared) = service.and_then(|s| s.prepared.as_ref().ok()) else {
             return Finished::ours("the service was lost after it was admitted".to_owned());
         };
         let report = self.run(asked, prepared, cancel).await;
-        finished(asked, prepared, &admitted, report)
+        Finished { registry_size: Some(size), ..finished(asked, prepared, &admitted, report) }
     }
 
-    fn decide(&self, asked: &Authenticated, service: Option<&Service>, used: Used) -> Result<Admitted, Refusal> {
+    /// The decision, and the size of the registry's log on which it rests.
+    fn decide(&self, asked: &Authenticated, service: Option<&Service>, used: Used) -> (u64, Result<Admitted, Refusal>) {
         let registry = self.registry.current();
         let here = Here { registry: &registry, domain: &self.domain, now: self.clock.now() };
-        admit::decide(asked, &here, service.map(Service::offer).as_ref(), used)
+        (registry.size(), admit::decide(asked, &here, service.map(Service::offer).as_ref(), used))
     }
 
     async fn run(&self, asked: &Authenticated, prepared: &Prepared, cancel: CancelFlag) -> RunReport {
@@ -267,6 +268,8 @@ pub struct Finished {
     pub usage: Option<Usage>,
     /// Index of the module's approval in the registry's log, where it was admitted.
     pub approval_index: Option<u64>,
+    /// Entries of the registry's log on which the decision rested.
+    pub registry_size: Option<u64>,
     /// Whether the request counts against quotas.
     pub counted: bool,
     /// What the operators are told and the caller is not.
@@ -277,7 +280,15 @@ impl Finished {
     /// An end without a run.
     #[must_use]
     pub fn without_run(outcome: Outcome) -> Self {
-        Self { outcome, result: None, usage: None, approval_index: None, counted: true, detail: None }
+        Self {
+            outcome,
+            result: None,
+            usage: None,
+            approval_index: None,
+            registry_size: None,
+            counted: true,
+            detail: None,
+        }
     }
 
     /// The gateway's own fault: the caller learns that, the operators why.
@@ -400,4 +411,4 @@ impl Drop for UnderWayGuard<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -46,10 +46,15 @@ pub(crate) struct World {
 impl World {
     /// Genesis; domains `gateway` (seed 20), `caller` (21) and `other` (22) in force; `hello` approved.
     pub(crate) fn new() -> Self {
+        Self::with_receipt_seed(40)
+    }
+
+    /// The same, with another receipt key for `gateway`.
+    pub(crate) fn with_receipt_seed(receipt: u8) -> Self {
         let entry = Statement::genesis(genesis()).sign(&[&key(1)]).unwrap().to_json();
         let mut world = Self { registry: Registry::genesis(&entry, &Digest::of(&entry)).unwrap() };
-        for (name, seed) in [("gateway", 20), ("caller", 21), ("other", 22)] {
-            world.join(name, seed);
+        for (name, seed, receipt) in [("gateway", 20, receipt), ("caller", 21, 41), ("other", 22, 42)] {
+            world.join(name, seed, receipt);
         }
         world.approve_hello();
         world
@@ -60,14 +65,14 @@ impl World {
         self.registry = self.registry.clone().apply(&entry).map_err(|r| r.reason).unwrap();
     }
 
-    fn join(&mut self, name: &str, seed: u8) {
+    fn join(&mut self, name: &str, seed: u8, receipt: u8) {
         let domain = Domain {
             id: id(name),
             organisation: format!("org-{name}").parse().unwrap(),
             asns: vec![iog_protocol::ids::Asn(64_500 + u32::from(seed))],
             endpoints: vec![Endpoint { transport: "https".into(), address: "127.0.0.1:1".into() }],
             caller_key: key(seed).public(),
-            receipt_key: key(seed + 20).public(),
+            receipt_key: key(receipt).public(),
             sequence: 1,
         };
         self.post(&Statement::new(self.registry.genesis_digest(), domain), &[&key(seed), &key(1)]);
@@ -135,6 +140,23 @@ impl World {
             not_before: 0,
             not_after: i64::MAX,
         }
+    }
+
+    /// A good token of a domain for the certificate of this hash.
+    pub(crate) fn token_for(&self, name: &str, cert_sha256: &[u8; 32]) -> String {
+        self.token(name, 3, |claims| {
+            let trust_domain = &self.registry.founding().trust_domain;
+            let grant = Grant {
+                issuer: &token_issuer(trust_domain),
+                trust_domain,
+                domain: &id(name),
+                cert_sha256,
+                now: now(),
+                lifetime_s: 3_600,
+                id: &RequestId::from_bytes([3; 16]),
+            };
+            *claims = TokenClaims::new(&grant);
+        })
     }
 
     /// A token of a domain, changed before it is signed by the key of that seed.

@@ -49,8 +49,14 @@ pub async fn publish(work: &Background) {
     let now = work.clock.now();
     for service in work.services.snapshot().values() {
         let Ok(prepared) = &service.prepared else { continue };
-        if let Err(error) = publish_one(work, service, prepared, now).await {
-            tracing::warn!(service = %service.name, problem = full_text(&error), "a service was not published");
+        match publish_one(work, service, prepared, now).await {
+            Ok(()) => {}
+            Err(PublishError::Center(error)) if error.is_away() => {
+                tracing::debug!(service = %service.name, problem = full_text(&error), "the catalog is away");
+            }
+            Err(error) => {
+                tracing::warn!(service = %service.name, problem = full_text(&error), "a service was not published");
+            }
         }
     }
 }

@@ -15,14 +15,14 @@ use iog_protocol::run::{RunAnswer, RunRequest};
 use iog_protocol::statements::Target;
 use iog_tlog::VerifierKey;
 
-struct Gateway {
-    world: World,
-    runs: Arc<Runs>,
+pub(crate) struct Gateway {
+    pub(crate) world: World,
+    pub(crate) runs: Arc<Runs>,
     folder: Arc<tempfile::TempDir>,
 }
 
 impl Gateway {
-    async fn new(quota: QuotaConfig) -> Self {
+    pub(crate) async fn new(quota: QuotaConfig) -> Self {
         Self::at(Arc::new(tempfile::tempdir().unwrap()), quota).await
     }
 
