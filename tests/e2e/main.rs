@@ -1,4 +1,5 @@
 //! Stories of callers, providers, auditors and attackers on real servers with real TLS, real SQLite and real Wasm.
 
 mod harness;
+mod processes;
 mod stolen_center_keys;

@@ -18,7 +18,7 @@ use super::settings::{FLOWS, Shipped};
 /// The provider of most stories.
 pub(crate) const PROVIDER: &str = "as64500";
 /// The domain that asks.
-pub(crate) const ASKER: &str = "asker";
+pub(crate) const ASKER: &str = "response";
 
 /// Gateways of the stories make their rounds when they are told to.
 const QUIET: &str = "listen = \"127.0.0.1:0\"\n[sync]\nregistry_s = 3600\nrenew_s = 86400\n";
