@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use iog_protocol::api::{ApiErrorCode, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
+use iog_protocol::api::{ApiErrorCode, BODY_BYTES_MAX, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
 use iog_protocol::ids::{RequestId, ServiceName};
 use iog_protocol::run::{RunAnswer, RunState};
 use iog_transport::PeerIdentity;
@@ -25,14 +26,15 @@ const WAIT_S_MAX: u64 = 300;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 type Peer = Option<Extension<PeerIdentity>>;
+type Body = Result<Bytes, BytesRejection>;
 
 pub(super) async fn submit(
     State(api): State<Api>,
     peer: Peer,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Refused> {
-    run(&api, peer.as_ref(), &headers, (None, &body)).await
+    run(&api, peer.as_ref(), &headers, (None, &whole(body)?)).await
 }
 
 pub(super) async fn submit_to_service(
@@ -40,11 +42,21 @@ pub(super) async fn submit_to_service(
     peer: Peer,
     Path(name): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Refused> {
     let name: ServiceName =
         name.parse().map_err(|_| Refused::new(ApiErrorCode::UnknownService, "this is no name of a service"))?;
-    run(&api, peer.as_ref(), &headers, (Some(&name), &body)).await
+    run(&api, peer.as_ref(), &headers, (Some(&name), &whole(body)?)).await
+}
+
+/// The body, or a problem document instead of the framework's own text.
+fn whole(body: Body) -> Result<Bytes, Refused> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Refused::new(ApiErrorCode::TooLarge, format!("a run request has at most {BODY_BYTES_MAX} bytes"))
+        }
+        _ => Refused::new(ApiErrorCode::BadRequest, "the body could not be read"),
+    })
 }
 
 async fn run(
