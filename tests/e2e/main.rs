@@ -2,4 +2,5 @@
 
 mod harness;
 mod processes;
+mod requests;
 mod stolen_center_keys;
