@@ -159,6 +159,15 @@ fn outcome(answer: RunAnswer) -> PartOutcome {
         (Outcome::Refused { code, reason }, _) => {
             PartOutcome::Missing(Why::Refused { code: shown(&code), reason: shown(&reason) })
         }
-        (outcome, _) => PartOutcome::Missing(Why::NoResult { outcome }),
+        (outcome, _) => PartOutcome::Missing(Why::NoResult { outcome: clean(outcome) }),
+    }
+}
+
+/// An outcome whose texts are another domain's words.
+fn clean(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed { reason } => Outcome::Failed { reason: shown(&reason) },
+        Outcome::Trapped { kind } => Outcome::Trapped { kind: shown(&kind) },
+        other => other,
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use iog_client::ClientError;
 use iog_data::Engine;
+use iog_protocol::api::ApiErrorCode;
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ServiceName};
 use iog_protocol::registry::EffectiveModule;
 
@@ -13,7 +14,7 @@ use super::ask::{self, Question};
 use super::bundle;
 use super::merge::{self, Answers};
 use super::providers;
-use super::report::{CallEvent, CallReport, Events, Merged, Part};
+use super::report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Why};
 use super::session::{Session, SessionError};
 use crate::blobs::{self, BlobError};
 use crate::config::{LimitsConfig, ModuleRef};
@@ -246,7 +247,15 @@ async fn ask_all(
     };
     let asking = providers.iter().map(|provider| ask::ask(session, &question, provider, events));
     let parts: Vec<Part> = futures::stream::iter(asking).buffer_unordered(spec.parallel_max.max(1)).collect().await;
+    if parts.iter().any(token_refused) {
+        session.forget_token();
+    }
     // Whoever answers first, the report and `merge` see the domains in one order.
     let sorted: BTreeMap<DomainId, Part> = parts.into_iter().map(|part| (part.domain.clone(), part)).collect();
     Ok(sorted.into_values().collect())
+}
+
+fn token_refused(part: &Part) -> bool {
+    let codes = [ApiErrorCode::TokenInvalid.code(), ApiErrorCode::TokenExpired.code()];
+    matches!(&part.outcome, PartOutcome::Missing(Why::NotAccepted { code, .. }) if codes.contains(&code.as_str()))
 }

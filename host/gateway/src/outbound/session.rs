@@ -171,6 +171,12 @@ impl Session {
         }
     }
 
+    /// Forgets the token on disk, after a gateway refused it: the center may have changed its keys.
+    pub fn forget_token(&self) {
+        // A token that cannot be removed is replaced when it grows old.
+        let _ = std::fs::remove_file(self.home.token_path());
+    }
+
     fn keep(&self, kept: Kept) -> Result<(), SessionError> {
         let path = self.home.token_path();
         let json =

@@ -261,3 +261,61 @@ async fn tiles_and_bundles_show_the_log_and_nothing_of_a_run() {
     assert!(log.tile(iog_tlog::TileId::new(0, 0, 3).unwrap()).is_some());
     assert!(log.tile(iog_tlog::TileId::new(0, 0, 4).unwrap()).is_none());
 }
+
+#[tokio::test]
+async fn a_waiting_run_whose_module_is_revoked_is_stopped_with_a_receipt() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let places: Vec<_> = (0..4).map(|_| gateway.runs.queue.enter(&id("other")).unwrap()).collect();
+    let runs = Arc::clone(&gateway.runs);
+    let stop = tokio::spawn(async move {
+        while runs.queue.load().1 == 0 || runs.under_way.count.borrow().eq(&0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        runs.under_way.stop_unless(|module| *module != hello());
+    });
+    let (answer, _) = gateway.answer(&request(1)).await;
+    stop.await.unwrap();
+    assert_eq!(answer.outcome, Outcome::Cancelled);
+    drop(places);
+    tokio::time::timeout(Duration::from_secs(5), gateway.runs.under_way.idle()).await.unwrap();
+    assert_eq!(gateway.runs.queue.load(), (0, 0));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_queue_is_not_accepted_but_known_answers_are_given() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let first = gateway.submit(&request(1)).await.unwrap();
+    let _places: Vec<_> = (0..4).map(|_| gateway.runs.queue.enter(&id("caller")).unwrap()).collect();
+    assert!(matches!(gateway.submit(&request(2)).await, Err(SubmitError::Full(Full::Caller { max: 4 }))));
+    assert_eq!(gateway.submit(&request(1)).await.unwrap(), first);
+    assert_eq!(gateway.receipts().await, 1);
+}
+
+#[tokio::test]
+async fn a_receipt_that_the_disk_refuses_is_written_when_it_takes_it_again() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    gateway.answer(&request(1)).await;
+    let store = Arc::clone(&gateway.runs.store);
+    sqlx::query("ALTER TABLE receipts RENAME TO away").execute(store.writer()).await.unwrap();
+    let mend = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        sqlx::query("ALTER TABLE away RENAME TO receipts").execute(store.writer()).await.unwrap();
+    });
+    let (answer, receipt) = gateway.answer(&request(2)).await;
+    mend.await.unwrap();
+    assert!(answer.outcome.is_success());
+    assert_eq!((receipt.leaf_index(), receipt.checkpoint().size), (1, 2));
+    assert_eq!(gateway.receipts().await, 2);
+    ReceiptLog::open(&gateway.runs.store, &key(40), &origin(&gateway.world)).await.unwrap();
+}
+
+#[tokio::test]
+async fn many_at_once_each_get_a_receipt_of_one_log() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let mut leaves = std::collections::BTreeSet::new();
+    let requests: Vec<_> = (1..=4).map(request).collect();
+    for (_, receipt) in futures::future::join_all(requests.iter().map(|r| gateway.answer(r))).await {
+        leaves.insert(receipt.leaf_index());
+    }
+    assert_eq!(leaves, (0..4).collect());
+}
