@@ -8,7 +8,7 @@ use crate::replica::{Replica, ReplicaError, Synced};
 use iog_protocol::api::{
     BODY_BYTES_MAX, CatalogAnswer, CatalogPublished, CertificateAnswer, CertificateRequest, DomainList,
     ENVELOPE_MEDIA_TYPE, GenesisAnswer, Health, JSON_MEDIA_TYPE, ModuleDetail, ModuleList, ModuleSubmission,
-    ModuleSubmitted, SUBMISSION_BODY_BYTES_MAX, StatementAccepted, TokenAnswer, paths,
+    ModuleSubmitted, PendingDomain, SUBMISSION_BODY_BYTES_MAX, StatementAccepted, TokenAnswer, paths,
 };
 use iog_protocol::catalog::{CatalogQuery, Descriptor};
 use iog_protocol::dsse::{Signed, Verified};
@@ -37,6 +37,26 @@ pub struct Found {
     pub descriptors: Vec<Verified<Descriptor>>,
     /// How many the center sent that do not.
     pub refused: usize,
+}
+
+/// What came of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Posted {
+    /// It is in the log.
+    Logged(StatementAccepted),
+    /// It is a domain's, kept until enough others have signed it too.
+    Waiting(PendingDomain),
+}
+
+impl Posted {
+    /// The entry it became.
+    #[must_use]
+    pub fn logged(self) -> Option<StatementAccepted> {
+        match self {
+            Self::Logged(accepted) => Some(accepted),
+            Self::Waiting(_) => None,
+        }
+    }
 }
 
 impl CenterClient {
@@ -94,9 +114,13 @@ impl CenterClient {
     ///
     /// # Errors
     /// [`ClientError::Input`] if it is larger than a center takes, and the errors of every call.
-    pub async fn post_statement(&self, envelope: Vec<u8>) -> Result<StatementAccepted, ClientError> {
+    pub async fn post_statement(&self, envelope: Vec<u8>) -> Result<Posted, ClientError> {
         check_len("statement", envelope.len(), BODY_BYTES_MAX)?;
-        self.remote.json(Call::post(paths::STATEMENTS, ENVELOPE_MEDIA_TYPE, envelope)).await
+        let response = self.remote.call(Call::post(paths::STATEMENTS, ENVELOPE_MEDIA_TYPE, envelope)).await?;
+        if response.status == http::StatusCode::ACCEPTED {
+            return self.remote.decode(paths::STATEMENTS, &response.body).map(Posted::Waiting);
+        }
+        self.remote.decode(paths::STATEMENTS, &response.body).map(Posted::Logged)
     }
 
     /// All modules, as the center tells it.

@@ -14,7 +14,7 @@ pub(crate) fn summary(registry: &Registry, record: &ModuleRecord, now: Timestamp
         version: record.submission.version.clone(),
         state: state(registry, record, now),
         index: record.index,
-        reviews: approving(registry, record, now),
+        approvals: approving(registry, record, now),
         needed: registry.needed_reviews(record),
     }
 }

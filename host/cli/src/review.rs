@@ -145,6 +145,7 @@ async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
     let envelope = statement.sign(&[&key]).context("cannot sign the review")?;
     let accepted =
         link.center.post_statement(envelope.to_json()).await.context("the center did not take the review")?;
+    let accepted = accepted.logged().context("the center answered a review as if it were a domain's statement")?;
     let word = if verdict == Verdict::Approve { "approved" } else { "rejected" };
     ui.line(format!("{word} {}@{} ({}): entry {}", submission.name, submission.version, submission.module, accepted.index));
     if let Some(approval) = accepted.approval_index {

@@ -100,8 +100,12 @@ async fn admit(ui: Ui, domain: &str, key: &Path, arg: &CenterArg) -> Result<()> 
     ui.line(format!("caller key    {}\nreceipt key   {}", asked.caller_key, asked.receipt_key));
     envelope.add_signature(&key);
     let accepted = link.center.post_statement(envelope.to_json()).await.context("the center did not take the statement")?;
-    ui.line(format!("admitted: entry {} of the log", accepted.index));
-    ui.object(&json!({"domain": domain, "index": accepted.index}));
+    let index = accepted.logged().map(|logged| logged.index);
+    match index {
+        Some(index) => ui.line(format!("admitted: entry {index} of the log")),
+        None => ui.line("signed; it waits for further signatures"),
+    }
+    ui.object(&json!({"domain": domain, "index": index}));
     Ok(())
 }
 

@@ -80,7 +80,7 @@ pub struct ModuleSummary {
     /// Index of the submission in the log.
     pub index: u64,
     /// Approving reviews so far.
-    pub reviews: u32,
+    pub approvals: u32,
     /// Approving reviews it needs.
     pub needed: u32,
 }
