@@ -7,6 +7,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use iog_protocol::api::Problem;
 use iog_transport::{HttpClient, Request, Response};
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Largest JSON answer accepted, in bytes.
@@ -22,6 +24,8 @@ pub struct Remote {
     http: HttpClient,
     address: String,
     peer: Option<String>,
+    /// Bytes of all response bodies so far; shared by clones.
+    received: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Remote {
@@ -53,7 +57,7 @@ impl Remote {
     /// A server at `host:port` whose certificate must name that host.
     #[must_use]
     pub fn new(http: HttpClient, address: &str) -> Self {
-        Self { http, address: address.to_owned(), peer: None }
+        Self { http, address: address.to_owned(), peer: None, received: Arc::default() }
     }
 
     /// A server at `host:port` whose certificate must carry this SPIFFE id; its DNS name does not matter.
@@ -66,6 +70,12 @@ impl Remote {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Bytes of all response bodies that came over this remote and its clones, those of errors included.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// The client behind it, to exchange certificate or roots.
@@ -114,6 +124,7 @@ impl Remote {
         let server = self.address.clone();
         let sent = self.http.send(self.request(call)).await;
         let response = sent.map_err(|source| ClientError::Transport { server, source })?;
+        self.received.fetch_add(response.body.len() as u64, Ordering::Relaxed);
         if response.status.is_success() { Ok(response) } else { Err(self.failure(&path, &response)) }
     }
 

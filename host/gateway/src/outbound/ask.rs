@@ -78,8 +78,9 @@ async fn fill(session: &Session, question: &Question<'_>, provider: &Provider, p
     let trust_domain = session.home.trust_domain();
     let spiffe = trust_domain.spiffe(&provider.domain);
     let gateway = GatewayClient::new(Remote::of_peer(session.http.0.clone(), &address, &spiffe));
-    let answer = answer(&gateway, &run, question).await?;
-    part.left_bytes = serde_json::to_vec(&answer).map_or(0, |body| body.len() as u64);
+    let answered = answer(&gateway, &run, question).await;
+    part.left_bytes = gateway.remote().received_bytes();
+    let answer = answered?;
     let record = session
         .registry
         .domain(&provider.domain, session.now)
