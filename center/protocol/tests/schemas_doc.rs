@@ -2,6 +2,8 @@
 //! the files of the hello-world module. Each stands between `<!-- generated: name -->` and `<!-- end -->`; these tests
 //! render it again and compare. `UPDATE=1 cargo test -p iog-protocol --test schemas_doc` writes them anew.
 
+#![expect(clippy::unwrap_used, reason = "a test that breaks off says where")]
+
 mod examples;
 
 use std::fmt::Write as _;
@@ -69,7 +71,8 @@ fn check(document: &str, name: &str, expected: &str) {
     let path = root().join(document);
     let text = read(&path);
     let (start, end) = (format!("<!-- generated: {name} -->\n"), "<!-- end -->");
-    let (before, rest) = text.split_once(&start).unwrap_or_else(|| panic!("`{document}` has no `{}`", start.trim_end()));
+    let (before, rest) =
+        text.split_once(&start).unwrap_or_else(|| panic!("`{document}` has no `{}`", start.trim_end()));
     let (found, after) = rest.split_once(end).unwrap_or_else(|| panic!("`{name}` of `{document}` has no end"));
     let expected = format!("\n{expected}\n");
     if found == expected {

@@ -12,8 +12,8 @@ use iog_protocol::receipt::{
 use iog_protocol::registry::{ApprovalDraft, RULES_VERSION, Registry};
 use iog_protocol::run::Outcome;
 use iog_protocol::statements::{
-    Auditor, Domain, Endpoint, Finding, Genesis, Keyset, Predicate, Publisher, Review, Revocation,
-    RevocationSeverity, Root, Scope, Severity, Source, Statement, Submission, Target, Thresholds, Verdict,
+    Auditor, Domain, Endpoint, Finding, Genesis, Keyset, Predicate, Publisher, Review, Revocation, RevocationSeverity,
+    Root, Scope, Severity, Source, Statement, Submission, Target, Thresholds, Verdict,
 };
 use iog_protocol::time::Timestamp;
 use iog_tlog::{Checkpoint, InclusionProof, NoteSigner, Tree, leaf_hash};
