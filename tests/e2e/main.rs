@@ -1,6 +1,10 @@
 //! Stories of callers, providers, auditors and attackers on real servers with real TLS, real SQLite and real Wasm.
 
+mod demo;
 mod harness;
+mod modules;
+mod outcomes;
+mod policy;
 mod processes;
 mod requests;
 mod stolen_center_keys;
