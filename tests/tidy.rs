@@ -49,7 +49,6 @@ const CONFINED: &[(&str, &str)] = &[
     ("sqlparser", "iog-inspect"),
     ("jsonwebtoken", "iog-protocol"),
     ("tokio-rustls", "iog-transport"),
-    ("hyper-rustls", "iog-transport"),
 ];
 
 #[test]

@@ -31,11 +31,18 @@ pub(crate) fn component(number: u32) -> anyhow::Result<Vec<u8>> {
         }
         // `$f0` is the leaf of all calls.
         if function > 0 {
-            writeln!(core, "(local.set $x (i32.add (local.get $x) (i32.popcnt (call $f0 (local.get $x) (local.get $s)))))")?;
+            writeln!(
+                core,
+                "(local.set $x (i32.add (local.get $x) (i32.popcnt (call $f0 (local.get $x) (local.get $s)))))"
+            )?;
         }
         writeln!(core, "(local.get $x))")?;
     }
-    writeln!(core, "(func (export \"run\") (param i32) (result i32) (call $f{} (local.get 0) (i64.const {number}))))", FUNCTIONS - 1)?;
+    writeln!(
+        core,
+        "(func (export \"run\") (param i32) (result i32) (call $f{} (local.get 0) (i64.const {number}))))",
+        FUNCTIONS - 1
+    )?;
     let text = format!(
         "(component {core}\n(core instance $i (instantiate $m))
          (func (export \"run\") (param \"x\" u32) (result u32) (canon lift (core func $i \"run\"))))"

@@ -22,10 +22,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// See the whole platform work on this machine: center, providers, auditors, one question, one verified answer.
-    #[command(after_help = "Examples:\n  iog demo\n  iog demo --serve\n  iog demo --data DIR --target 192.0.2.1 --json")]
+    #[command(
+        after_help = "Examples:\n  iog demo\n  iog demo --serve\n  iog demo --data DIR --target 192.0.2.1 --json"
+    )]
     Demo(DemoArgs),
     /// Ask a question of one service, or of every provider that has it.
-    #[command(after_help = "Examples:\n  iog call ip-traceback --all --param target=203.0.113.10\n  iog call top-talkers --domain as64500 --param by=bytes --json")]
+    #[command(
+        after_help = "Examples:\n  iog call ip-traceback --all --param target=203.0.113.10\n  iog call top-talkers --domain as64500 --param by=bytes --json"
+    )]
     Call(CallArgs),
     /// Find services, or publish your own.
     #[command(subcommand)]
@@ -184,7 +188,9 @@ pub(crate) enum ModuleCommand {
         manifest: Option<PathBuf>,
     },
     /// Run a module here on files of yours, exactly as a gateway would.
-    #[command(after_help = "Example:\n  iog module try ip-traceback.wasm --manifest iog.toml --data flows=as64500.csv.gz --param target=203.0.113.10")]
+    #[command(
+        after_help = "Example:\n  iog module try ip-traceback.wasm --manifest iog.toml --data flows=as64500.csv.gz --param target=203.0.113.10"
+    )]
     Try(TryArgs),
     /// Submit a component and its manifest to the center for review.
     Submit {
@@ -310,7 +316,9 @@ pub(crate) enum GatewayCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CenterCommand {
     /// Write configuration, online keys and the genesis that root holders sign next.
-    #[command(after_help = "Example:\n  iog center init --dir center --trust-domain iog.example --name center.example.net --listen 0.0.0.0:8443 \\\n    --root root1.pub --root root2.pub --root-threshold 2 --auditor alice@university=alice.pub --publisher iog@lab=lab.pub")]
+    #[command(
+        after_help = "Example:\n  iog center init --dir center --trust-domain iog.example --name center.example.net --listen 0.0.0.0:8443 \\\n    --root root1.pub --root root2.pub --root-threshold 2 --auditor alice@university=alice.pub --publisher iog@lab=lab.pub"
+    )]
     Init(CenterInitArgs),
     /// Serve until interrupted.
     Serve {
@@ -387,7 +395,9 @@ pub(crate) struct InviteArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RootCommand {
     /// Sign the genesis that `iog center init` wrote. The first holder makes the signed file, further ones add to it.
-    #[command(after_help = "Example:\n  iog root sign center/genesis.unsigned.json --key root1.key --out center/genesis.json")]
+    #[command(
+        after_help = "Example:\n  iog root sign center/genesis.unsigned.json --key root1.key --out center/genesis.json"
+    )]
     Sign {
         /// The unsigned genesis.
         file: PathBuf,

@@ -11,9 +11,7 @@ use iog_gateway::Deps;
 use iog_gateway::clock::SystemClock;
 use iog_gateway::entropy::OsEntropy;
 use iog_gateway::home::Home;
-use iog_gateway::outbound::{
-    CallEvent, CallReport, CallSpec, Events, Merged, Part, PartOutcome, Whom, call,
-};
+use iog_gateway::outbound::{CallEvent, CallReport, CallSpec, Events, Merged, Part, PartOutcome, Whom, call};
 use iog_sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value, json};
 
@@ -48,7 +46,8 @@ pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
 }
 
 fn spec(args: &CallArgs) -> Result<CallSpec> {
-    let domains = args.domain.iter().map(|domain| domain.parse().with_context(|| format!("`{domain}` is no domain id")));
+    let domains =
+        args.domain.iter().map(|domain| domain.parse().with_context(|| format!("`{domain}` is no domain id")));
     let whom = if args.all { Whom::Relevant { asn: None } } else { Whom::Domains(domains.collect::<Result<_>>()?) };
     let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is no entry name")));
     Ok(CallSpec {
@@ -119,7 +118,11 @@ fn print(ui: Ui, report: &CallReport) {
     ui.line(format!("\n{} left {} of {} domains", size(report.left_bytes()), report.answered(), report.parts.len()));
     if let Some(bundle) = report.parts.iter().find_map(|part| part.bundle.as_ref()) {
         let folder = bundle.parent().unwrap_or(bundle);
-        ui.line(format!("receipts are in `{}`; verify them offline with\n  iog receipt verify {}", folder.display(), folder.display()));
+        ui.line(format!(
+            "receipts are in `{}`; verify them offline with\n  iog receipt verify {}",
+            folder.display(),
+            folder.display()
+        ));
     }
 }
 

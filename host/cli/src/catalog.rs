@@ -39,7 +39,8 @@ async fn find(query: &CatalogQuery, home: &HomeArg) -> Result<(Vec<Descriptor>, 
     let mut link = Link::of_home(&Home::open(&home.home)?)?;
     let registry = link.registry().await?;
     let found = link.center.search(query, &registry, now()).await.context("the catalog cannot be searched")?;
-    let mut descriptors: Vec<Descriptor> = found.descriptors.into_iter().map(|verified| verified.into_inner()).collect();
+    let mut descriptors: Vec<Descriptor> =
+        found.descriptors.into_iter().map(|verified| verified.into_inner()).collect();
     descriptors.sort_by(|a, b| (&a.service, &a.domain).cmp(&(&b.service, &b.domain)));
     Ok((descriptors, found.refused))
 }
@@ -64,7 +65,9 @@ async fn search(ui: Ui, query: &CatalogQuery, home: &HomeArg) -> Result<()> {
     }
     ui.table(&["service", "domain", "module", "AS", "summary"], &rows);
     if refused > 0 {
-        ui.line(format!("{refused} entries of the catalog are left out: their signature does not hold or they expired"));
+        ui.line(format!(
+            "{refused} entries of the catalog are left out: their signature does not hold or they expired"
+        ));
     }
     ui.object(&json!({"services": found, "refused": refused}));
     Ok(())
@@ -80,7 +83,10 @@ async fn show(ui: Ui, (service, domain): (&str, Option<&str>), home: &HomeArg) -
     for descriptor in &found {
         ui.title(&format!("{} of {}", descriptor.service, descriptor.domain));
         ui.line(escaped(&descriptor.summary));
-        ui.line(format!("module   {}@{}\n         {}", descriptor.module_name, descriptor.module_version, descriptor.module));
+        ui.line(format!(
+            "module   {}@{}\n         {}",
+            descriptor.module_name, descriptor.module_version, descriptor.module
+        ));
         for entry in &descriptor.entries {
             ui.line(format!("entry    {}\n{}", entry.name, escaped(&entry.wit)));
         }
@@ -89,7 +95,13 @@ async fn show(ui: Ui, (service, domain): (&str, Option<&str>), home: &HomeArg) -
             ui.line(format!("data     {} ({}), class {}, rows {rows}", dataset.slot, dataset.schema, dataset.class));
         }
         let limits = &descriptor.limits;
-        ui.line(format!("limits   {} fuel, {} MiB, {} s, {} KiB", grouped(limits.fuel), limits.memory_mib, limits.wall_s, limits.result_kib));
+        ui.line(format!(
+            "limits   {} fuel, {} MiB, {} s, {} KiB",
+            grouped(limits.fuel),
+            limits.memory_mib,
+            limits.wall_s,
+            limits.result_kib
+        ));
         ui.line(format!("access   {}\nexpires  {}", escaped(&descriptor.access), descriptor.expires));
     }
     ui.object(&json!({"services": found}));

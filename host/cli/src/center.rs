@@ -86,8 +86,8 @@ fn party(text: &str) -> Result<(String, OrganisationId, iog_protocol::keys::Publ
         let (id, organisation) = who.split_once('@')?;
         Some((id.to_owned(), organisation, key))
     };
-    let (id, organisation, key) =
-        split().with_context(|| format!("`{text}` should be NAME@ORGANISATION=KEY, for example alice@university=alice.pub"))?;
+    let (id, organisation, key) = split()
+        .with_context(|| format!("`{text}` should be NAME@ORGANISATION=KEY, for example alice@university=alice.pub"))?;
     let organisation = organisation.parse().with_context(|| format!("`{organisation}` is no organisation id"))?;
     Ok((id, organisation, keys::public(key)?))
 }
@@ -127,13 +127,19 @@ async fn invitation(ui: Ui, args: &InviteArgs) -> Result<()> {
     let config = CenterConfig::load(&args.config).context("cannot read the center's configuration")?;
     let options = InviteOptions {
         domain: args.domain.parse().with_context(|| format!("`{}` is no domain id", args.domain))?,
-        organisation: args.organisation.parse().with_context(|| format!("`{}` is no organisation id", args.organisation))?,
+        organisation: args
+            .organisation
+            .parse()
+            .with_context(|| format!("`{}` is no organisation id", args.organisation))?,
         names: args.name.clone(),
         asns: args.asn.iter().copied().map(Asn).collect(),
         hours: args.hours.into(),
     };
     let token = invite(&config, &options, now()).await.context("nobody was invited")?;
-    ui.line(format!("join token for `{}`, good until {}; hand it over in confidence:\n{token}", token.domain, token.expires));
+    ui.line(format!(
+        "join token for `{}`, good until {}; hand it over in confidence:\n{token}",
+        token.domain, token.expires
+    ));
     ui.line(format!("\nthe domain's operator runs:\n  iog enroll --home HOME --endpoint HOST:PORT --token {token}"));
     ui.object(&json!({"domain": token.domain, "expires": token.expires, "token": token.to_string()}));
     Ok(())

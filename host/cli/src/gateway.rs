@@ -40,10 +40,21 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
     let home = runtime()?.block_on(enrol(&args.home.home, &token, &options, &OsEntropy, now()))?;
     spinner.finish_and_clear();
     let caller = home.caller_key()?.public();
-    ui.line(format!("enrolled `{}` of `{}` in `{}`", home.domain(), home.domain_file().organisation, home.root().display()));
+    ui.line(format!(
+        "enrolled `{}` of `{}` in `{}`",
+        home.domain(),
+        home.domain_file().organisation,
+        home.root().display()
+    ));
     ui.line(format!("caller key   {caller}\nreceipt key  {}", home.receipt_key()?.public()));
-    ui.line("\nnext: tell root these keys by another way than the network; root admits the domain with `iog root admit`");
-    ui.line(format!("then: iog gateway init --home {}   or   iog call … --home {}", home.root().display(), home.root().display()));
+    ui.line(
+        "\nnext: tell root these keys by another way than the network; root admits the domain with `iog root admit`",
+    );
+    ui.line(format!(
+        "then: iog gateway init --home {}   or   iog call … --home {}",
+        home.root().display(),
+        home.root().display()
+    ));
     ui.object(&json!({"domain": home.domain(), "home": home.root(), "caller_key": caller.to_string(), "genesis": home.domain_file().genesis}));
     Ok(ExitCode::SUCCESS)
 }
@@ -55,7 +66,11 @@ fn init(ui: Ui, config: &Path, home: &Path) -> Result<()> {
     let text = TEMPLATE.replace("{home}", &home.display().to_string()).replace("{domain}", opened.domain().as_str());
     std::fs::write(config, text).with_context(|| format!("cannot write `{}`", config.display()))?;
     GatewayConfig::load(config).context("the template does not fit this version")?;
-    ui.line(format!("wrote `{}`: bind your datasets and services in it, then run\n  iog gateway serve --config {}", config.display(), config.display()));
+    ui.line(format!(
+        "wrote `{}`: bind your datasets and services in it, then run\n  iog gateway serve --config {}",
+        config.display(),
+        config.display()
+    ));
     ui.object(&json!({"config": config, "home": home}));
     Ok(())
 }

@@ -124,7 +124,9 @@ pub(crate) fn module<'a>(registry: &'a Registry, reference: &str) -> Result<&'a 
         registry.module(&reference.parse().with_context(|| format!("`{reference}` is no digest"))?)
     } else {
         let (name, version) = match reference.split_once('@') {
-            Some((name, version)) => (name, Some(version.parse().with_context(|| format!("`{version}` is no version"))?)),
+            Some((name, version)) => {
+                (name, Some(version.parse().with_context(|| format!("`{version}` is no version"))?))
+            }
             None => (reference, None),
         };
         registry.find(&name.parse().with_context(|| format!("`{name}` is no module name"))?, version.as_ref())

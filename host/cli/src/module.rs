@@ -110,7 +110,9 @@ fn build(ui: Ui, order: Order<'_>) -> Result<bool> {
         let bytes = built.component.len() as u64;
         ui.line(format!("{}  {}  {}", out.display(), size(bytes), built.digest()));
         let (digest, source) = (built.digest(), &built.source);
-        reported.push(json!({"file": out, "bytes": bytes, "digest": digest, "source": source, "toolchain": built.toolchain}));
+        reported.push(
+            json!({"file": out, "bytes": bytes, "digest": digest, "source": source, "toolchain": built.toolchain}),
+        );
     }
     ui.object(&json!({"built": reported}));
     Ok(all_good)
@@ -171,7 +173,8 @@ fn look(ui: Ui, wasm: &Path, manifest: Option<&Path>) -> Result<()> {
     match &seen.capabilities {
         Some(capabilities) => print_capabilities(ui, capabilities),
         None => {
-            let imports = if seen.facts.imports.is_empty() { "none".to_owned() } else { seen.facts.imports.join("\n         ") };
+            let imports =
+                if seen.facts.imports.is_empty() { "none".to_owned() } else { seen.facts.imports.join("\n         ") };
             ui.line(format!("imports  {imports}"));
         }
     }
@@ -219,7 +222,10 @@ async fn submit(ui: Ui, offer: &Offer<'_>) -> Result<()> {
     let registry = link.registry().await?;
     let record = module(&registry, &submitted.digest.to_string())?;
     let needed = registry.needed_reviews(record);
-    ui.line(format!("submitted {} as entry {}; it needs {needed} approving organisations", submitted.digest, submitted.index));
+    ui.line(format!(
+        "submitted {} as entry {}; it needs {needed} approving organisations",
+        submitted.digest, submitted.index
+    ));
     ui.object(&json!({"digest": submitted.digest, "index": submitted.index, "needed": needed}));
     Ok(())
 }
@@ -238,7 +244,8 @@ pub fn submission(
     let manifest = Manifest::parse(manifest_text).context("the manifest is refused")?;
     let namespace = manifest.module.name.namespace();
     let publisher = registry.keyset().publishers.iter().find(|publisher| publisher.namespace == namespace);
-    let publisher = publisher.with_context(|| format!("nobody may publish under `{namespace}`; root adds publishers"))?;
+    let publisher =
+        publisher.with_context(|| format!("nobody may publish under `{namespace}`; root adds publishers"))?;
     ensure!(publisher.keys.contains(&key.public()), "the key {} may not publish under `{namespace}`", key.public());
     let submission = Submission {
         name: manifest.module.name.clone(),
@@ -250,8 +257,9 @@ pub fn submission(
         source: Source { repository: manifest.source.repository.clone(), commit: manifest.source.commit.clone() },
         publisher_organisation: publisher.organisation.clone(),
     };
-    let envelope =
-        Statement::submission(registry.genesis_digest(), submission).sign(&[key]).context("cannot sign the submission")?;
+    let envelope = Statement::submission(registry.genesis_digest(), submission)
+        .sign(&[key])
+        .context("cannot sign the submission")?;
     Ok(ModuleSubmission {
         submission: Base64Bytes(envelope.to_json()),
         manifest: manifest_text.to_owned(),
@@ -268,7 +276,11 @@ async fn show(ui: Ui, reference: Option<&str>, arg: &CenterArg) -> Result<()> {
         ui.line(format!("module     {}@{}\ndigest     {}", submission.name, submission.version, submission.module));
         ui.line(format!("state      {}", state(ui, &registry, record)));
         ui.line(format!("publisher  {}", submission.publisher_organisation));
-        ui.line(format!("source     {} at {}", escaped(&submission.source.repository), escaped(&submission.source.commit)));
+        ui.line(format!(
+            "source     {} at {}",
+            escaped(&submission.source.repository),
+            escaped(&submission.source.commit)
+        ));
         print_capabilities(ui, &submission.capabilities);
         ui.object(&summary(&registry, record));
         return Ok(());

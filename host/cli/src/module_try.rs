@@ -83,7 +83,8 @@ fn dataset(file: &Path, schema: &str) -> Result<DatasetConfig> {
 fn print(ui: Ui, report: &TryReport) {
     let good = matches!(report.outcome, RunOutcome::Succeeded { .. });
     if let Some(result) = &report.result {
-        let shown = serde_json::from_str::<Value>(result.as_str()).and_then(|value| serde_json::to_string_pretty(&value));
+        let shown =
+            serde_json::from_str::<Value>(result.as_str()).and_then(|value| serde_json::to_string_pretty(&value));
         ui.line(escaped(&shown.unwrap_or_else(|_| result.as_str().to_owned())));
     }
     ui.title("run");
@@ -99,7 +100,8 @@ fn print(ui: Ui, report: &TryReport) {
 }
 
 fn object(report: &TryReport) -> Result<Value> {
-    let result: Option<Value> = report.result.as_ref().map(|result| serde_json::from_str(result.as_str())).transpose()?;
+    let result: Option<Value> =
+        report.result.as_ref().map(|result| serde_json::from_str(result.as_str())).transpose()?;
     Ok(json!({
         "entry": report.entry,
         "succeeded": matches!(report.outcome, RunOutcome::Succeeded { .. }),

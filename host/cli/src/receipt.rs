@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
+use iog_gateway::connect;
 use iog_gateway::home::Home;
 use iog_gateway::outbound::bundle;
 use iog_gateway::outbound::verify::{VerifiedBundle, verify_with};
-use iog_gateway::connect;
 use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
 use serde_json::{Value, json};
@@ -38,7 +38,8 @@ fn open(args: &ReceiptArgs) -> Result<Case> {
         ensure!(pinned == expected, "this home pins the genesis {pinned}, not {expected}");
     }
     let replica = connect::replica(&home).context("the copy of the log does not hold")?;
-    let registry = replica.registry().context("this home holds no registry yet; run any command that reaches the center once")?;
+    let registry =
+        replica.registry().context("this home holds no registry yet; run any command that reaches the center once")?;
     let places = if args.files.is_empty() { vec![home.root().join("receipts")] } else { args.files.clone() };
     let mut files = Vec::new();
     for place in &places {
@@ -56,20 +57,35 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
         match verify_with(&case.home, &case.registry, file).map_err(anyhow::Error::from) {
             Ok(held) => {
                 let receipt = &held.receipt;
-                rows.push(vec![name, receipt.gateway.to_string(), escaped(&receipt.outcome.to_string()), ui.paint(Tone::Good, "holds")]);
-                objects.push(json!({"file": file, "ok": true, "receipt": receipt, "module_today": module_today(&held)}));
+                rows.push(vec![
+                    name,
+                    receipt.gateway.to_string(),
+                    escaped(&receipt.outcome.to_string()),
+                    ui.paint(Tone::Good, "holds"),
+                ]);
+                objects
+                    .push(json!({"file": file, "ok": true, "receipt": receipt, "module_today": module_today(&held)}));
             }
             Err(error) => {
                 bad += 1;
                 let why = escaped(&format!("{error:#}"));
-                rows.push(vec![name, String::new(), String::new(), ui.paint(Tone::Bad, &format!("DOES NOT HOLD: {why}"))]);
+                rows.push(vec![
+                    name,
+                    String::new(),
+                    String::new(),
+                    ui.paint(Tone::Bad, &format!("DOES NOT HOLD: {why}")),
+                ]);
                 objects.push(json!({"file": file, "ok": false, "reason": why}));
             }
         }
     }
     ui.table(&["file", "gateway", "outcome", "receipt"], &rows);
     let (good, all) = (case.files.len() - bad, case.files.len());
-    ui.line(format!("\n{good} of {all} hold, by genesis {} and {} log entries at hand", case.home.domain_file().genesis, case.registry.size()));
+    ui.line(format!(
+        "\n{good} of {all} hold, by genesis {} and {} log entries at hand",
+        case.home.domain_file().genesis,
+        case.registry.size()
+    ));
     ui.object(&json!({"verified": good, "failed": bad, "genesis": case.home.domain_file().genesis, "log_size": case.registry.size(), "receipts": objects}));
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -81,7 +97,8 @@ fn show(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
         let held = verify_with(&case.home, &case.registry, file)
             .with_context(|| format!("the receipt `{}` does not hold", file.display()))?;
         print(ui, &held);
-        let result: Option<Value> = held.result.as_ref().map(|result| serde_json::from_str(result.as_str())).transpose()?;
+        let result: Option<Value> =
+            held.result.as_ref().map(|result| serde_json::from_str(result.as_str())).transpose()?;
         objects.push(json!({"file": file, "request": held.request, "receipt": held.receipt, "result": result, "module_today": module_today(&held)}));
     }
     ui.object(&json!({"receipts": objects}));
@@ -91,7 +108,12 @@ fn show(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
 fn print(ui: Ui, held: &VerifiedBundle) {
     let receipt = &held.receipt;
     ui.title(&format!("receipt of `{}` for run {}", receipt.gateway, receipt.request_id));
-    ui.line(format!("asked by   {} on {}, purpose `{}`", receipt.caller, receipt.issued, escaped(&held.request.purpose)));
+    ui.line(format!(
+        "asked by   {} on {}, purpose `{}`",
+        receipt.caller,
+        receipt.issued,
+        escaped(&held.request.purpose)
+    ));
     ui.line(format!("module     {} entry `{}`", receipt.module, receipt.entry));
     let approval = receipt.module_log_index.map_or("none".to_owned(), |index| format!("log entry {index}"));
     ui.line(format!("approval   {approval}; registry had {} entries", receipt.registry_size));
@@ -105,7 +127,11 @@ fn print(ui: Ui, held: &VerifiedBundle) {
     let cost = &receipt.cost;
     ui.line(format!(
         "cost       {} fuel, {} rows, {} bytes read, {} bytes of memory, {} ms (rounded up)",
-        grouped(cost.fuel), grouped(cost.rows), grouped(cost.bytes), grouped(cost.memory_bytes), grouped(cost.wall_ms)
+        grouped(cost.fuel),
+        grouped(cost.rows),
+        grouped(cost.bytes),
+        grouped(cost.memory_bytes),
+        grouped(cost.wall_ms)
     ));
     ui.line(format!("engine     wasmtime {} with cost table {}", escaped(&receipt.engine), receipt.cost_table));
     ui.line(format!("policy     {}\nsnapshot   {} (salted commitment)", receipt.policy, receipt.snapshot_commitment));

@@ -126,11 +126,8 @@ async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
         bail!("the key {} is no auditor's in the keyset in force", key.public());
     }
     let severity = if args.blocking { Severity::Blocking } else { Severity::Note };
-    let findings = args.note.iter().map(|text| Finding {
-        id: format!("f{}", registry.size()),
-        severity,
-        text: text.clone(),
-    });
+    let findings =
+        args.note.iter().map(|text| Finding { id: format!("f{}", registry.size()), severity, text: text.clone() });
     let review = Review {
         verdict,
         criteria: vec!["iog-safe-to-run".to_owned(), "iog-capability-minimal".to_owned(), "iog-privacy".to_owned()],
@@ -147,7 +144,10 @@ async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
         link.center.post_statement(envelope.to_json()).await.context("the center did not take the review")?;
     let accepted = accepted.logged().context("the center answered a review as if it were a domain's statement")?;
     let word = if verdict == Verdict::Approve { "approved" } else { "rejected" };
-    ui.line(format!("{word} {}@{} ({}): entry {}", submission.name, submission.version, submission.module, accepted.index));
+    ui.line(format!(
+        "{word} {}@{} ({}): entry {}",
+        submission.name, submission.version, submission.module, accepted.index
+    ));
     if let Some(approval) = accepted.approval_index {
         ui.line(format!("enough reviews stand: the center logged its approval as entry {approval}"));
     }

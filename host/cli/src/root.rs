@@ -31,7 +31,12 @@ fn sign(ui: Ui, file: &Path, key: &Path, out: &Path) -> Result<()> {
     let statement = read_small(file)?;
     if let Ok(Predicate::Genesis(genesis)) = parse_payload(&statement).map(|statement| statement.predicate) {
         ui.line(format!("trust domain  {}\nlog key       {}", genesis.trust_domain, genesis.log_key));
-        ui.line(format!("thresholds    k = {}, root {} of {}", genesis.thresholds.k, genesis.root.threshold, genesis.root.keys.len()));
+        ui.line(format!(
+            "thresholds    k = {}, root {} of {}",
+            genesis.thresholds.k,
+            genesis.root.threshold,
+            genesis.root.keys.len()
+        ));
         for auditor in &genesis.keyset.auditors {
             ui.line(format!("auditor       {} of {}  {}", auditor.id, auditor.organisation, auditor.key));
         }
@@ -96,10 +101,15 @@ async fn admit(ui: Ui, domain: &str, key: &Path, arg: &CenterArg) -> Result<()> 
         bail!("the center gave a statement of another domain or registry; not signed");
     }
     ui.line(format!("domain        {}\norganisation  {}", asked.id, asked.organisation));
-    ui.line(format!("AS numbers    {:?}\nendpoints     {:?}", asked.asns.iter().map(|a| a.0).collect::<Vec<_>>(), asked.endpoints.iter().map(|e| &e.address).collect::<Vec<_>>()));
+    ui.line(format!(
+        "AS numbers    {:?}\nendpoints     {:?}",
+        asked.asns.iter().map(|a| a.0).collect::<Vec<_>>(),
+        asked.endpoints.iter().map(|e| &e.address).collect::<Vec<_>>()
+    ));
     ui.line(format!("caller key    {}\nreceipt key   {}", asked.caller_key, asked.receipt_key));
     envelope.add_signature(&key);
-    let accepted = link.center.post_statement(envelope.to_json()).await.context("the center did not take the statement")?;
+    let accepted =
+        link.center.post_statement(envelope.to_json()).await.context("the center did not take the statement")?;
     let index = accepted.logged().map(|logged| logged.index);
     match index {
         Some(index) => ui.line(format!("admitted: entry {index} of the log")),

@@ -130,7 +130,8 @@ impl Ui {
 
 /// Text from outside without control characters, so that no file, guest or peer can drive the terminal.
 pub(crate) fn escaped(text: &str) -> String {
-    let plain = |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+    let plain =
+        |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
     text.chars().map(|c| if plain(c) { c } else { '\u{fffd}' }).collect()
 }
 

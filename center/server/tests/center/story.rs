@@ -57,6 +57,40 @@ async fn found(world: &World, query: &str) -> usize {
     ok::<CatalogAnswer>(&world.get(&format!("{}?{query}", paths::CATALOG)).await).descriptors.len()
 }
 
+async fn a_token_is_bound_to_the_certificate(world: &World, member: &Member) {
+    let token: TokenAnswer = ok(&member.token(world).await);
+    let leaf: PeerIdentity = member.http.tls().leaf().unwrap();
+    let trust_domain: TrustDomain = "net.example".parse().unwrap();
+    let expected = Expected {
+        issuer: "spiffe://net.example/center",
+        audience: &trust_domain,
+        now: now(),
+        cert_sha256: &leaf.leaf_sha256,
+    };
+    let claims = verify(&token.access_token, &world.registry().await.keyset().token, &expected).unwrap();
+    assert_eq!(claims.domain().unwrap().as_str(), "as1");
+    assert_eq!((token.expires_in, token.token_type.as_str()), (12 * 3600, "Bearer"));
+}
+
+async fn a_module_is_approved_by_two_organisations(world: &World) -> Module {
+    let module = Module::load("hello");
+    let submitted: ModuleSubmitted = created(&module.submit(world).await);
+    assert_eq!(submitted.digest, module.digest());
+    let detail = world.module(&module.digest()).await;
+    assert_eq!((&detail["state"], &detail["needed"]), (&json!("submitted"), &json!(2)));
+    assert_eq!(module.approve(world, 11).await.approval_index, None);
+    // Alice's colleague is of the same organisation and adds nothing.
+    assert_eq!(module.approve(world, 13).await.approval_index, None);
+    let completed = module.approve(world, 12).await;
+    assert_eq!(completed.approval_index, Some(completed.index + 1));
+    assert_eq!(world.module(&module.digest()).await["state"], "approved");
+    let effective = world.registry().await.effective(&module.digest(), now()).unwrap();
+    assert_eq!(Some(effective.approval_index), completed.approval_index);
+    let wasm = world.get(&paths::fill(paths::BLOB, &module.digest().to_string())).await;
+    assert_eq!(wasm.body, module.wasm);
+    module
+}
+
 #[tokio::test]
 async fn from_enrolment_to_catalog_and_through_a_restart() {
     let mut world = World::new().await;
@@ -90,36 +124,8 @@ async fn from_enrolment_to_catalog_and_through_a_restart() {
     copy.add_signature(&key(31));
     created::<iog_protocol::api::StatementAccepted>(&world.post(paths::STATEMENTS, copy.to_json()).await);
 
-    // A token, bound to the certificate.
-    let token: TokenAnswer = ok(&member.token(&world).await);
-    let leaf: PeerIdentity = member.http.tls().leaf().unwrap();
-    let trust_domain: TrustDomain = "net.example".parse().unwrap();
-    let expected = Expected {
-        issuer: "spiffe://net.example/center",
-        audience: &trust_domain,
-        now: now(),
-        cert_sha256: &leaf.leaf_sha256,
-    };
-    let claims = verify(&token.access_token, &world.registry().await.keyset().token, &expected).unwrap();
-    assert_eq!(claims.domain().unwrap().as_str(), "as1");
-    assert_eq!((token.expires_in, token.token_type.as_str()), (12 * 3600, "Bearer"));
-
-    // A module: submitted, reviewed by two organisations, approved by the center.
-    let module = Module::load("hello");
-    let submitted: ModuleSubmitted = created(&module.submit(&world).await);
-    assert_eq!(submitted.digest, module.digest());
-    let detail = world.module(&module.digest()).await;
-    assert_eq!((&detail["state"], &detail["needed"]), (&json!("submitted"), &json!(2)));
-    assert_eq!(module.approve(&world, 11).await.approval_index, None);
-    // Alice's colleague is of the same organisation and adds nothing.
-    assert_eq!(module.approve(&world, 13).await.approval_index, None);
-    let completed = module.approve(&world, 12).await;
-    assert_eq!(completed.approval_index, Some(completed.index + 1));
-    assert_eq!(world.module(&module.digest()).await["state"], "approved");
-    let effective = world.registry().await.effective(&module.digest(), now()).unwrap();
-    assert_eq!(Some(effective.approval_index), completed.approval_index);
-    let wasm = world.get(&paths::fill(paths::BLOB, &module.digest().to_string())).await;
-    assert_eq!(wasm.body, module.wasm);
+    a_token_is_bound_to_the_certificate(&world, &member).await;
+    let module = a_module_is_approved_by_two_organisations(&world).await;
 
     // A service, in the catalog.
     let offered = descriptor(&module, "as1", 1, ServiceState::Published);

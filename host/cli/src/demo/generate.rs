@@ -63,12 +63,26 @@ pub(crate) fn flows() -> Result<BTreeMap<u32, RecordBatch>, ArrowError> {
         // A resolver's address stands for its network: the origin AS in the second byte, a few thousand resolvers.
         let resolver = [198, low_byte(path[0]), low_byte(number / 7 % 23), low_byte(number % 251)];
         let packets = 1 + random.below(6);
-        let flow = Flow { src: resolver, dst: victim, proto: 17, ports: (53, 1024 + random.below(60_000)), packets, octets: packets * (1_100 + random.below(300)) };
+        let flow = Flow {
+            src: resolver,
+            dst: victim,
+            proto: 17,
+            ports: (53, 1024 + random.below(60_000)),
+            packets,
+            octets: packets * (1_100 + random.below(300)),
+        };
         record(&mut world, path, &flow, &mut random);
     }
     for _ in 0..SPOOFED_FLOWS {
         let path = pick(SPOOFED_PATHS, &mut random);
-        let flow = Flow { src: random.address(), dst: victim, proto: 6, ports: (1024 + random.below(60_000), 443), packets: 1, octets: 60 };
+        let flow = Flow {
+            src: random.address(),
+            dst: victim,
+            proto: 6,
+            ports: (1024 + random.below(60_000), 443),
+            packets: 1,
+            octets: 60,
+        };
         record(&mut world, path, &flow, &mut random);
     }
     for _ in 0..BACKGROUND_FLOWS {
@@ -76,7 +90,14 @@ pub(crate) fn flows() -> Result<BTreeMap<u32, RecordBatch>, ArrowError> {
         let dst = if random.below(40) == 0 { victim } else { [192, 0, 2, low_byte_of(random.below(256))] };
         let packets = 1 + random.below(40);
         let src = [198, 51, 100, low_byte_of(random.below(256))];
-        let flow = Flow { src, dst, proto: 6, ports: (1024 + random.below(60_000), 443), packets, octets: packets * (80 + random.below(1_300)) };
+        let flow = Flow {
+            src,
+            dst,
+            proto: 6,
+            ports: (1024 + random.below(60_000), 443),
+            packets,
+            octets: packets * (80 + random.below(1_300)),
+        };
         record(&mut world, path, &flow, &mut random);
     }
     world.into_iter().map(|(asn, columns)| Ok((asn, columns.finish()?))).collect()
@@ -123,8 +144,7 @@ impl Columns {
         self.src.push(mapped(flow.src));
         self.dst.push(mapped(flow.dst));
         let flags = if flow.proto == 6 { 0x02 } else { 0 };
-        let values =
-            [flow.proto, flow.ports.0, flow.ports.1, flow.packets, flow.octets, flags, u64::from(ingress)];
+        let values = [flow.proto, flow.ports.0, flow.ports.1, flow.packets, flow.octets, flags, u64::from(ingress)];
         for (column, value) in self.numbers.iter_mut().zip(values) {
             column.push(value);
         }
@@ -134,7 +154,9 @@ impl Columns {
         let mut order: Vec<usize> = (0..self.start.len()).collect();
         order.sort_by_key(|row| self.start[*row]);
         let times = |values: &[i64]| -> ArrayRef {
-            Arc::new(TimestampMicrosecondArray::from_iter_values(order.iter().map(|row| values[*row])).with_timezone("UTC"))
+            Arc::new(
+                TimestampMicrosecondArray::from_iter_values(order.iter().map(|row| values[*row])).with_timezone("UTC"),
+            )
         };
         let addresses = |values: &[[u8; 16]]| -> Result<ArrayRef, ArrowError> {
             Ok(Arc::new(FixedSizeBinaryArray::try_from_iter(order.iter().map(|row| values[*row]))?))

@@ -47,7 +47,12 @@ pub fn of_folder(folder: &Path) -> Result<Vec<Input>> {
     if inputs.is_empty() {
         bail!("`{}` has no file named `as<N>.csv.gz`", folder.display());
     }
-    ensure!(inputs.len() <= DOMAINS_MAX, "`{}` has {} domains; the demo takes {DOMAINS_MAX}", folder.display(), inputs.len());
+    ensure!(
+        inputs.len() <= DOMAINS_MAX,
+        "`{}` has {} domains; the demo takes {DOMAINS_MAX}",
+        folder.display(),
+        inputs.len()
+    );
     inputs.sort_by_key(|input| input.asn);
     Ok(inputs)
 }

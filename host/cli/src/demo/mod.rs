@@ -61,7 +61,8 @@ pub(crate) fn run(ui: Ui, args: &DemoArgs) -> Result<ExitCode> {
 
 async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
     let (inputs, target) = inputs_of(ui, args, dir)?;
-    let dataset_bytes: u64 = inputs.iter().map(|input| std::fs::metadata(&input.file).map_or(0, |file| file.len())).sum();
+    let dataset_bytes: u64 =
+        inputs.iter().map(|input| std::fs::metadata(&input.file).map_or(0, |file| file.len())).sum();
     ui.line(format!("  {} flow logs, {}", inputs.len(), size(dataset_bytes)));
     let (world, digest) = stage(ui, dir, &inputs).await?;
     let caller = Home::open(&world.home(CALLER))?;
@@ -71,7 +72,11 @@ async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
     let spinner = ui.spinner("asking");
     let report = ask(&world, &caller, &target).await?;
     spinner.finish_and_clear();
-    ui.line(format!("  {} of {} domains answered; merged in the caller's own sandbox with nothing granted", report.answered(), report.parts.len()));
+    ui.line(format!(
+        "  {} of {} domains answered; merged in the caller's own sandbox with nothing granted",
+        report.answered(),
+        report.parts.len()
+    ));
     let receipts_ok = verify(&caller, &report)?;
 
     let manifest = Manifest::parse(TRACEBACK.manifest).context("the shipped manifest is refused")?;
@@ -96,11 +101,7 @@ async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
 
 /// Asks every provider of the catalog, as `iog call ip-traceback --all` does.
 async fn ask(world: &World, caller: &Home, target: &str) -> Result<CallReport> {
-    let deps = Deps {
-        sandbox: world.sandbox.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(OsEntropy),
-    };
+    let deps = Deps { sandbox: world.sandbox.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
     let spec = CallSpec {
         what: "ip-traceback".parse().map_err(anyhow::Error::msg)?,
         entry: None,
@@ -169,7 +170,10 @@ fn inputs_of(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<(Vec<Input>, String)
 async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> {
     ui.title("2  A center and its members");
     let mut world = World::found(dir).await?;
-    ui.line(format!("  center on https://localhost:{}, genesis signed by an offline root key", world.center_address.port()));
+    ui.line(format!(
+        "  center on https://localhost:{}, genesis signed by an offline root key",
+        world.center_address.port()
+    ));
     let seats = enrol_all(ui, &world, inputs).await?;
 
     ui.title("3  A module is submitted, reviewed and approved");
@@ -205,12 +209,8 @@ async fn enrol_all(ui: Ui, world: &World, inputs: &[Input]) -> Result<Vec<Seat>>
         seats.push(world.enrol(&newcomer).await?);
         bar.inc(1);
     }
-    let caller = Newcomer {
-        domain: CALLER.to_owned(),
-        organisation: "response-team".to_owned(),
-        asn: None,
-        provider: false,
-    };
+    let caller =
+        Newcomer { domain: CALLER.to_owned(), organisation: "response-team".to_owned(), asn: None, provider: false };
     world.enrol(&caller).await?;
     bar.finish_and_clear();
     let admitted = world.admit_all().await?;

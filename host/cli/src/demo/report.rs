@@ -123,9 +123,16 @@ impl Finished<'_> {
         let share = if times > 1 { format!("1/{} of it, ", grouped(times)) } else { String::new() };
         ui.line(format!("\n  data at the providers  {}", size(self.dataset_bytes)));
         ui.line(format!("  left the providers     {} ({share}receipts included)", size(left)));
-        ui.line(format!("  rows and fuel          at most {} and {} (receipts round up)", grouped(read), grouped(fuel)));
+        ui.line(format!(
+            "  rows and fuel          at most {} and {} (receipts round up)",
+            grouped(read),
+            grouped(fuel)
+        ));
         let good = self.receipts_ok.iter().filter(|ok| **ok).count();
-        ui.line(format!("  receipts               {good} of {} verified offline from files and the pinned genesis", self.receipts_ok.len()));
+        ui.line(format!(
+            "  receipts               {good} of {} verified offline from files and the pinned genesis",
+            self.receipts_ok.len()
+        ));
         ui.line(format!("  registry               {} log entries, no independent witness in a demo", self.log_size));
     }
 }

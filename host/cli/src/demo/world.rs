@@ -129,11 +129,8 @@ impl World {
         iog_center::sign_genesis_in(&config, &parties.root)?;
         let center = Center::open(config.clone(), Arc::new(iog_center::clock::SystemClock)).await?.serve(listener)?;
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).context("the center's folder is incomplete");
-        let network = Network {
-            center: config.public_address.clone(),
-            ca_pem: read("ca.pem")?,
-            genesis: read("genesis.json")?,
-        };
+        let network =
+            Network { center: config.public_address.clone(), ca_pem: read("ca.pem")?, genesis: read("genesis.json")? };
         let network_file = dir.join("network.json");
         std::fs::write(&network_file, serde_json::to_vec_pretty(&network)?).context("cannot write the network file")?;
         let sandbox = Sandbox::new(&SandboxConfig::default())?;
@@ -174,7 +171,8 @@ impl World {
             true => Some(TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?),
             false => None,
         };
-        let endpoint = |listener: &TcpListener| Ok::<_, std::io::Error>(format!("localhost:{}", listener.local_addr()?.port()));
+        let endpoint =
+            |listener: &TcpListener| Ok::<_, std::io::Error>(format!("localhost:{}", listener.local_addr()?.port()));
         let endpoints = listener.iter().map(endpoint).collect::<Result<_, _>>()?;
         let options = EnrolOptions { endpoints, demo: true, ..EnrolOptions::default() };
         let home = enrol(&self.home(&newcomer.domain), &token, &options, &OsEntropy, now()).await?;
