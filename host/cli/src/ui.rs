@@ -37,10 +37,6 @@ impl Ui {
         Self { mode, colour }
     }
 
-    pub(crate) fn is_json(self) -> bool {
-        self.mode == Mode::Machines
-    }
-
     /// A line for people; machines do not see it.
     pub(crate) fn line(self, text: impl AsRef<str>) {
         if self.mode == Mode::People {
