@@ -9,18 +9,18 @@ use iog_protocol::api::{ApiErrorCode, Base64Bytes, ModuleSubmission};
 use iog_protocol::ids::Digest;
 use iog_protocol::keys::SecretKey;
 use iog_protocol::manifest::Manifest;
-use iog_protocol::receipt::{Audience, ReceiptDraft, ReceiptError, ReceiptView, log_origin};
+use iog_protocol::receipt::{CallerFields, ReceiptError, log_origin};
 use iog_protocol::registry::{Invalid, Registry};
 use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest};
 use iog_protocol::statements::{
     Approval, Auditor, DigestSet, Domain, Keyset, PolicyRef, ResourceRef, Review, Scope, Source, Statement, Submission,
     Verdict, VerificationResult, Verifier,
 };
-use iog_tlog::{Checkpoint, InclusionProof, NoteSigner, Tree, leaf_hash};
 use iog_transport::ca::Validity;
 
 use crate::harness::caller::{Caller, declined, fresh_id, problem, refused, sign_with, through};
 use crate::harness::evil::{EvilCenter, StolenKeys, entries, entry};
+use crate::harness::evil_gateway::forge;
 use crate::harness::net::{ASKER, Net, PROVIDER};
 use crate::harness::play;
 use crate::harness::settings::{TRACEBACK, hostile, service, traceback};
@@ -255,31 +255,6 @@ fn a_domain_is_not_impersonated() {
     });
 }
 
-/// The receipt of `answer` sealed once more into a log of the attacker's under any name.
-fn forge(answer: &RunAnswer, fields: &iog_protocol::receipt::CallerFields, log: &str, key: &SecretKey) -> ReceiptView {
-    let fields = iog_protocol::receipt::CallerFields {
-        outcome: answer.outcome.clone(),
-        result_digest: answer.result.as_ref().map(ResultJson::digest),
-        ..fields.clone()
-    };
-    let provider = iog_protocol::receipt::ProviderFields {
-        cost_exact: fields.cost,
-        snapshots: std::collections::BTreeMap::new(),
-        purpose: "forged".to_owned(),
-        actor: None,
-        agreement: None,
-        detail: None,
-        logs: None,
-    };
-    let sealed = ReceiptDraft::new(fields, provider).seal(|| [7; 16]).expect("it can be sealed");
-    let leaf = leaf_hash(&sealed.entry().expect("an entry"));
-    let tree = Tree::from_leaves([leaf]);
-    let signer = NoteSigner::ed25519(log, key.ed25519()).expect("a good name");
-    let head = Checkpoint::new(log, 1, tree.root()).sign(&signer);
-    let proof = InclusionProof::new(0, tree.inclusion(0, 1).expect("a proof"), head);
-    sealed.view(Audience::Caller, &proof)
-}
-
 fn receipt_error(error: BeliefError) -> ReceiptError {
     match error {
         BeliefError::Receipt { source, .. } => source,
@@ -300,17 +275,20 @@ fn a_receipt_is_not_forged() {
         let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
         let origin = log_origin(&keys.trust_domain, &run.request.audience);
         let lie = ResultJson::parse(r#"{"ok":{"flows":0}}"#.to_owned()).expect("JSON");
-        let lying = RunAnswer { result: Some(lie), ..answer.clone() };
+        let forged = |log: &str, key: &SecretKey| {
+            forge(CallerFields { result_digest: Some(lie.digest()), ..fields.clone() }, log, key)
+        };
+        let lying = RunAnswer { result: Some(lie.clone()), ..answer.clone() };
 
         // In the provider's name, signed by any key that the center holds or the attacker makes.
         for key in [&keys.log, &keys.approval, &keys.token, &attackers_key(), &caller.key] {
-            let receipt = forge(&lying, fields, &origin, key);
+            let receipt = forged(&origin, key);
             let error = believe(RunAnswer { receipt, ..lying.clone() }, &run, &log).expect_err("not the domain's key");
             assert!(matches!(receipt_error(error), ReceiptError::Proof(_)));
         }
         // In the center's own log, whose signature is good: but it is not where this provider's receipts are.
         let center_log = format!("{}/log", keys.trust_domain);
-        let receipt = forge(&lying, fields, &center_log, &keys.log);
+        let receipt = forged(&center_log, &keys.log);
         let error =
             believe(RunAnswer { receipt: receipt.clone(), ..lying.clone() }, &run, &log).expect_err("another log");
         assert!(matches!(receipt_error(error), ReceiptError::Proof(_)));

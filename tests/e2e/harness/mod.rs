@@ -4,6 +4,7 @@
 pub(crate) mod caller;
 pub(crate) mod deployment;
 pub(crate) mod evil;
+pub(crate) mod evil_gateway;
 pub(crate) mod net;
 pub(crate) mod process;
 pub(crate) mod settings;

@@ -1,0 +1,194 @@
+//! One question to everybody: answers that are proven are merged, everything else has its reason in the report.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use iog_cli::link::now;
+use iog_gateway::Deps;
+use iog_gateway::clock::SystemClock;
+use iog_gateway::entropy::OsEntropy;
+use iog_gateway::home::Home;
+use iog_gateway::outbound::{CallReport, CallSpec, Merged, Part, PartOutcome, Quiet, Whom, Why, call, verify_bundle};
+use iog_protocol::keys::SecretKey;
+use iog_transport::ca::Validity;
+use serde_json::{Value, json};
+
+use crate::harness::caller::Caller;
+use crate::harness::evil::StolenKeys;
+use crate::harness::evil_gateway::{self, Lie};
+use crate::harness::net::{ASKER, Net};
+use crate::harness::play;
+use crate::harness::settings::{BORDER, Shipped, TALKERS, TARGET, TRACEBACK, service, traceback};
+
+const NORTH: &str = "as64500";
+const SOUTH: &str = "as64501";
+
+async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
+    let home = Home::open(&net.home_of(ASKER)).expect("the home is there");
+    let deps = Deps { sandbox: net.world.sandbox.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
+    let spec = CallSpec {
+        what: service.parse().expect("a service"),
+        entry: None,
+        params,
+        purpose: "end-to-end test".to_owned(),
+        whom: Whom::Relevant { asn: None },
+        deadline: Duration::from_secs(20),
+        parallel_max: 8,
+        merge: true,
+    };
+    call(&home, &deps, &spec, &Quiet).await.expect("there is somebody to ask")
+}
+
+/// Two providers whose services are in the catalog.
+async fn stage(wasm: &'static [u8]) -> Net {
+    let mut net = Net::of(&[NORTH, SOUTH], &[ASKER]).await;
+    net.publish(&Shipped { wasm, ..TRACEBACK }).await;
+    for provider in [NORTH, SOUTH] {
+        net.start(provider, &traceback()).await;
+        net.step(provider).await;
+    }
+    net
+}
+
+fn part<'a>(report: &'a CallReport, domain: &str) -> &'a Part {
+    report.parts.iter().find(|part| part.domain.as_str() == domain).expect("it was asked")
+}
+
+fn why<'a>(report: &'a CallReport, domain: &str) -> &'a Why {
+    match &part(report, domain).outcome {
+        PartOutcome::Missing(why) => why,
+        PartOutcome::Result(_) => panic!("`{domain}` answered"),
+    }
+}
+
+fn merged(report: &CallReport) -> Value {
+    match &report.merged {
+        Some(Merged::Result { result, .. }) => result.to_value().expect("JSON"),
+        other => panic!("not merged: {other:?}"),
+    }
+}
+
+/// From, to, flows and bytes of every edge.
+fn edges(graph: &Value) -> Vec<[u64; 4]> {
+    let short = |edge: &Value| ["from", "to", "flows", "bytes"].map(|name| edge[name].as_u64().expect("a number"));
+    graph["edges"].as_array().expect("edges").iter().map(short).collect()
+}
+
+async fn two_answers_become_one_graph(wasm: &'static [u8]) {
+    let net = stage(wasm).await;
+    let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+    assert_eq!((report.answered(), report.parts.len(), &report.offline), (2, 2, &None));
+    let graph = merged(&report);
+    let north = [[64510, 64500, 2, 4500], [64511, 64500, 1, 60]];
+    let south = [[64510, 64501, 2, 4500], [64511, 64501, 1, 60]];
+    assert_eq!(edges(&graph), [north[0], south[0], north[1], south[1]]);
+    assert_eq!(graph["inside"].as_array().map(Vec::len), Some(2), "each saw one source of its own");
+    let home = Home::open(&net.home_of(ASKER)).expect("the home is there");
+    for part in &report.parts {
+        let bundle = part.bundle.as_ref().expect("every answer is kept");
+        assert_eq!(verify_bundle(&home, bundle).expect("it holds").receipt.gateway, part.domain);
+    }
+    net.close().await;
+}
+
+#[test]
+fn everybody_is_asked_and_one_answer_comes_back() {
+    play(two_answers_become_one_graph(TRACEBACK.wasm));
+}
+
+/// The folder of components that were built from source just now.
+fn rebuilt() -> Option<PathBuf> {
+    let folder = std::env::var_os("IOG_REBUILT_MODULES").map(PathBuf::from);
+    if folder.is_none() {
+        println!("SKIPPED: no rebuilt modules; `tests/run` builds them where it can");
+    }
+    folder
+}
+
+fn record(folder: &Path, name: &str) -> Value {
+    let file = folder.join(format!("{name}.json"));
+    serde_json::from_slice(&std::fs::read(&file).expect("every component has its record")).expect("JSON")
+}
+
+#[test]
+fn rebuilt_components_are_of_the_same_source_and_answer_alike() {
+    let Some(folder) = rebuilt() else { return };
+    let prebuilt = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../modules/prebuilt");
+    for name in ["hello", "ip-traceback", "top-talkers"] {
+        assert_eq!(record(&folder, name)["source"], record(&prebuilt, name)["source"], "source of `{name}`");
+    }
+    let wasm = std::fs::read(folder.join("ip-traceback.wasm")).expect("it was built");
+    play(two_answers_become_one_graph(wasm.leak()));
+}
+
+#[test]
+fn a_provider_that_refuses_has_its_reason_in_the_answer() {
+    play(async {
+        let mut net = Net::of(&[NORTH, SOUTH], &[ASKER]).await;
+        net.publish(&TALKERS).await;
+        let open = format!("{BORDER}{}", service("top-talkers", "iog/top-talkers@1.0.0"));
+        let closed = open.replace("callers = [\"members\"]", "callers = [\"domain:nobody\"]");
+        for (provider, tables) in [(NORTH, &open), (SOUTH, &closed)] {
+            net.start(provider, tables).await;
+            net.step(provider).await;
+        }
+        let report = ask(&net, "top-talkers", json!({"side": "source", "measure": "bytes", "n": 1})).await;
+        assert_eq!((report.answered(), report.parts.len()), (1, 2), "{report:?}");
+        assert!(matches!(why(&report, SOUTH), Why::Refused { code, .. } if code == "policy-denied"), "{report:?}");
+        assert!(part(&report, SOUTH).receipt.is_some(), "a refusal has its receipt too");
+        let joint = merged(&report);
+        assert_eq!((&joint["flows"], &joint["bytes"]), (&json!(5), &json!(5520)), "{joint}");
+        assert_eq!(joint["talkers"].as_array().map(Vec::len), Some(1), "{joint}");
+        assert_eq!(joint["silent"][0]["domain"], SOUTH, "{joint}");
+        net.close().await;
+    });
+}
+
+#[test]
+fn liars_in_a_providers_place_are_left_out() {
+    play(async {
+        let mut net = stage(TRACEBACK.wasm).await;
+        let caller = Caller::of(&net, ASKER).await;
+        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        net.stop(SOUTH).await;
+        let own = SecretKey::from_seed([0xee; 32]);
+        for key in [&own, &keys.log, &keys.token] {
+            let identity = keys.identity(SOUTH, Validity::leaf(now().unix()));
+            let evil = evil_gateway::serve(Lie::of(SOUTH, &keys, key), net.listen_as(SOUTH).await, identity, &keys);
+            let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+            assert!(matches!(why(&report, SOUTH), Why::NotBelieved { .. }), "{:?}", why(&report, SOUTH));
+            assert_eq!((report.answered(), edges(&merged(&report)).len()), (1, 2), "only the honest one counts");
+            evil.abort();
+            let _ = evil.await;
+        }
+        // Another member's certificate in this place: nobody even talks to it.
+        let identity = keys.identity(NORTH, Validity::leaf(now().unix()));
+        let evil = evil_gateway::serve(Lie::of(SOUTH, &keys, &own), net.listen_as(SOUTH).await, identity, &keys);
+        let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+        assert!(matches!(why(&report, SOUTH), Why::Unreachable { .. } | Why::NotBelieved { .. }), "{report:?}");
+        assert_eq!(report.answered(), 1);
+        evil.abort();
+        let _ = evil.await;
+        net.close().await;
+    });
+}
+
+#[test]
+fn a_center_that_is_away_stops_nobody() {
+    play(async {
+        let mut net = stage(TRACEBACK.wasm).await;
+        let before = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+        net.world.stop_center().await.expect("it ends");
+        let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+        assert_eq!(report.answered(), 2);
+        assert!(report.offline.is_some(), "the report says so");
+        assert_eq!(merged(&report), merged(&before));
+
+        net.stop(NORTH).await;
+        net.start_again(NORTH).await;
+        let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+        assert_eq!(report.answered(), 2, "a gateway starts again without the center: {report:?}");
+        net.close().await;
+    });
+}
