@@ -196,6 +196,26 @@ impl Registry {
         }
     }
 
+    /// Whether the approval at log index `approval` let a module run at `at`, for a reader of the first `size` entries: what came
+    /// later does not count, nor whether the keyset of that time had expired.
+    ///
+    /// # Errors
+    /// [`NotEffective`] saying why not.
+    pub fn was_effective(&self, digest: &Digest, approval: u64, size: u64, at: Timestamp) -> Result<(), NotEffective> {
+        let record = self.modules.get(digest).ok_or(NotEffective::UnknownModule(*digest))?;
+        let named = record.approvals.iter().find(|taken| taken.index == approval && approval < size);
+        let named = named.ok_or(NotEffective::NotApproved(*digest))?;
+        if record.halts.revoked().is_some_and(|index| index < size) {
+            return Err(NotEffective::Revoked(*digest));
+        }
+        let suspension = record.halts.suspension_before(size, at);
+        match (self.approval_holds(record, named, at, suspension.map(|s| s.index)), suspension) {
+            (true, _) => Ok(()),
+            (false, Some(suspension)) => Err(NotEffective::Suspended { module: *digest, until: suspension.until }),
+            (false, None) => Err(NotEffective::Expired(*digest)),
+        }
+    }
+
     fn approval_holds(
         &self,
         record: &ModuleRecord,

@@ -40,6 +40,30 @@ impl Deref for DomainRecord {
 pub(super) struct DomainState {
     pub(super) record: DomainRecord,
     pub(super) halts: Halts,
+    former: Vec<Former>,
+}
+
+/// A record that was in force before, and the entry that ended it: its successor, or the revocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Former {
+    record: DomainRecord,
+    ended: u64,
+}
+
+impl DomainState {
+    /// The records before one that enters the log at `index`.
+    fn past(&self, index: u64) -> Vec<Former> {
+        let last = Former { record: self.record.clone(), ended: self.halts.revoked().unwrap_or(index) };
+        self.former.iter().cloned().chain([last]).collect()
+    }
+
+    /// The record for a reader of the first `size` entries, unless the domain was unknown or revoked by then.
+    fn at(&self, size: u64) -> Option<&DomainRecord> {
+        let present = (&self.record, self.halts.revoked().unwrap_or(u64::MAX));
+        let former = self.former.iter().map(|former| (&former.record, former.ended));
+        let in_force = |(record, ended): &(&DomainRecord, u64)| record.index < size && size <= *ended;
+        former.chain([present]).find(in_force).map(|(record, _)| record)
+    }
 }
 
 impl Registry {
@@ -58,9 +82,13 @@ impl Registry {
         self.judge_admission(domain, old, &signers)?;
         check_domain(domain)?;
         self.check_domain_keys(domain)?;
-        let halts = old.filter(|old| old.halts.revoked().is_none()).map(|old| old.halts.clone()).unwrap_or_default();
+        let halts = match old.map(|old| &old.halts) {
+            Some(halts) if halts.revoked().is_some() => halts.forgiven(),
+            halts => halts.cloned().unwrap_or_default(),
+        };
         let record = DomainRecord { statement: domain.clone(), index: entry.index, entry: entry.digest };
-        Ok(DomainState { record, halts })
+        let former = old.map(|old| old.past(entry.index)).unwrap_or_default();
+        Ok(DomainState { record, halts, former })
     }
 
     /// A revoked domain comes back with new keys and the root's consent only.
@@ -154,6 +182,13 @@ impl Registry {
     #[must_use]
     pub fn domain_history(&self, id: &DomainId) -> Option<(&DomainRecord, &Halts)> {
         self.domains.get(id).map(|state| (&state.record, &state.halts))
+    }
+
+    /// A member as a reader of the log's first `size` entries had it: with the keys of that time. `None` where it was unknown
+    /// or revoked by then; what became of it later does not count.
+    #[must_use]
+    pub fn domain_at(&self, id: &DomainId, size: u64) -> Option<&DomainRecord> {
+        self.domains.get(id)?.at(size)
     }
 }
 

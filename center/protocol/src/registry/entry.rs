@@ -35,6 +35,11 @@ impl Entry {
         Ok(Self { index, digest: envelope.digest(), statement, envelope })
     }
 
+    /// The digest of what was signed: the same however many signatures are taken away, added or exchanged.
+    pub(super) fn payload_digest(&self) -> Digest {
+        Digest::of(self.envelope.payload())
+    }
+
     /// The signers, all of whom must be among `candidates`, with no signature false, strange or repeated.
     pub(super) fn signers<'a>(
         &self,

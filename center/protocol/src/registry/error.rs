@@ -152,6 +152,9 @@ pub enum Invalid {
     /// The organisation suspended this target before and nobody seconded it.
     #[error("organisation `{0}` suspended this target before, and no other seconded it")]
     SuspendedBefore(OrganisationId),
+    /// The same statement of the same signers was counted before: a replay.
+    #[error("this statement was counted before")]
+    SaidBefore,
     /// An approval names a review that is not one of this module's.
     #[error("the approval rests on `{0}`, which is no review of this module")]
     UnknownEvidence(Digest),

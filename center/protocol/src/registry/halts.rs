@@ -1,12 +1,12 @@
 //! Suspension and revocation (rule R4), the same for modules and domains. One auditor's organisation may stop a target for
 //! some hours, once; two organisations, the root, or the owner stop it for good. The center is no party here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
 use super::keyset::member;
 use super::{Invalid, Registry};
-use crate::ids::OrganisationId;
+use crate::ids::{Digest, OrganisationId};
 use crate::keys::PublicKey;
 use crate::statements::{Keyset, Revocation, RevocationSeverity, Target};
 use crate::time::Timestamp;
@@ -18,7 +18,7 @@ const CLOCK_SKEW_S: i64 = 600;
 const REVOKERS_MIN: usize = 2;
 
 /// Who stopped something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Party {
     /// The root threshold.
     Root,
@@ -47,9 +47,16 @@ pub struct Halts {
     suspensions: Vec<Suspension>,
     votes: BTreeMap<OrganisationId, PublicKey>,
     revoked: Option<u64>,
+    /// Which statements were counted for whom: whoever holds the log's key cannot count one twice.
+    said: BTreeSet<(Digest, Party)>,
 }
 
 impl Halts {
+    /// What is left of them for a domain that the root lets in again: nothing, but that no statement counts twice.
+    pub(super) fn forgiven(&self) -> Self {
+        Self { said: self.said.clone(), ..Self::default() }
+    }
+
     /// The index of the entry that revoked it for good.
     #[must_use]
     pub fn revoked(&self) -> Option<u64> {
@@ -73,6 +80,11 @@ impl Halts {
         self.active(now).map(|suspension| suspension.index).max()
     }
 
+    /// The suspension in force at `now` among those of the first `size` entries that came last.
+    pub(super) fn suspension_before(&self, size: u64, now: Timestamp) -> Option<&Suspension> {
+        self.active(now).filter(|suspension| suspension.index < size).max_by_key(|suspension| suspension.index)
+    }
+
     fn active(&self, now: Timestamp) -> impl Iterator<Item = &Suspension> {
         self.suspensions.iter().filter(move |s| s.from.plus_seconds(-CLOCK_SKEW_S) <= now && now < s.until)
     }
@@ -91,6 +103,7 @@ impl Halts {
     pub(super) fn commit(&mut self, index: u64, halt: Halt) {
         self.suspensions.extend(halt.suspensions);
         self.votes.extend(halt.votes);
+        self.said.extend(halt.said);
         if halt.revokes {
             self.revoked.get_or_insert(index);
         }
@@ -98,10 +111,12 @@ impl Halts {
 }
 
 /// What one revocation adds to its target's [`Halts`].
+#[derive(Default)]
 pub(super) struct Halt {
     suspensions: Vec<Suspension>,
     votes: Vec<(OrganisationId, PublicKey)>,
     revokes: bool,
+    said: Vec<(Digest, Party)>,
 }
 
 impl Registry {
@@ -114,11 +129,18 @@ impl Registry {
         }
         let auditors = self.keyset.auditors.iter().map(|auditor| &auditor.key);
         let signers = entry.signers(self.root.keys.iter().chain(auditors).chain(owners))?;
-        let parties = self.parties(&signers, owners)?;
-        match revocation.severity {
-            RevocationSeverity::Suspend => self.judge_suspension(entry, revocation, halts, parties),
-            RevocationSeverity::Revoke => Ok(self.judge_final(entry, revocation, halts, parties)),
+        let mut parties = self.parties(&signers, owners)?;
+        let statement = entry.payload_digest();
+        parties.retain(|(party, _)| !halts.said.contains(&(statement, party.clone())));
+        if parties.is_empty() {
+            return Err(Invalid::SaidBefore);
         }
+        let said = parties.iter().map(|(party, _)| (statement, party.clone())).collect();
+        let halt = match revocation.severity {
+            RevocationSeverity::Suspend => self.judge_suspension(entry, revocation, halts, parties)?,
+            RevocationSeverity::Revoke => self.judge_final(entry, revocation, halts, parties),
+        };
+        Ok(Halt { said, ..halt })
     }
 
     fn halted_target<'a>(&'a self, entry: &Entry, target: &Target) -> Result<(&'a Halts, &'a [PublicKey]), Invalid> {
@@ -175,7 +197,7 @@ impl Registry {
         }
         match refused {
             Some(reason) if suspensions.is_empty() => Err(reason),
-            _ => Ok(Halt { suspensions, votes: Vec::new(), revokes: false }),
+            _ => Ok(Halt { suspensions, ..Halt::default() }),
         }
     }
 
@@ -190,7 +212,7 @@ impl Registry {
     ) -> Halt {
         let mut votes: BTreeMap<OrganisationId, PublicKey> = halts.votes.clone();
         votes.retain(|organisation, key| holds_role(&self.keyset, organisation, key));
-        let mut halt = Halt { suspensions: Vec::new(), votes: Vec::new(), revokes: false };
+        let mut halt = Halt::default();
         for (party, key) in parties {
             match party {
                 Party::Root | Party::Owner => halt.revokes = true,

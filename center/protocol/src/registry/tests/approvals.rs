@@ -248,6 +248,29 @@ fn approvals_and_the_reviews_they_rest_on_expire() {
 }
 
 #[test]
+fn what_was_effective_then_is_judged_by_what_was_logged_then() {
+    let mut world = World::new();
+    let (module, other) = (world.approved("1.0.0", public_data()), world.approved("1.1.0", public_data()));
+    let index = |world: &World, module| world.registry.module(module).unwrap().approval().unwrap().index;
+    let (approval, others) = (index(&world, &module), index(&world, &other));
+    let held = world.registry.size();
+    let suspended = world.suspend(&module, hour(1), &[&auditor_key("d")]).unwrap();
+    let revoked = world.revoke(&module, hour(100), &[&root(0), &root(1)]).unwrap();
+    let was = |approval, size, hours| world.registry.was_effective(&module, approval, size, hour(hours));
+    assert_eq!(was(approval, held, 2), Ok(()));
+    assert_eq!(was(approval, approval + 1, 0), Ok(()));
+    assert_eq!(was(approval, approval, 0), Err(NotEffective::NotApproved(module)), "not logged yet");
+    assert_eq!(was(others, held, 0), Err(NotEffective::NotApproved(module)), "another module's approval");
+    assert_eq!(was(1, held, 0), Err(NotEffective::NotApproved(module)), "no approval at all");
+    assert!(matches!(was(approval, suspended + 1, 2), Err(NotEffective::Suspended { .. })));
+    assert_eq!(was(approval, suspended + 1, 99), Ok(()), "the suspension has lapsed");
+    assert_eq!(was(approval, revoked + 1, 99), Err(NotEffective::Revoked(module)));
+    let none = Digest::of(b"none");
+    let unknown = world.registry.was_effective(&none, approval, held, hour(0));
+    assert_eq!(unknown, Err(NotEffective::UnknownModule(none)));
+}
+
+#[test]
 fn the_center_is_told_on_which_reviews_it_can_approve() {
     let mut world = World::new();
     let module = world.submit("1.0.0", public_data());

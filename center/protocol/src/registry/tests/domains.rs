@@ -110,6 +110,49 @@ fn a_revoked_domain_returns_with_new_keys_and_the_root_only() {
 }
 
 #[test]
+fn an_old_revocation_does_not_count_again_when_the_center_repeats_it() {
+    let mut world = members();
+    let revoke = world.revocation(RevocationSeverity::Revoke, Target::Domain(id("as1")), hour(0));
+    let (a, b) = (auditor_key("a"), auditor_key("b"));
+    world.post(sealed(&revoke, &[&a, &b])).unwrap();
+    world.join(domain("as1", "isp-1", 60, 2), &[&root(0), &root(1)]).unwrap();
+    for keys in [vec![&a, &b], vec![&b, &a], vec![&a], vec![&b]] {
+        assert_eq!(world.post(sealed(&revoke, &keys)), Err(Invalid::SaidBefore));
+    }
+    assert!(world.registry.domain(&id("as1"), hour(1)).is_some());
+    let anew = world.revocation(RevocationSeverity::Revoke, Target::Domain(id("as1")), hour(1));
+    world.post(sealed(&anew, &[&a])).unwrap();
+    world.post(sealed(&anew, &[&b])).unwrap();
+    assert!(world.registry.domain(&id("as1"), hour(500)).is_none(), "the same words of another signer count");
+}
+
+#[test]
+fn a_domains_keys_are_known_as_they_were_at_every_size_of_the_log() {
+    let mut world = members();
+    let joined = world.registry.domain(&id("as1"), hour(0)).unwrap().index;
+    let moved = world.join(domain("as1", "isp-1", 60, 2), &[&root(0), &root(1)]).unwrap();
+    let revoke = world.revocation(RevocationSeverity::Revoke, Target::Domain(id("as1")), hour(0));
+    let revoked = world.post(sealed(&revoke, &[&root(0), &root(1)])).unwrap();
+    let back = world.join(domain("as1", "isp-1", 62, 3), &[&root(0), &root(1)]).unwrap();
+    let receipt_key = |size: u64| world.registry.domain_at(&id("as1"), size).map(|record| record.receipt_key);
+    let keys = [
+        (joined, None),
+        (joined + 1, Some(51)),
+        (moved, Some(51)),
+        (moved + 1, Some(61)),
+        (revoked, Some(61)),
+        (revoked + 1, None),
+        (back, None),
+        (back + 1, Some(63)),
+        (u64::MAX, Some(63)),
+    ];
+    for (size, seed) in keys {
+        assert_eq!(receipt_key(size), seed.map(|seed| key(seed).public()), "{size}");
+    }
+    assert_eq!(world.registry.domain_at(&id("as9"), 100), None);
+}
+
+#[test]
 fn a_key_serves_one_domain_and_one_purpose() {
     let mut world = members();
     let mut post = |change: &dyn Fn(&mut Domain)| {
