@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Ask a question of one service, or of every provider that has it.
     #[command(
-        after_help = "Examples:\n  iog call ip-traceback --all --param target=203.0.113.10\n  iog call top-talkers --domain as64500 --param by=bytes --json"
+        after_help = "Examples:\n  iog call ip-traceback --all --param target=203.0.113.10\n  iog call top-talkers --domain as64500 --param side=source --param measure=bytes --json"
     )]
     Call(CallArgs),
     /// Find services, or publish your own.

@@ -30,7 +30,7 @@ pub(crate) fn run(ui: Ui, command: CatalogCommand) -> Result<ExitCode> {
         CatalogCommand::Show { service, domain, home } => {
             runtime.block_on(show(ui, (&service, domain.as_deref()), &home))?;
         }
-        CatalogCommand::Publish { config } => runtime.block_on(publish(ui, &config))?,
+        CatalogCommand::Publish { config } => return runtime.block_on(publish(ui, &config)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -109,24 +109,22 @@ async fn show(ui: Ui, (service, domain): (&str, Option<&str>), home: &HomeArg) -
 }
 
 /// Opens the gateway as `serve` does, which publishes what is effective, and closes it again.
-async fn publish(ui: Ui, config: &Path) -> Result<()> {
+async fn publish(ui: Ui, config: &Path) -> Result<ExitCode> {
     let mut config = GatewayConfig::load(config).context("cannot read the gateway's configuration")?;
     config.sync.publish = true;
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
     let deps = Deps { sandbox, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
     let gateway = Gateway::open(config, deps).await.context("the gateway does not open; is it running already?")?;
-    let states = gateway.background().services.snapshot();
-    let (mut rows, mut objects) = (Vec::new(), Vec::new());
-    for service in states.values() {
-        let state = match &service.prepared {
-            Ok(_) => "published".to_owned(),
-            Err(reason) => escaped(&reason.to_string()),
-        };
-        rows.push(vec![service.name.to_string(), state.clone()]);
-        objects.push(json!({"service": service.name, "state": state}));
+    let published = iog_gateway::background::publish::publish(gateway.background()).await;
+    let (mut rows, mut objects, mut all_good) = (Vec::new(), Vec::new(), true);
+    for (service, outcome) in published {
+        all_good &= outcome.is_ok();
+        let state = outcome.map_or_else(|why| escaped(&why), |()| "in the catalog".to_owned());
+        rows.push(vec![service.to_string(), state.clone()]);
+        objects.push(json!({"service": service, "state": state}));
     }
     gateway.close().await;
     ui.table(&["service", "state"], &rows);
     ui.object(&json!({"services": objects}));
-    Ok(())
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

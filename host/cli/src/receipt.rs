@@ -10,6 +10,7 @@ use iog_gateway::home::Home;
 use iog_gateway::outbound::bundle;
 use iog_gateway::outbound::verify::{VerifiedBundle, verify_with};
 use iog_protocol::ids::Digest;
+use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::registry::Registry;
 use serde_json::{Value, json};
 
@@ -53,7 +54,7 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
     let case = open(args)?;
     let (mut rows, mut objects, mut bad) = (Vec::new(), Vec::new(), 0);
     for file in &case.files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = shown(file);
         match verify_with(&case.home, &case.registry, file).map_err(anyhow::Error::from) {
             Ok(held) => {
                 let receipt = &held.receipt;
@@ -88,6 +89,12 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
     ));
     ui.object(&json!({"verified": good, "failed": bad, "genesis": case.home.domain_file().genesis, "log_size": case.registry.size(), "receipts": objects}));
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The file with its call's folder, which tells the calls apart.
+fn shown(file: &std::path::Path) -> String {
+    let parts: Vec<_> = file.iter().rev().take(2).map(|part| part.to_string_lossy()).collect();
+    parts.into_iter().rev().collect::<Vec<_>>().join("/")
 }
 
 fn show(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
@@ -126,14 +133,15 @@ fn print(ui: Ui, held: &VerifiedBundle) {
     }
     let cost = &receipt.cost;
     ui.line(format!(
-        "cost       {} fuel, {} rows, {} bytes read, {} bytes of memory, {} ms (rounded up)",
+        "cost       {} fuel, {} rows, {} bytes read, {} bytes of memory, {} ms{}",
         grouped(cost.fuel),
         grouped(cost.rows),
         grouped(cost.bytes),
         grouped(cost.memory_bytes),
-        grouped(cost.wall_ms)
+        grouped(cost.wall_ms),
+        if receipt.release == Some(ReleaseClass::Open) { "" } else { " (rounded up)" }
     ));
-    ui.line(format!("engine     wasmtime {} with cost table {}", escaped(&receipt.engine), receipt.cost_table));
+    ui.line(format!("engine     {} with cost table {}", escaped(&receipt.engine), receipt.cost_table));
     ui.line(format!("policy     {}\nsnapshot   {} (salted commitment)", receipt.policy, receipt.snapshot_commitment));
     ui.line(format!("proof      leaf {} of {} in the provider's receipt log", receipt.leaf_index, receipt.log_size));
     if let Err(reason) = &held.module_today {

@@ -196,9 +196,9 @@ fn is_number(cell: &str) -> bool {
 
 fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    // A reader that closed the pipe has seen enough.
+    // A reader that closed the pipe has seen enough; 141 is what a shell says of SIGPIPE, so a failure is not hidden.
     if writeln!(stdout, "{text}").is_err() {
-        std::process::exit(0);
+        std::process::exit(141);
     }
 }
 

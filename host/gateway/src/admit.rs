@@ -81,6 +81,12 @@ pub enum Rejection {
         /// The certificate's.
         peer: DomainId,
     },
+    /// The registry asks for newer rules than this gateway knows.
+    #[error("the registry asks for rules of version {needed}; this gateway stops until it is updated")]
+    RulesTooNew {
+        /// The version it asks for.
+        needed: u32,
+    },
     /// The registry has the domain suspended or revoked.
     #[error("domain `{domain}` is suspended or revoked in the registry this gateway holds")]
     Suspended {
@@ -165,6 +171,9 @@ fn peer_domain<'p>(peer: Option<&'p PeerIdentity>, here: &Here<'_>) -> Result<(&
 
 fn not_in_force(sender: &DomainId, here: &Here<'_>) -> Rejection {
     let domain = sender.clone();
+    if let Some(needed) = here.registry.stopped() {
+        return Rejection::RulesTooNew { needed };
+    }
     match here.registry.domain_history(sender) {
         Some(_) => Rejection::Suspended { domain },
         None => Rejection::UnknownCaller { domain },
@@ -335,6 +344,7 @@ impl Rejection {
             Self::Token { expired: true, .. } => ApiErrorCode::TokenExpired,
             Self::Token { .. } => ApiErrorCode::TokenInvalid,
             Self::UnknownCaller { .. } => ApiErrorCode::NotAMember,
+            Self::RulesTooNew { .. } => ApiErrorCode::RulesTooNew,
             Self::Suspended { .. } => ApiErrorCode::DomainSuspended,
             Self::Envelope { .. } => ApiErrorCode::BadEnvelope,
             Self::Signature { .. } => ApiErrorCode::SignatureInvalid,

@@ -44,7 +44,7 @@ pub struct NewRun {
 pub struct Target {
     /// The parameter's name.
     pub parameter: String,
-    /// The digest of the value's canonical text; the journal does not keep the value.
+    /// The digest of the value's canonical text, by which distinct values are counted.
     pub value: Digest,
 }
 

@@ -44,21 +44,31 @@ struct Last {
     expires: Timestamp,
 }
 
-/// Publishes every ready service whose descriptor is new, changed or half spent. Failures are logged.
-pub async fn publish(work: &Background) {
+/// What came of a service that should be in the catalog: nothing more to say, or why it is not there.
+pub type Offered = (ServiceName, Result<(), String>);
+
+/// Publishes every service that is effective and says what came of each; failures are logged as well.
+pub async fn publish(work: &Background) -> Vec<Offered> {
     let now = work.clock.now();
+    let mut published = Vec::new();
     for service in work.services.snapshot().values() {
-        let Ok(prepared) = &service.prepared else { continue };
-        match publish_one(work, service, prepared, now).await {
-            Ok(()) => {}
-            Err(PublishError::Center(error)) if error.is_away() => {
-                tracing::debug!(service = %service.name, problem = full_text(&error), "the catalog is away");
-            }
-            Err(error) => {
-                tracing::warn!(service = %service.name, problem = full_text(&error), "a service was not published");
-            }
-        }
+        let outcome = match &service.prepared {
+            Ok(prepared) => publish_one(work, service, prepared, now).await.map_err(|error| told(service, &error)),
+            Err(not_ready) => Err(not_ready.to_string()),
+        };
+        published.push((service.name.clone(), outcome));
     }
+    published
+}
+
+fn told(service: &Service, error: &PublishError) -> String {
+    let problem = full_text(error);
+    if matches!(error, PublishError::Center(error) if error.is_away()) {
+        tracing::debug!(service = %service.name, problem, "the catalog is away");
+    } else {
+        tracing::warn!(service = %service.name, problem, "a service was not published");
+    }
+    problem
 }
 
 /// Withdraws everything that is published. Failures are logged: the descriptors then end by themselves.
