@@ -2,6 +2,7 @@
 
 mod calls;
 mod demo;
+mod golden;
 mod harness;
 mod modules;
 mod outcomes;

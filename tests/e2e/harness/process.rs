@@ -31,7 +31,7 @@ impl Iog {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iog"));
-        command.args(args).current_dir(&self.dir).stdin(Stdio::null()).env("NO_COLOR", "1");
+        command.args(args).current_dir(&self.dir).stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100");
         for name in ["IOG_HOME", "IOG_NETWORK", "IOG_JOIN_TOKEN", "IOG_LOG", "RUST_BACKTRACE"] {
             command.env_remove(name);
         }

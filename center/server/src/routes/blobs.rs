@@ -1,16 +1,13 @@
 //! `GET /v1/blobs/{digest}`: module files and manifests of the registry. Public: the reader compares the digest.
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::{api::ApiErrorCode, ids::Digest};
 
-use super::{App, IMMUTABLE, typed};
+use super::{App, IMMUTABLE, Named, typed};
 use crate::refusal::Refusal;
 
-pub(crate) async fn get(State(shared): App, Path(digest): Path<String>) -> Result<Response, Refusal> {
+pub(crate) async fn get(State(shared): App, Named(digest): Named) -> Result<Response, Refusal> {
     let digest: Digest = digest.parse().map_err(|error| Refusal::because(ApiErrorCode::BadRequest, &error))?;
     match shared.blobs.get(&digest).await? {
         Some(bytes) => Ok(typed(StatusCode::OK, "application/octet-stream", IMMUTABLE, bytes)),

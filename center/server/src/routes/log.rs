@@ -1,14 +1,11 @@
 //! `GET /log/checkpoint` and `/log/tile/…`: the log as static files (C2SP tlog-tiles v0.1.0). Public; nothing here decides.
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::api::ApiErrorCode;
 use iog_tlog::{BundleId, EntryBundle, TileId};
 
-use super::{App, IMMUTABLE, typed};
+use super::{App, IMMUTABLE, Named, typed};
 use crate::refusal::Refusal;
 
 const BYTES: &str = "application/octet-stream";
@@ -18,7 +15,7 @@ pub(crate) async fn checkpoint(State(shared): App) -> Response {
     typed(StatusCode::OK, "text/plain; charset=utf-8", "public, max-age=2", note)
 }
 
-pub(crate) async fn tile(State(shared): App, Path(path): Path<String>) -> Result<Response, Refusal> {
+pub(crate) async fn tile(State(shared): App, Named(path): Named) -> Result<Response, Refusal> {
     let path = format!("tile/{path}");
     let nothing = || Refusal::new(ApiErrorCode::NotFound, "there is no such tile yet");
     if let Ok(id) = BundleId::parse(&path) {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, Bytes},
-    extract::FromRequestParts,
+    extract::{FromRequestParts, Path},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header, request::Parts};
@@ -45,6 +45,18 @@ impl<S: Sync> FromRequestParts<S> for Peer {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(Self(parts.extensions.get::<PeerIdentity>().cloned()))
+    }
+}
+
+/// The parameter of a path; what is not UTF-8 names nothing.
+pub(crate) struct Named(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let nothing = |_| Refusal::new(ApiErrorCode::NotFound, "there is nothing at this path");
+        Path::from_request_parts(parts, state).await.map(|Path(name)| Self(name)).map_err(nothing)
     }
 }
 

@@ -1,16 +1,13 @@
 //! `GET /v1/modules/{digest}`: one module with its reviews, and why it may not run if it may not. Public.
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::{api::ApiErrorCode, ids::Digest};
 
-use super::{App, json};
+use super::{App, Named, json};
 use crate::{modules_view::detail, refusal::Refusal};
 
-pub(crate) async fn get(State(shared): App, Path(digest): Path<String>) -> Result<Response, Refusal> {
+pub(crate) async fn get(State(shared): App, Named(digest): Named) -> Result<Response, Refusal> {
     let digest: Digest = digest.parse().map_err(|error| Refusal::because(ApiErrorCode::BadRequest, &error))?;
     let (registry, now) = (shared.published.registry(), shared.clock.now());
     let record = registry

@@ -2,13 +2,14 @@
 //! run can be read from them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use iog_protocol::api::{ApiErrorCode, Health};
 use iog_tlog::{BundleId, TileId};
 use serde::Serialize;
 
+use super::problem::Named;
 use super::{Api, Refused};
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -22,7 +23,7 @@ pub(super) async fn checkpoint(State(api): State<Api>) -> Response {
     ([(header::CONTENT_TYPE, PLAIN), (header::CACHE_CONTROL, NOT_KEPT)], note).into_response()
 }
 
-pub(super) async fn tile(State(api): State<Api>, Path(path): Path<String>) -> Result<Response, Refused> {
+pub(super) async fn tile(State(api): State<Api>, Named(path): Named) -> Result<Response, Refused> {
     let missing = || Refused::new(ApiErrorCode::NotFound, "the log has no such tile");
     let path = format!("tile/{path}");
     let log = api.runs.receipts.log();

@@ -3,7 +3,9 @@
 use std::any::Any;
 
 use axum::body::Body;
+use axum::extract::{FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem};
 
@@ -23,6 +25,18 @@ pub(crate) struct Refused(pub(crate) Problem);
 impl Refused {
     pub(crate) fn new(code: ApiErrorCode, detail: impl Into<String>) -> Self {
         Self(Problem::new(code, detail))
+    }
+}
+
+/// The parameter of a path; what is not UTF-8 names nothing.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let nothing = |_| Refused::new(ApiErrorCode::NotFound, "there is nothing at this path");
+        Path::from_request_parts(parts, state).await.map(|Path(name)| Self(name)).map_err(nothing)
     }
 }
 

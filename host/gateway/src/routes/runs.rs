@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, BODY_BYTES_MAX, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
@@ -13,6 +13,7 @@ use iog_protocol::ids::{RequestId, ServiceName};
 use iog_protocol::run::{RunAnswer, RunState};
 use iog_transport::PeerIdentity;
 
+use super::problem::Named;
 use super::{Api, Refused};
 use crate::admit::{self, Here, Presented};
 use crate::journal::StoredRun;
@@ -40,7 +41,7 @@ pub(super) async fn submit(
 pub(super) async fn submit_to_service(
     State(api): State<Api>,
     peer: Peer,
-    Path(name): Path<String>,
+    Named(name): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
@@ -80,7 +81,7 @@ async fn run(
 pub(super) async fn show(
     State(api): State<Api>,
     peer: Peer,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let (_, id, stored) = stored(&api, peer.as_ref(), &headers, &id).await?;
@@ -93,7 +94,7 @@ pub(super) async fn show(
 pub(super) async fn receipt(
     State(api): State<Api>,
     peer: Peer,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let (_, _, stored) = stored(&api, peer.as_ref(), &headers, &id).await?;
