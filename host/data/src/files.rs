@@ -18,9 +18,9 @@ const FILES_MAX: usize = 100_000;
 const HASHES_MAX: usize = 65_536;
 const READ_BYTES: usize = 1 << 18;
 
-/// A file as it was when the dataset was opened.
+/// A file as it was when it was looked at: path, size and time of change. Two that are equal are the same file, unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct FileStamp {
+pub struct FileStamp {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     modified: SystemTime,
@@ -94,7 +94,10 @@ pub(crate) fn io(path: &Path, source: std::io::Error) -> DataError {
 }
 
 /// The regular files that a path or glob names, sorted by path. `*` and `?` stand for characters within one segment.
-pub(crate) fn find(pattern: &Path) -> Result<Vec<FileStamp>, DataError> {
+///
+/// # Errors
+/// [`DataError`] where there is none, or one cannot be looked at.
+pub fn find(pattern: &Path) -> Result<Vec<FileStamp>, DataError> {
     let shown = pattern.display().to_string();
     let has_wildcards = shown.contains(['*', '?']);
     if !has_wildcards && pattern.is_dir() {

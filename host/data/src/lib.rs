@@ -29,6 +29,7 @@ pub use address::{AddressRange, PrefixError, address_bytes, address_text, networ
 pub use dataset::{Dataset, Report, Snapshot, SourceSpec};
 pub use engine::{Engine, Planned, PlannedQuery};
 pub use error::{DataError, Misfit, PlanError, QueryError};
+pub use files::{FileStamp, find as find_files};
 pub use guard::LOOP_JOIN_ROWS_MAX;
 pub use params::{ParamType, Value};
 pub use rows::Rows;

@@ -2,11 +2,11 @@
 //! the protocol become the table shapes of the data engine here, and nowhere else.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use iog_data::{ColumnSpec, ColumnType, DataError, Dataset, SourceSpec, TableSchema, TimestampUnit};
+use iog_data::{
+    ColumnSpec, ColumnType, DataError, Dataset, FileStamp, SourceSpec, TableSchema, TimestampUnit, find_files,
+};
 use iog_protocol::ids::{DatasetName, Digest};
 use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::schemas::{self, Schema};
@@ -22,14 +22,8 @@ pub struct Bound {
     pub class: ReleaseClass,
     /// The engine's handle.
     pub data: Arc<Dataset>,
-    stamp: Option<Stamp>,
-}
-
-/// What tells that a file has changed without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    bytes: u64,
-    modified: Option<SystemTime>,
+    /// Every file of it, as it was just before it was opened.
+    stamps: Vec<FileStamp>,
 }
 
 /// All datasets of a gateway: each open, or the reason why not.
@@ -43,11 +37,11 @@ impl Datasets {
     /// the operator's log and is tried again next time.
     pub async fn refresh(&mut self, configured: &BTreeMap<DatasetName, config::DatasetConfig>) {
         for (name, config) in configured {
-            let stamp = stamp(&config.path);
-            if matches!(self.open.get(name), Some(Ok(bound)) if stamp.is_some() && bound.stamp == stamp) {
+            let stamps = find_files(&config.path);
+            if matches!((self.open.get(name), &stamps), (Some(Ok(bound)), Ok(now)) if bound.stamps == *now) {
                 continue;
             }
-            let opened = open(name.as_str(), config, stamp).await.map_err(|e| full_text(&e));
+            let opened = open(name.as_str(), config, stamps).await.map_err(|e| full_text(&e));
             match &opened {
                 Ok(bound) => tracing::info!(dataset = %name, schema = bound.schema, "dataset is open"),
                 Err(problem) => tracing::warn!(dataset = %name, problem, "dataset cannot be used"),
@@ -81,16 +75,20 @@ impl Bound {
 /// # Errors
 /// [`DataError`], naming what does not fit.
 pub async fn open_one(name: &str, config: &config::DatasetConfig) -> Result<Bound, DataError> {
-    open(name, config, stamp(&config.path)).await
+    open(name, config, find_files(&config.path)).await
 }
 
-async fn open(name: &str, config: &config::DatasetConfig, stamp: Option<Stamp>) -> Result<Bound, DataError> {
+async fn open(
+    name: &str,
+    config: &config::DatasetConfig,
+    stamps: Result<Vec<FileStamp>, DataError>,
+) -> Result<Bound, DataError> {
     let schema = schemas::schema(&config.schema).ok_or_else(|| DataError::Config {
         dataset: name.to_owned(),
         reason: format!("there is no schema `{}`", config.schema),
     })?;
     let data = Dataset::open(name, &table(schema), source(config)).await?;
-    Ok(Bound { schema: config.schema.clone(), class: config.class, data: Arc::new(data), stamp })
+    Ok(Bound { schema: config.schema.clone(), class: config.class, data: Arc::new(data), stamps: stamps? })
 }
 
 /// A schema of the protocol as the data engine has it.
@@ -126,12 +124,6 @@ fn source(config: &config::DatasetConfig) -> SourceSpec {
     }
 }
 
-/// The stamp of a file; of a pattern that of the folder it looks into, which changes when files come or go.
-fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = path.ancestors().find_map(|place| std::fs::metadata(place).ok())?;
-    Some(Stamp { bytes: metadata.len(), modified: metadata.modified().ok() })
-}
-
 /// An error with its causes, for the operator's log.
 pub(crate) fn full_text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -142,4 +134,31 @@ pub(crate) fn full_text(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit;
+
+    #[tokio::test]
+    async fn every_file_of_a_pattern_is_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let name: DatasetName = "border".parse().unwrap();
+        let config = config::DatasetConfig { path: folder.path().join("*.csv"), ..testkit::dataset(folder.path()) };
+        let configured = BTreeMap::from([(name.clone(), config)]);
+        let mut datasets = Datasets::default();
+        datasets.refresh(&configured).await;
+        let first = Arc::clone(&datasets.get(&name).unwrap().data);
+        datasets.refresh(&configured).await;
+        assert!(Arc::ptr_eq(&first, &datasets.get(&name).unwrap().data), "nothing has changed");
+        let longer = testkit::FLOWS.to_owned() + "1800000006,1800000007,198.51.100.4,192.0.2.1,17,9,900,64504\n";
+        std::fs::write(folder.path().join("flows.csv"), longer).unwrap();
+        datasets.refresh(&configured).await;
+        let second = Arc::clone(&datasets.get(&name).unwrap().data);
+        assert!(!Arc::ptr_eq(&first, &second), "a file was changed in place, which its folder does not show");
+        std::fs::write(folder.path().join("more.csv"), testkit::FLOWS).unwrap();
+        datasets.refresh(&configured).await;
+        assert!(!Arc::ptr_eq(&second, &datasets.get(&name).unwrap().data), "a file came");
+    }
 }
