@@ -264,7 +264,7 @@ fn check_receipt_key(home: &Home, registry: &Registry, clock: &dyn Clock) -> Res
 async fn open_receipts(home: &Home, deps: &Deps) -> Result<(Receipts, Arc<Store>, JoinHandle<()>), GatewayError> {
     let store = Arc::new(Store::open(&home.journal_path()).await?);
     let origin = log_origin(home.trust_domain(), home.domain());
-    let log = Arc::new(ReceiptLog::open(&store, &home.receipt_key()?, &origin).await?);
+    let log = Arc::new(ReceiptLog::open(&store, &home.receipt_key()?, &origin, &home.receipts_head_path()).await?);
     let head = Letterhead::new(home.domain().clone(), deps.sandbox.engine_info());
     let (receipts, writer) = Receipts::start(head, Arc::clone(&deps.entropy), log, Arc::clone(&store));
     Ok((receipts, store, writer))

@@ -15,9 +15,10 @@
 //! catalog/          the descriptors last seen, by module
 //! token.json        the membership token in use
 //! journal.sqlite    what the gateway accepted, with its receipt log
+//! receipts-head     the last checkpoint of the receipt log, beside the journal
 //! ```
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -280,6 +281,12 @@ impl Home {
         self.root.join("journal.sqlite")
     }
 
+    /// `receipts-head`.
+    #[must_use]
+    pub fn receipts_head_path(&self) -> PathBuf {
+        self.root.join("receipts-head")
+    }
+
     fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), HomeError> {
         let damaged =
             |e: iog_protocol::keys::KeyError| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() };
@@ -347,7 +354,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8], secret: Secret) -> Result<(), Hom
     }
     let mut file = options.open(&temporary).map_err(io("write"))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io("write"))?;
-    fs::rename(&temporary, path).map_err(io("replace"))
+    fs::rename(&temporary, path).map_err(io("replace"))?;
+    // The new name is on disk only when its folder is.
+    #[cfg(unix)]
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("replace"))?;
+    }
+    Ok(())
 }
 
 /// Reads a file whole, up to a bound.

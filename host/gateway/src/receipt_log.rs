@@ -1,14 +1,20 @@
 //! The gateway's own transparency log: every receipt is a leaf, every group of receipts ends in a signed checkpoint. At the
-//! start the whole log is hashed again and compared with the last checkpoint, so that a lost or altered receipt is noticed.
-//! It knows nothing of what a receipt says.
+//! start the whole log is hashed again and compared with the last checkpoint, in the database and in the file beside it, so
+//! that a lost or altered receipt and an older copy of the database are noticed. It knows nothing of what a receipt says.
 
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use iog_protocol::keys::SecretKey;
 use iog_tlog::{BundleId, Checkpoint, EntryBundle, Hash, InclusionProof, NoteSigner, TileId, Tree, leaf_hash};
 use sqlx::{Any, Row, Transaction};
 
+use crate::home::{self, HomeError, Secret};
 use crate::store::{Store, StoreError};
+
+/// Bytes of a checkpoint at most.
+const HEAD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why the receipt log cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +28,19 @@ pub enum ReceiptLogError {
         /// What differs.
         problem: String,
     },
+    /// The database is an older copy, or another one: what was signed since would be contradicted.
+    #[error(
+        "the journal does not continue the last checkpoint signed, `{path}`: {problem}; restore the newest journal"
+    )]
+    Behind {
+        /// The file with the checkpoint.
+        path: PathBuf,
+        /// What differs.
+        problem: String,
+    },
+    /// The file with the last checkpoint cannot be read or written.
+    #[error(transparent)]
+    Head(#[from] HomeError),
     /// The receipt key cannot sign under the log's name.
     #[error("the receipt key cannot sign checkpoints of `{origin}`")]
     Key {
@@ -43,6 +62,7 @@ impl From<sqlx::Error> for ReceiptLogError {
 #[derive(Debug)]
 pub struct ReceiptLog {
     signer: NoteSigner,
+    head: PathBuf,
     state: RwLock<State>,
 }
 
@@ -68,11 +88,12 @@ pub struct Grown {
 }
 
 impl ReceiptLog {
-    /// Reads all leaves, hashes them and compares them with the last checkpoint.
+    /// Reads all leaves, hashes them and compares them with the last checkpoint in the database and in the file `head`,
+    /// which it brings up to date.
     ///
     /// # Errors
     /// [`ReceiptLogError`]: nothing may be appended then.
-    pub async fn open(store: &Store, key: &SecretKey, origin: &str) -> Result<Self, ReceiptLogError> {
+    pub async fn open(store: &Store, key: &SecretKey, origin: &str, head: &Path) -> Result<Self, ReceiptLogError> {
         let signer = NoteSigner::ed25519(origin, key.ed25519())
             .map_err(|source| ReceiptLogError::Key { origin: origin.to_owned(), source })?;
         let tree = leaves(store).await?;
@@ -84,9 +105,22 @@ impl ReceiptLog {
             None if tree.is_empty() => {}
             None => return Err(forked(format!("{} receipts and no checkpoint", tree.len()))),
         }
+        if let Some(kept) = read_head(head)? {
+            continues(&tree, &kept, &signer)
+                .map_err(|problem| ReceiptLogError::Behind { path: head.into(), problem })?;
+        }
         let note = note.unwrap_or_else(|| Checkpoint::new(origin, 0, tree.root()).sign(&signer));
+        home::write(head, &note, Secret::No)?;
         let state = RwLock::new(State { durable: tree.len(), tree, note: note.into() });
-        Ok(Self { signer, state })
+        Ok(Self { signer, head: head.to_owned(), state })
+    }
+
+    /// Writes a checkpoint that is in the database into the file beside it; it blocks until the disk has it.
+    ///
+    /// # Errors
+    /// [`HomeError`]: the file has the one before, and nothing may be shown yet.
+    pub fn keep(&self, grown: &Grown) -> Result<(), HomeError> {
+        home::write(&self.head, &grown.note, Secret::No)
     }
 
     /// Adds leaves in memory and signs the new head. There is no way back: whoever grows the log makes it durable.
@@ -210,6 +244,29 @@ fn compare(tree: &Tree, note: &[u8], signer: &NoteSigner) -> Result<(), ReceiptL
         return Err(forked(format!("the root over {} receipts differs", head.size)));
     }
     Ok(())
+}
+
+/// The last checkpoint beside the database; none before the first start with this version.
+fn read_head(path: &Path) -> Result<Option<Vec<u8>>, HomeError> {
+    let io = |source| HomeError::Io { action: "read", path: path.to_owned(), source };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io(source)),
+    };
+    let mut note = Vec::new();
+    file.take(HEAD_BYTES_MAX).read_to_end(&mut note).map_err(io)?;
+    Ok(Some(note))
+}
+
+/// The database may be ahead of the file (a stop between the two), never behind it and never another.
+fn continues(tree: &Tree, kept: &[u8], signer: &NoteSigner) -> Result<(), String> {
+    let kept = Checkpoint::open(kept, signer.verifier()).map_err(|e| format!("it does not verify: {e}"))?;
+    match tree.root_at(kept.size) {
+        Ok(root) if root == kept.root => Ok(()),
+        Ok(_) => Err(format!("the first {} receipts have another root", kept.size)),
+        Err(_) => Err(format!("{} receipts were signed, the journal has {}: an old copy?", kept.size, tree.len())),
+    }
 }
 
 fn forked(problem: String) -> ReceiptLogError {

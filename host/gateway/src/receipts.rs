@@ -260,12 +260,23 @@ impl Writer {
                 );
                 tokio::time::sleep(RETRY).await;
             }
+            while let Err(problem) = self.keep(&grown).await {
+                tracing::error!(problem, "the receipt log's head cannot be stored; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
             self.log.publish(&grown);
             for (reply, written) in replies.into_iter().zip(written) {
                 // Nobody waits any more where the caller has gone; the journal has the answer.
                 let _ = reply.send(written.answer);
             }
         }
+    }
+
+    /// The checkpoint beside the database, so that an older copy of the database is noticed.
+    async fn keep(&self, grown: &Grown) -> Result<(), String> {
+        let (log, grown) = (Arc::clone(&self.log), grown.clone());
+        let kept = tokio::task::spawn_blocking(move || log.keep(&grown)).await;
+        kept.map_err(|error| error.to_string())?.map_err(|error| crate::datasets::full_text(&error))
     }
 
     fn written(&self, grown: &Grown, position: u64, item: Item) -> (Written, oneshot::Sender<Vec<u8>>) {

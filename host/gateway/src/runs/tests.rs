@@ -34,7 +34,7 @@ impl Gateway {
         let services = Arc::new(Services::default());
         services.replace([service]);
         let store = Arc::new(Store::open(&folder.path().join("journal.sqlite")).await.unwrap());
-        let log = Arc::new(ReceiptLog::open(&store, &key(40), &origin(&world)).await.unwrap());
+        let log = Arc::new(ReceiptLog::open(&store, &key(40), &origin(&world), &head(&folder)).await.unwrap());
         let head = Letterhead::new(id("gateway"), sandbox.engine_info());
         let (receipts, _) = Receipts::start(head, Arc::new(Counting::default()), log, Arc::clone(&store));
         let registry = Arc::new(RegistryCell::new(Arc::new(world.registry.clone()), None));
@@ -85,6 +85,10 @@ impl Gateway {
 
 fn origin(world: &World) -> String {
     log_origin(&world.registry.founding().trust_domain, &id("gateway"))
+}
+
+fn head(folder: &tempfile::TempDir) -> std::path::PathBuf {
+    folder.path().join("receipts-head")
 }
 
 fn config(quota: QuotaConfig) -> ServiceConfig {
@@ -235,11 +239,39 @@ async fn a_changed_or_lost_receipt_stops_the_gateway_at_its_start() {
             gateway.answer(&request(number)).await;
         }
         let (store, world) = (Arc::clone(&gateway.runs.store), &gateway.world);
-        ReceiptLog::open(&store, &key(40), &origin(world)).await.unwrap();
+        ReceiptLog::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await.unwrap();
         sqlx::query(damage).execute(store.writer()).await.unwrap();
-        let opened = ReceiptLog::open(&store, &key(40), &origin(world)).await;
+        let opened = ReceiptLog::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await;
         assert!(matches!(opened, Err(ReceiptLogError::Forked { .. })), "{damage}");
     }
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_journal_stops_the_gateway_at_its_start() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    gateway.answer(&request(1)).await;
+    let copy = gateway.folder.path().join("copy.sqlite");
+    let into = format!("VACUUM INTO '{}'", copy.display());
+    sqlx::query(sqlx::AssertSqlSafe(into)).execute(gateway.runs.store.writer()).await.unwrap();
+    gateway.answer(&request(2)).await;
+    let (older, path) = (Store::open(&copy).await.unwrap(), head(&gateway.folder));
+    let refused = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
+    assert!(refused.contains("2 receipts were signed, the journal has 1"), "{refused}");
+    // One that went on from the copy is another log, though it is as long.
+    let forked = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &copy.with_extension("head")).await;
+    let forked = forked.unwrap().grow([iog_tlog::leaf_hash(b"another receipt")]);
+    let mut transaction = older.writer().begin().await.unwrap();
+    let row = "INSERT INTO receipts VALUES (1, 'caller', 'x', $1, x'00')";
+    sqlx::query(row).bind(b"another receipt".to_vec()).execute(&mut *transaction).await.unwrap();
+    crate::receipt_log::store_checkpoint(&mut transaction, &forked.note).await.unwrap();
+    transaction.commit().await.unwrap();
+    let refused = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
+    assert!(refused.contains("the first 2 receipts have another root"), "{refused}");
+    // The newest journal goes on, also where a stop came before the file was written.
+    std::fs::write(&path, std::fs::read(copy.with_extension("head")).unwrap()).unwrap();
+    let newest = &gateway.runs.store;
+    ReceiptLog::open(newest, &key(40), &origin(&gateway.world), &path).await.unwrap();
+    assert!(String::from_utf8(std::fs::read(&path).unwrap()).unwrap().contains("\n2\n"), "brought up to date");
 }
 
 #[tokio::test]
@@ -306,7 +338,8 @@ async fn a_receipt_that_the_disk_refuses_is_written_when_it_takes_it_again() {
     assert!(answer.outcome.is_success());
     assert_eq!((receipt.leaf_index(), receipt.checkpoint().size), (1, 2));
     assert_eq!(gateway.receipts().await, 2);
-    ReceiptLog::open(&gateway.runs.store, &key(40), &origin(&gateway.world)).await.unwrap();
+    let head = head(&gateway.folder);
+    ReceiptLog::open(&gateway.runs.store, &key(40), &origin(&gateway.world), &head).await.unwrap();
 }
 
 #[tokio::test]
