@@ -54,7 +54,7 @@ impl World {
         let entry = Statement::genesis(genesis()).sign(&[&key(1)]).unwrap().to_json();
         let mut world = Self { registry: Registry::genesis(&entry, &Digest::of(&entry)).unwrap() };
         for (name, seed, receipt) in [("gateway", 20, receipt), ("caller", 21, 41), ("other", 22, 42)] {
-            world.join(name, seed, receipt);
+            world.join(name, seed, receipt, 1);
         }
         world.approve_hello();
         world
@@ -65,7 +65,8 @@ impl World {
         self.registry = self.registry.clone().apply(&entry).map_err(|r| r.reason).unwrap();
     }
 
-    fn join(&mut self, name: &str, seed: u8, receipt: u8) {
+    /// Logs a domain's statement with these keys; with a later sequence they replace its former ones.
+    pub(crate) fn join(&mut self, name: &str, seed: u8, receipt: u8, sequence: u64) {
         let domain = Domain {
             id: id(name),
             organisation: format!("org-{name}").parse().unwrap(),
@@ -73,7 +74,7 @@ impl World {
             endpoints: vec![Endpoint { transport: "https".into(), address: "127.0.0.1:1".into() }],
             caller_key: key(seed).public(),
             receipt_key: key(receipt).public(),
-            sequence: 1,
+            sequence,
         };
         self.post(&Statement::new(self.registry.genesis_digest(), domain), &[&key(seed), &key(1)]);
     }

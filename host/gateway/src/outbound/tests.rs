@@ -7,21 +7,24 @@ use std::time::Duration;
 
 use iog_client::{CenterClient, Remote};
 use iog_protocol::ids::Digest;
-use iog_protocol::registry::Registry;
+use iog_protocol::receipt::{Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, log_origin};
+use iog_protocol::registry::{NotEffective, Registry};
+use iog_tlog::{Checkpoint, InclusionProof, NoteSigner, Tree, leaf_hash};
 use iog_transport::ca::{Ca, SubjectNames, Validity};
 use iog_transport::{ClientAuth, ClientTls, HttpClient, Identity, PeerIdentity, ServeLimits, ServerTls};
 use tokio::net::TcpListener;
 
 use super::ask::{self, Question};
+use super::bundle::Bundle;
 use super::providers::Provider;
 use super::report::{Part, PartOutcome, Quiet, Why};
 use super::session::{Http, Session};
-use super::verify::{VerifyError, verify_with};
+use super::verify::{VerifiedBundle, VerifyError, verify_with};
 use crate::config::{GatewayConfig, QuotaConfig};
 use crate::home::{DomainFile, Home, NewHome};
 use crate::routes;
 use crate::runs::tests::Gateway;
-use crate::testkit::{Counting, hello, id, key, now, request};
+use crate::testkit::{Counting, World, hello, id, key, now, request};
 
 /// Valid whatever the machine's clock says.
 const VALIDITY: Validity = Validity { not_before: 1_600_000_000, not_after: 4_000_000_000 };
@@ -205,4 +208,72 @@ async fn another_domains_request_is_not_ours_to_verify() {
     std::fs::write(&path, serde_json::to_vec(&bundle).unwrap()).unwrap();
     let verified = verify_with(&net.session.home, &net.session.registry, &path);
     assert!(matches!(verified, Err(VerifyError::Signature { .. })));
+}
+
+#[tokio::test]
+async fn bundles_verify_with_the_keys_of_their_time_and_with_no_others() {
+    let net = Net::new(QuotaConfig::default()).await;
+    let path = net.bundle().await;
+    let mut world = World::new();
+    let held = world.registry.size();
+    world.join("gateway", 30, 50, 2);
+    world.join("caller", 31, 51, 2);
+    verify_with(&net.session.home, &world.registry, &path).unwrap();
+    // The thief of the former receipt key states what the registry of today would have refused it.
+    let forged = forge(&path, |fields| fields.registry_size = held + 1);
+    let problem = verify_with(&net.session.home, &world.registry, &forged).unwrap_err();
+    assert!(matches!(problem, VerifyError::Receipt(_)), "{problem}");
+    assert!(forge_and_verify(&net, &world.registry, &path, |fields| fields.registry_size = held).is_ok());
+}
+
+#[tokio::test]
+async fn a_receipt_must_name_the_approval_that_let_its_module_run() {
+    let net = Net::new(QuotaConfig::default()).await;
+    let path = net.bundle().await;
+    let registry = &net.session.registry;
+    let approval = registry.module(&hello()).unwrap().approval().unwrap().index;
+    let why = |change: &dyn Fn(&mut CallerFields)| forge_and_verify(&net, registry, &path, change).unwrap_err();
+    assert!(forge_and_verify(&net, registry, &path, |_| ()).is_ok(), "the forger is good");
+    for other in [0, approval - 1, approval + 1, u64::MAX] {
+        let problem = why(&|fields| fields.module_log_index = Some(other));
+        let VerifyError::Approval { claimed, source } = problem else { panic!("{problem}") };
+        assert_eq!((claimed, source), (other, NotEffective::NotApproved(hello())));
+    }
+    assert!(matches!(why(&|fields| fields.module_log_index = None), VerifyError::NoApproval));
+    let early = why(&|fields| fields.registry_size = approval);
+    assert!(matches!(early, VerifyError::Approval { .. }), "{early}: the gateway could not have known it");
+}
+
+fn forge_and_verify(
+    net: &Net,
+    registry: &Registry,
+    path: &std::path::Path,
+    change: impl FnOnce(&mut CallerFields),
+) -> Result<VerifiedBundle, VerifyError> {
+    verify_with(&net.session.home, registry, &forge(path, change))
+}
+
+/// A bundle whose receipt says something else, signed with the gateway's own key: what a lying provider can do.
+fn forge(path: &std::path::Path, change: impl FnOnce(&mut CallerFields)) -> PathBuf {
+    let mut bundle: Bundle = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let trust_domain = "test.example".parse().unwrap();
+    let signer = NoteSigner::ed25519(&log_origin(&trust_domain, &id("gateway")), key(40).ed25519()).unwrap();
+    let mut fields = CallerFields::clone(&bundle.answer.receipt.verify(signer.verifier()).unwrap());
+    change(&mut fields);
+    let provider = ProviderFields {
+        cost_exact: Cost::default(),
+        snapshots: std::collections::BTreeMap::new(),
+        purpose: String::new(),
+        actor: None,
+        agreement: None,
+        detail: None,
+        logs: None,
+    };
+    let sealed = ReceiptDraft::new(fields, provider).seal(|| [1; 16]).unwrap();
+    let tree = Tree::from_leaves([leaf_hash(&sealed.entry().unwrap())]);
+    let head = Checkpoint::new(signer.verifier().name(), 1, tree.root()).sign(&signer);
+    bundle.answer.receipt = sealed.view(Audience::Caller, &InclusionProof::new(0, Vec::new(), head));
+    let forged = path.with_extension("forged.json");
+    std::fs::write(&forged, serde_json::to_vec(&bundle).unwrap()).unwrap();
+    forged
 }

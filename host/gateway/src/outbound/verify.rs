@@ -8,8 +8,8 @@ use iog_client::gateway::{SignedRun, believe, receipt_log};
 use iog_protocol::dsse::{EnvelopeError, SignatureError, Signed};
 use iog_protocol::ids::{Digest, DomainId, EntryName, RequestId, ServiceName};
 use iog_protocol::manifest::ReleaseClass;
-use iog_protocol::receipt::{Cost, VerifiedReceipt};
-use iog_protocol::registry::{DomainRecord, Registry};
+use iog_protocol::receipt::{Cost, ReceiptView, VerifiedReceipt};
+use iog_protocol::registry::{DomainRecord, NotEffective, Registry};
 use iog_protocol::run::{Outcome, ResultJson, RunRequest};
 use iog_protocol::time::Timestamp;
 use serde::Serialize;
@@ -117,11 +117,13 @@ pub enum VerifyError {
     /// The replica is empty.
     #[error("this home holds no registry yet; run any command that reaches the center once")]
     NoRegistry,
-    /// A domain that the registry never had.
-    #[error("the registry has no domain `{domain}`")]
+    /// A domain that was no member when the receipt was made.
+    #[error("the registry has no domain `{domain}` in force among its first {size} entries")]
     UnknownDomain {
         /// The domain.
         domain: DomainId,
+        /// The entries that the receipt rests on.
+        size: u64,
     },
     /// The request is no envelope.
     #[error("the request in the bundle is no signed run request")]
@@ -141,13 +143,17 @@ pub enum VerifyError {
     /// The registry's key of the gateway is unusable.
     #[error("the gateway's receipt key is unusable")]
     Key(#[from] iog_tlog::KeyError),
-    /// The receipt speaks of an approval that the registry does not have.
-    #[error("the receipt names log entry {claimed:?} as the module's approval, the registry has {found:?}")]
+    /// A run without an approval.
+    #[error("the receipt of a run that succeeded names no approval of its module")]
+    NoApproval,
+    /// The receipt rests on something that did not let the module run then.
+    #[error("log entry {claimed}, which the receipt names as the module's approval, did not let it run")]
     Approval {
-        /// What the receipt says.
-        claimed: Option<u64>,
-        /// What the registry says for that time.
-        found: Option<u64>,
+        /// The entry that the receipt names.
+        claimed: u64,
+        /// What the registry says of it.
+        #[source]
+        source: NotEffective,
     },
 }
 
@@ -167,40 +173,45 @@ pub fn verify_bundle(home: &Home, path: &Path) -> Result<VerifiedBundle, VerifyE
 pub fn verify_with(home: &Home, registry: &Registry, path: &Path) -> Result<VerifiedBundle, VerifyError> {
     let stored = bundle::read(path)?;
     let envelope = Signed::<RunRequest>::parse(&stored.request.0)?;
-    let caller = record(registry, home.domain())?;
+    let size = registry_size(&stored.answer.receipt, registry);
+    let caller = record(registry, home.domain(), size)?;
     let request = envelope
         .verify(std::slice::from_ref(&caller.caller_key))
         .map_err(|source| VerifyError::Signature { domain: home.domain().clone(), source })?
         .into_inner();
-    let log = receipt_log(home.trust_domain(), record(registry, &stored.domain)?)?;
+    let log = receipt_log(home.trust_domain(), record(registry, &stored.domain, size)?)?;
     let believed = believe(stored.answer, &SignedRun { request: request.clone(), envelope }, &log)?;
-    let module_today = check_approval(registry, believed.receipt())?;
+    check_approval(registry, believed.receipt(), size)?;
+    let today = registry.effective(&believed.receipt().module, believed.receipt().issued);
     Ok(VerifiedBundle {
         request,
         receipt: ReceiptSummary::new(believed.receipt()),
         result: believed.answer().result.clone(),
-        module_today,
+        module_today: today.map(|_| ()).map_err(|reason| reason.to_string()),
     })
 }
 
-/// A domain's record, also where it was suspended or revoked since: what it signed before stays signed.
-fn record<'r>(registry: &'r Registry, domain: &DomainId) -> Result<&'r DomainRecord, VerifyError> {
-    let (record, _) =
-        registry.domain_history(domain).ok_or_else(|| VerifyError::UnknownDomain { domain: domain.clone() })?;
-    Ok(record)
+/// The entries of the registry on which a receipt says to rest, as far as they are held here. The receipt is not verified yet;
+/// verifying it includes this very field, so a false number fails there or names keys that do not fit.
+fn registry_size(receipt: &ReceiptView, registry: &Registry) -> u64 {
+    let claimed = receipt.disclosed.get("registry_size").and_then(|field| field.value.as_u64());
+    claimed.unwrap_or(u64::MAX).min(registry.size())
 }
 
-/// A run that succeeded rested on an approval of the log. Where the module has been halted since, that is said, not held
-/// against the receipt.
-fn check_approval(registry: &Registry, receipt: &VerifiedReceipt) -> Result<Result<(), String>, VerifyError> {
-    let approval = registry.effective(&receipt.module, receipt.issued);
-    let claimed = receipt.module_log_index;
-    if receipt.outcome.is_success() {
-        let known = registry.module(&receipt.module).is_some_and(|record| record.approval().is_some());
-        let found = approval.as_ref().ok().map(|effective| effective.approval_index);
-        if claimed.is_none() || !known || claimed.is_some_and(|index| index >= registry.size()) {
-            return Err(VerifyError::Approval { claimed, found });
-        }
+/// A domain with the keys it had then. What it signed before it was suspended or revoked stays signed.
+fn record<'r>(registry: &'r Registry, domain: &DomainId, size: u64) -> Result<&'r DomainRecord, VerifyError> {
+    let unknown = || VerifyError::UnknownDomain { domain: domain.clone(), size };
+    registry.domain_at(domain, size).ok_or_else(unknown)
+}
+
+/// A run that succeeded rested on the approval it names. Where the module has been halted since, that is not held against
+/// the receipt.
+fn check_approval(registry: &Registry, receipt: &VerifiedReceipt, size: u64) -> Result<(), VerifyError> {
+    if !receipt.outcome.is_success() {
+        return Ok(());
     }
-    Ok(approval.map(|_| ()).map_err(|reason| reason.to_string()))
+    let claimed = receipt.module_log_index.ok_or(VerifyError::NoApproval)?;
+    registry
+        .was_effective(&receipt.module, claimed, size, receipt.issued)
+        .map_err(|source| VerifyError::Approval { claimed, source })
 }
