@@ -10,3 +10,4 @@ mod policy;
 mod processes;
 mod requests;
 mod stolen_center_keys;
+mod workbench;

@@ -97,6 +97,13 @@ fn how_often() {
     });
 }
 
+/// What the gateway tells its operator about its data.
+async fn operator_is_told(net: &Net) -> String {
+    let background = net.background(PROVIDER);
+    let datasets = background.datasets.lock().await;
+    datasets.problems().map(|(name, problem)| format!("{name}: {problem}\n")).collect()
+}
+
 #[test]
 fn data_that_do_not_fit_their_schema() {
     let table = [
@@ -116,6 +123,8 @@ fn data_that_do_not_fit_their_schema() {
         for (name, text) in &table {
             std::fs::write(&flows, text).expect("it is written");
             net.step(PROVIDER).await;
+            let told = operator_is_told(&net).await;
+            assert!(told.contains("flows.csv") || told.contains("border"), "data {name}: {told}");
             let request = through("ip-traceback", caller.ask(PROVIDER, module));
             match caller.outcome(net.address(PROVIDER), request).await.expect("an answer") {
                 Outcome::Refused { code, reason } => {
