@@ -7,7 +7,6 @@ use std::sync::Arc;
 use datafusion::catalog::default_table_source::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::functions::unicode::planner::UnicodeFunctionPlanner;
@@ -281,7 +280,7 @@ impl Planned {
     async fn start(&self, query: &Arc<PlannedQuery>, run: Arc<Run>) -> Result<Rows, DataFusionError> {
         let plan = self.instance(query, &run.params).await?;
         let inner = &self.engine.inner;
-        let memory_pool = Arc::new(GreedyMemoryPool::new(run.limits.memory_bytes));
+        let memory_pool = run.limits.pool();
         let runtime = Arc::new(RuntimeEnv { memory_pool, ..RuntimeEnv::clone(&inner.runtime) });
         let config = inner.state.config().clone().with_extension(Arc::clone(&run));
         let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());

@@ -33,7 +33,7 @@ pub use files::{FileStamp, find as find_files};
 pub use guard::LOOP_JOIN_ROWS_MAX;
 pub use params::{ParamType, Value};
 pub use rows::Rows;
-pub use run::{CancelFlag, QueryLimits};
+pub use run::{CancelFlag, QueryLimits, SharedMemory};
 pub use schema::{ColumnSpec, ColumnType, TableSchema};
 pub use sql::QuerySpec;
 pub use timestamp::{TimestampUnit, parse_timestamp};

@@ -1,10 +1,11 @@
 //! What one run of a query carries through the engine: bound parameters, deadline, cancellation and counters. The only
 //! module of this crate that reads the clock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::scalar::ScalarValue;
 use tokio::sync::Notify;
 
@@ -49,11 +50,17 @@ impl CancelFlag {
     }
 }
 
-/// Bounds of one query. The default has no deadline and 256 MiB.
+/// The memory that the clones of one [`QueryLimits`] share. A default one is new.
+#[derive(Debug, Clone, Default)]
+pub struct SharedMemory(Arc<OnceLock<Arc<dyn MemoryPool>>>);
+
+/// Bounds of the queries of one run. The default has no deadline and 256 MiB.
 #[derive(Debug, Clone)]
 pub struct QueryLimits {
-    /// Most bytes that the query's operators and buffers may hold at a time.
+    /// Most bytes that the operators and buffers may hold at a time, of all queries opened with clones of these limits.
     pub memory_bytes: usize,
+    /// What they hold.
+    pub memory: SharedMemory,
     /// When the query has to have ended.
     pub deadline: Option<Instant>,
     /// Stops the query from outside.
@@ -62,7 +69,15 @@ pub struct QueryLimits {
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self { memory_bytes: 256 << 20, deadline: None, cancel: CancelFlag::new() }
+        Self { memory_bytes: 256 << 20, memory: SharedMemory::default(), deadline: None, cancel: CancelFlag::new() }
+    }
+}
+
+impl QueryLimits {
+    /// The pool from which all queries opened with clones of these limits take their memory.
+    pub(crate) fn pool(&self) -> Arc<dyn MemoryPool> {
+        let new = || Arc::new(GreedyMemoryPool::new(self.memory_bytes)) as Arc<dyn MemoryPool>;
+        Arc::clone(self.memory.0.get_or_init(new))
     }
 }
 

@@ -243,6 +243,18 @@ pub struct Admitted {
 /// Why an accepted request does not run: an outcome, with a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Nobody confirmed the registry for too long: it may lack a revocation.
+    #[error("this gateway's registry was not confirmed for more than {max_h} h")]
+    RegistryStale {
+        /// How long it may be, in hours.
+        max_h: u64,
+    },
+    /// The caller was suspended or revoked since the request was accepted.
+    #[error("domain `{domain}` is no longer in force in the registry this gateway holds")]
+    CallerGone {
+        /// The domain.
+        domain: DomainId,
+    },
     /// There is no such service here.
     #[error("this gateway has no service `{asked}`")]
     NoService {
@@ -320,6 +332,8 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> ApiErrorCode {
         match self {
+            Self::RegistryStale { .. } => ApiErrorCode::RegistryStale,
+            Self::CallerGone { .. } => ApiErrorCode::DomainSuspended,
             Self::NoService { .. } => ApiErrorCode::UnknownService,
             Self::NotEffective { .. } | Self::OtherManifest { .. } => ApiErrorCode::ModuleNotEffective,
             Self::OtherModule { .. } => ApiErrorCode::UnknownModule,
@@ -356,7 +370,7 @@ impl Rejection {
     }
 }
 
-/// Says whether a request may run, in this order: registry, what was fetched and inspected, policy, quotas.
+/// Says whether a request may run, in this order: caller, registry, what was fetched and inspected, policy, quotas.
 ///
 /// # Errors
 /// [`Refusal`]: the first thing that does not hold.
@@ -367,6 +381,10 @@ pub fn decide(
     used: Used,
 ) -> Result<Admitted, Refusal> {
     let request = &asked.request;
+    let domain = &asked.caller.domain;
+    if here.registry.domain(domain, here.now).is_none() {
+        return Err(Refusal::CallerGone { domain: domain.clone() });
+    }
     let Some(offer) = offer else { return Err(no_service(request)) };
     let effective = here
         .registry

@@ -88,6 +88,9 @@ pub struct GatewayConfig {
 pub struct SyncConfig {
     /// Seconds between two looks at the center's log, 1 to 3,600.
     pub registry_s: u64,
+    /// Hours after the center last confirmed the registry at which nothing runs any more, 1 to 8,760: how long a hidden
+    /// revocation can stay hidden, and how long the gateway works while the center is away.
+    pub registry_age_max_h: u64,
     /// Seconds between two looks at the own certificate and the published descriptors, 1 to 86,400.
     pub renew_s: u64,
     /// Whether effective services are published in the catalog.
@@ -100,7 +103,14 @@ pub struct SyncConfig {
 
 impl Default for SyncConfig {
     fn default() -> Self {
-        Self { registry_s: 5, renew_s: 60, publish: true, descriptor_hours: 24, withdraw_on_drain: false }
+        Self {
+            registry_s: 5,
+            registry_age_max_h: 24,
+            renew_s: 60,
+            publish: true,
+            descriptor_hours: 24,
+            withdraw_on_drain: false,
+        }
     }
 }
 
@@ -169,6 +179,7 @@ impl GatewayConfig {
 impl SyncConfig {
     fn check(&self) -> Result<(), ConfigError> {
         within("sync.registry_s", self.registry_s, 1, 3_600)?;
+        within("sync.registry_age_max_h", self.registry_age_max_h, 1, 8_760)?;
         within("sync.renew_s", self.renew_s, 1, 86_400)?;
         within("sync.descriptor_hours", self.descriptor_hours.into(), 1, 168)
     }

@@ -116,6 +116,7 @@ impl Gateway {
         let runs = Arc::new(Runs {
             domain: home.domain().clone(),
             registry: Arc::clone(&registry),
+            registry_age_max_h: config.sync.registry_age_max_h,
             services: Arc::clone(&services),
             store,
             receipts,

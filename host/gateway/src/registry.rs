@@ -49,6 +49,12 @@ impl RegistryCell {
         self.state().synced.map(|synced| u64::try_from(now.seconds_since(synced)).unwrap_or(0))
     }
 
+    /// Whether the center confirmed the registry at most `age_max_s` seconds ago. What is not known does not count as fresh.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp, age_max_s: u64) -> bool {
+        self.age_s(now).is_some_and(|age_s| age_s <= age_max_s)
+    }
+
     /// Why the last synchronisation failed, where it did.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
@@ -57,5 +63,21 @@ impl RegistryCell {
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn freshness_ends_after_the_last_second_and_begins_with_news() {
+        let registry = Arc::new(crate::testkit::World::new().registry);
+        let at = Timestamp::from_unix;
+        let cell = RegistryCell::new(Arc::clone(&registry), None);
+        assert!(!cell.is_fresh(at(0), u64::MAX), "nobody knows");
+        cell.replace(registry, at(1_000));
+        assert!(cell.is_fresh(at(1_060), 60) && cell.is_fresh(at(900), 60));
+        assert!(!cell.is_fresh(at(1_061), 60));
     }
 }

@@ -37,6 +37,8 @@ pub struct Runs {
     pub domain: DomainId,
     /// The replayed registry.
     pub registry: Arc<RegistryCell>,
+    /// Hours without a word of the center after which nothing runs.
+    pub registry_age_max_h: u64,
     /// The services.
     pub services: Arc<Services>,
     /// The journal.
@@ -215,7 +217,11 @@ impl Runs {
     /// The decision, and the size of the registry's log on which it rests.
     fn decide(&self, asked: &Authenticated, service: Option<&Service>, used: Used) -> (u64, Result<Admitted, Refusal>) {
         let registry = self.registry.current();
-        let here = Here { registry: &registry, domain: &self.domain, now: self.clock.now() };
+        let (now, max_h) = (self.clock.now(), self.registry_age_max_h);
+        if !self.registry.is_fresh(now, max_h.saturating_mul(3_600)) {
+            return (registry.size(), Err(Refusal::RegistryStale { max_h }));
+        }
+        let here = Here { registry: &registry, domain: &self.domain, now };
         (registry.size(), admit::decide(asked, &here, service.map(Service::offer).as_ref(), used))
     }
 

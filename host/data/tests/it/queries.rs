@@ -274,6 +274,26 @@ async fn memory_is_limited() {
 }
 
 #[tokio::test]
+async fn the_queries_of_one_run_share_its_memory() {
+    let dataset = memory(vec![flows(0, 60_000)]).await;
+    let planned = plan(&dataset, query("SELECT src, start FROM flows ORDER BY src, bytes", &[])).await.unwrap();
+    let limits = QueryLimits { memory_bytes: 12 << 20, ..QueryLimits::default() };
+    let mut open = Vec::new();
+    let error = loop {
+        let mut rows = planned.open("q", vec![], limits.clone()).await.unwrap();
+        match rows.next().await {
+            Ok(batch) => open.push((rows, batch)),
+            Err(error) => break error,
+        }
+        assert!(open.len() < 20, "queries that hold their rows never exceed the run's memory");
+    };
+    assert!(!open.is_empty() && matches!(error, QueryError::Memory { .. }), "{} open: {error}", open.len());
+    drop(open);
+    let again = planned.open("q", vec![], limits).await.unwrap().next().await;
+    assert!(again.is_ok(), "what is closed gives its memory back");
+}
+
+#[tokio::test]
 async fn computations_fail_typed() {
     let dir = tempfile::tempdir().unwrap();
     for form in forms(dir.path(), 100).await {

@@ -174,6 +174,7 @@ fn what_is_refused_says_why() {
     assert_eq!(Choice::code(|c| c.offered = false), "unknown-service");
     assert_eq!(Choice::code(|c| c.asked.request.module = other), "module-not-effective");
     assert_eq!(Choice::code(|c| c.world.revoke(Target::Module(hello()))), "module-not-effective");
+    assert_eq!(Choice::code(|c| c.world.revoke(Target::Domain(id("caller")))), "domain-suspended");
     assert_eq!(Choice::code(|c| c.prepared = Err(NotReady::NotFetched)), "unavailable");
     let class = NotReady::Class { reason: "dp".into() };
     assert_eq!(Choice::code(|c| c.prepared = Err(class)), "release-denied");

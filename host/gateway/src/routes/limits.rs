@@ -19,6 +19,7 @@ pub(super) struct Limits {
     answer: LimitsAnswer,
     registry_size: u64,
     registry_age_s: Option<u64>,
+    registry_age_max_s: u64,
 }
 
 pub(super) async fn show(
@@ -40,7 +41,8 @@ pub(super) async fn show(
         quotas,
     };
     let registry_age_s = api.runs.registry.age_s(now);
-    Ok(Json(Limits { answer, registry_size: api.runs.registry.current().size(), registry_age_s }))
+    let registry_age_max_s = api.runs.registry_age_max_h.saturating_mul(3_600);
+    Ok(Json(Limits { answer, registry_size: api.runs.registry.current().size(), registry_age_s, registry_age_max_s }))
 }
 
 fn service_quotas(service: &str, policy: &Policy, (hour, day): (u64, u64)) -> impl Iterator<Item = Quota> {

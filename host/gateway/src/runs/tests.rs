@@ -37,10 +37,11 @@ impl Gateway {
         let log = Arc::new(ReceiptLog::open(&store, &key(40), &origin(&world), &head(&folder)).await.unwrap());
         let head = Letterhead::new(id("gateway"), sandbox.engine_info());
         let (receipts, _) = Receipts::start(head, Arc::new(Counting::default()), log, Arc::clone(&store));
-        let registry = Arc::new(RegistryCell::new(Arc::new(world.registry.clone()), None));
+        let registry = Arc::new(RegistryCell::new(Arc::new(world.registry.clone()), Some(now())));
         let runs = Runs {
             domain: id("gateway"),
             registry,
+            registry_age_max_h: 24,
             services,
             store,
             receipts,
@@ -190,6 +191,22 @@ async fn a_revoked_module_does_not_run() {
     gateway.runs.registry.replace(Arc::new(gateway.world.registry.clone()), now());
     let Outcome::Refused { code, .. } = gateway.answer(&request(1)).await.0.outcome else { panic!() };
     assert_eq!(code, "module-not-effective");
+}
+
+#[tokio::test]
+async fn on_an_old_registry_nothing_runs_until_the_center_confirms_it() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let confirmed = |hours: i64| {
+        let registry = Arc::new(gateway.world.registry.clone());
+        gateway.runs.registry.replace(registry, now().plus_hours(-hours));
+    };
+    confirmed(25);
+    let (answer, receipt) = gateway.answer(&request(1)).await;
+    let Outcome::Refused { code, reason } = answer.outcome else { panic!("{:?}", answer.outcome) };
+    assert_eq!((code.as_str(), reason.contains("24 h")), ("registry-stale", true), "{reason}");
+    assert_eq!(receipt.module_log_index, None);
+    confirmed(24);
+    assert_eq!(gateway.answer(&request(2)).await.0.outcome, Outcome::Succeeded);
 }
 
 #[tokio::test]
