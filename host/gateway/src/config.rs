@@ -124,7 +124,7 @@ pub struct CapacityConfig {
     pub queue_max: u32,
     /// Requests of one caller, running and waiting together, 1 to 100,000.
     pub per_caller_max: u32,
-    /// Memory that one query's operators may hold, in MiB, 1 to 65,536.
+    /// Memory that the queries of one run may hold, in MiB, 1 to 65,536.
     pub query_memory_mib: u64,
 }
 

@@ -49,7 +49,7 @@ pub struct Runs {
     pub queue: Arc<FairQueue>,
     /// What runs.
     pub sandbox: Sandbox,
-    /// Memory that one query may hold, in bytes.
+    /// Memory that the queries of one run may hold, in bytes.
     pub query_memory_bytes: usize,
     /// The time.
     pub clock: Arc<dyn Clock>,
