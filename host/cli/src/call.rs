@@ -127,7 +127,7 @@ fn print(ui: Ui, report: &CallReport) {
 }
 
 fn row(ui: Ui, part: &Part) -> Vec<String> {
-    let cost = part.receipt.as_ref().map(|receipt| receipt.cost.clone()).unwrap_or_default();
+    let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
     let outcome = match &part.outcome {
         PartOutcome::Result(_) => ui.paint(Tone::Good, "succeeded"),
         PartOutcome::Missing(why) => ui.paint(Tone::Bad, &escaped(&why.to_string())),

@@ -104,7 +104,7 @@ impl Finished<'_> {
         let mut rows = Vec::new();
         let (mut read, mut fuel) = (0, 0);
         for (part, ok) in self.call.parts.iter().zip(self.receipts_ok) {
-            let cost = part.receipt.as_ref().map(|receipt| receipt.cost.clone()).unwrap_or_default();
+            let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
             read += cost.rows;
             fuel += cost.fuel;
             let receipt = if *ok { ui.paint(Tone::Good, "verified") } else { ui.paint(Tone::Bad, "NOT VALID") };
@@ -138,7 +138,7 @@ impl Finished<'_> {
 }
 
 fn run(part: &Part, receipt_ok: bool) -> Value {
-    let cost = part.receipt.as_ref().map(|receipt| receipt.cost.clone()).unwrap_or_default();
+    let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
     json!({
         "domain": part.domain,
         "outcome": outcome(part),
