@@ -101,7 +101,7 @@ fn everybody_is_asked_and_one_answer_comes_back() {
 fn rebuilt() -> Option<PathBuf> {
     let folder = std::env::var_os("IOG_REBUILT_MODULES").map(PathBuf::from);
     if folder.is_none() {
-        println!("SKIPPED: no rebuilt modules; `tests/run` builds them where it can");
+        eprintln!("SKIPPED: no rebuilt modules; `tests/run` builds them where it can");
     }
     folder
 }

@@ -15,7 +15,7 @@ fn real_data(folder: &str) -> Option<PathBuf> {
     if path.join("truth.json").is_file() {
         return Some(path);
     }
-    println!("SKIPPED: there is no `{}`", path.display());
+    eprintln!("SKIPPED: there is no `{}`", path.display());
     None
 }
 
@@ -30,9 +30,13 @@ fn assert_shape(object: &Value, domains: usize) {
     let documented = ["dataset_bytes", "domains", "left_bytes", "log_size", "module", "result", "runs"];
     assert!(documented.iter().all(|member| members.contains(member)), "{members:?}");
     assert_eq!(object["domains"], json!(domains));
-    assert_eq!((&object["module"]["name"], &object["module"]["version"]), (&json!("iog/ip-traceback"), &json!("1.0.0")));
+    assert_eq!(
+        (&object["module"]["name"], &object["module"]["version"]),
+        (&json!("iog/ip-traceback"), &json!("1.0.0"))
+    );
     assert!(object["module"]["digest"].as_str().expect("a digest").starts_with("sha256:"));
-    let (dataset, left) = (object["dataset_bytes"].as_u64().expect("bytes"), object["left_bytes"].as_u64().expect("bytes"));
+    let (dataset, left) =
+        (object["dataset_bytes"].as_u64().expect("bytes"), object["left_bytes"].as_u64().expect("bytes"));
     assert!(left > 0 && dataset > 0);
     let runs = object["runs"].as_array().expect("runs");
     assert_eq!(runs.len(), domains);
@@ -122,7 +126,17 @@ fn real_data_need_a_target_and_real_files() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let iog = Iog::at(folder.path());
     let without_target = iog.run(&["demo", "--data", "."]);
-    assert_eq!((without_target.code, without_target.stderr.contains("--target")), (1, true), "{}", without_target.stderr);
+    assert_eq!(
+        (without_target.code, without_target.stderr.contains("--target")),
+        (1, true),
+        "{}",
+        without_target.stderr
+    );
     let without_files = iog.run(&["demo", "--data", ".", "--target", "192.0.2.1"]);
-    assert_eq!((without_files.code, without_files.stderr.contains("as<N>.csv.gz")), (1, true), "{}", without_files.stderr);
+    assert_eq!(
+        (without_files.code, without_files.stderr.contains("as<N>.csv.gz")),
+        (1, true),
+        "{}",
+        without_files.stderr
+    );
 }

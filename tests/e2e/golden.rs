@@ -84,7 +84,8 @@ async fn answer(visitor: &Visitor<'_>, address: &str, (method, path, media_type,
         let value = HeaderValue::from_str(&format!("Bearer {token}")).expect("a token fits a header");
         request = request.header(header::AUTHORIZATION, value);
     }
-    let response = visitor.http.send(request).await.unwrap_or_else(|error| panic!("{} {path}: {error:?}", visitor.name));
+    let response =
+        visitor.http.send(request).await.unwrap_or_else(|error| panic!("{} {path}: {error:?}", visitor.name));
     let status = response.status.as_u16();
     if response.status.is_success() {
         return status.to_string();

@@ -46,7 +46,8 @@ impl Offer<'_> {
             source: Source { repository: "https://iog.example/iog".to_owned(), commit: commit() },
             publisher_organisation: "iog-project".parse().expect("an id"),
         };
-        let envelope = Statement::submission(registry.genesis_digest(), submission).sign(&[self.key]).expect("it signs");
+        let envelope =
+            Statement::submission(registry.genesis_digest(), submission).sign(&[self.key]).expect("it signs");
         ModuleSubmission {
             submission: Base64Bytes(envelope.to_json()),
             manifest: self.manifest.to_owned(),
@@ -126,8 +127,12 @@ fn components_that_ask_for_more_than_there_is() {
     play(async {
         let net = Net::of(&[], &[]).await;
         let before = net.registry().await;
-        let imports =
-            ["wasi:cli/environment@0.2.0", "wasi:sockets/tcp@0.2.0", "wasi:clocks/wall-clock@0.2.0", "iog:guest/probe@0.1.0"];
+        let imports = [
+            "wasi:cli/environment@0.2.0",
+            "wasi:sockets/tcp@0.2.0",
+            "wasi:clocks/wall-clock@0.2.0",
+            "iog:guest/probe@0.1.0",
+        ];
         for interface in imports {
             let wasm = importing(interface);
             let key = &net.world.parties.publisher;
@@ -157,7 +162,8 @@ fn files_and_signatures_that_do_not_hold() {
         let less = Offer { capabilities: less, ..offer(TRACEBACK.wasm, &publisher) };
         let mut unsigned = good.clone();
         let envelope = Envelope::parse(&good.submission.0).expect("it is one");
-        unsigned.submission = Base64Bytes(Envelope::new(envelope.payload_type(), envelope.payload().to_vec()).to_json());
+        unsigned.submission =
+            Base64Bytes(Envelope::new(envelope.payload_type(), envelope.payload().to_vec()).to_json());
         let (other_wasm, _) = hostile();
         let core = wat::parse_str("(module)").expect("good WAT");
         let large = vec![0; 8 * 1024 * 1024 + 1];
@@ -167,9 +173,21 @@ fn files_and_signatures_that_do_not_hold() {
             ("unsigned", unsigned, Code::BadEnvelope),
             ("signed by a stranger", offer(TRACEBACK.wasm, &stranger).sign(&before), Code::SignatureInvalid),
             ("signed by an auditor", offer(TRACEBACK.wasm, auditor).sign(&before), Code::SignatureInvalid),
-            ("with one bit flipped", ModuleSubmission { module: Base64Bytes(flipped), ..good.clone() }, Code::InspectionFailed),
-            ("of other bytes", ModuleSubmission { module: Base64Bytes(other_wasm.to_vec()), ..good.clone() }, Code::InspectionFailed),
-            ("with another manifest", ModuleSubmission { manifest: TALKERS.manifest.to_owned(), ..good.clone() }, Code::InspectionFailed),
+            (
+                "with one bit flipped",
+                ModuleSubmission { module: Base64Bytes(flipped), ..good.clone() },
+                Code::InspectionFailed,
+            ),
+            (
+                "of other bytes",
+                ModuleSubmission { module: Base64Bytes(other_wasm.to_vec()), ..good.clone() },
+                Code::InspectionFailed,
+            ),
+            (
+                "with another manifest",
+                ModuleSubmission { manifest: TALKERS.manifest.to_owned(), ..good.clone() },
+                Code::InspectionFailed,
+            ),
             ("of a shorter file", offer(&TRACEBACK.wasm[..2000], &publisher).sign(&before), Code::InspectionFailed),
             ("of no file", offer(b"", &publisher).sign(&before), Code::StatementInvalid),
             ("of a core module", offer(&core, &publisher).sign(&before), Code::InspectionFailed),

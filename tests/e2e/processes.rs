@@ -37,9 +37,8 @@ fn edges_into(asn: u32) -> Vec<Value> {
 }
 
 fn edges(answer: &Value) -> Vec<Value> {
-    let short = |edge: &Value| {
-        json!({"from": edge["from"], "to": edge["to"], "flows": edge["flows"], "bytes": edge["bytes"]})
-    };
+    let short =
+        |edge: &Value| json!({"from": edge["from"], "to": edge["to"], "flows": edge["flows"], "bytes": edge["bytes"]});
     answer["merged"]["result"]["edges"].as_array().expect("edges").iter().map(short).collect()
 }
 

@@ -49,7 +49,12 @@ fn tokens_that_do_not_hold() {
         let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
         let good = keys.claims(&caller.domain(), &leaf(&caller.http), now());
         let signed = |claims: TokenClaims| issue(&claims, &keys.token).expect("it can be signed");
-        let later = |by_s: i64| TokenClaims { iat: good.iat + by_s, nbf: good.nbf + by_s, exp: good.exp + by_s, ..good.clone() };
+        let later = |by_s: i64| TokenClaims {
+            iat: good.iat + by_s,
+            nbf: good.nbf + by_s,
+            exp: good.exp + by_s,
+            ..good.clone()
+        };
         let mut halves = caller.token.split('.');
         let (_, payload) = (halves.next(), halves.next().expect("a token has three parts"));
         let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{payload}.");
@@ -62,9 +67,24 @@ fn tokens_that_do_not_hold() {
             ("algorithm none", Some(unsigned), 401, ApiErrorCode::TokenInvalid),
             ("expired", Some(signed(later(-7200))), 401, ApiErrorCode::TokenExpired),
             ("from the future", Some(signed(later(7200))), 401, ApiErrorCode::TokenInvalid),
-            ("for another network", Some(signed(TokenClaims { aud: "other.test".into(), ..good.clone() })), 401, ApiErrorCode::TokenInvalid),
-            ("by another center", Some(signed(TokenClaims { iss: "spiffe://other.test/center".into(), ..good.clone() })), 401, ApiErrorCode::TokenInvalid),
-            ("signed by the caller itself", Some(issue(&good, &caller.key).expect("signed")), 401, ApiErrorCode::TokenInvalid),
+            (
+                "for another network",
+                Some(signed(TokenClaims { aud: "other.test".into(), ..good.clone() })),
+                401,
+                ApiErrorCode::TokenInvalid,
+            ),
+            (
+                "by another center",
+                Some(signed(TokenClaims { iss: "spiffe://other.test/center".into(), ..good.clone() })),
+                401,
+                ApiErrorCode::TokenInvalid,
+            ),
+            (
+                "signed by the caller itself",
+                Some(issue(&good, &caller.key).expect("signed")),
+                401,
+                ApiErrorCode::TokenInvalid,
+            ),
             ("signed by the log key", Some(issue(&good, &keys.log).expect("signed")), 401, ApiErrorCode::TokenInvalid),
             ("of another certificate", Some(other.token.clone()), 401, ApiErrorCode::TokenInvalid),
             ("of another domain", Some(signed(of_other)), 403, ApiErrorCode::IdentityMismatch),
@@ -92,7 +112,8 @@ fn certificates_and_keys_of_others() {
         let address = net.address(PROVIDER);
         let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
         let bare = HttpClient::new(Arc::new(ClientTls::new(&keys.ca_pem, None).expect("roots")));
-        let foreign = SubjectNames { spiffe_uri: format!("spiffe://other.test/domain/{ASKER}"), ..SubjectNames::default() };
+        let foreign =
+            SubjectNames { spiffe_uri: format!("spiffe://other.test/domain/{ASKER}"), ..SubjectNames::default() };
         let foreign = keys.ca.issue_with_new_key(&foreign, Validity::leaf(now().unix())).expect("it signs");
         let foreign = keys.client(Identity::from_pem(&foreign.chain_pem, &foreign.key_pem).expect("good"));
         let ghost = keys.client(keys.identity("ghost", Validity::leaf(now().unix())));
@@ -107,8 +128,20 @@ fn certificates_and_keys_of_others() {
             ("a certificate of another network", &foreign, &token, own(ask()), ApiErrorCode::CertificateRequired),
             ("a certificate of nobody", &ghost, &ghost_token, own(ask()), ApiErrorCode::NotAMember),
             ("another domain's certificate", &other.http, &token, own(ask()), ApiErrorCode::TokenInvalid),
-            ("another domain's certificate and token", &other.http, &other.token, own(ask()), ApiErrorCode::SignatureInvalid),
-            ("another domain's key", &caller.http, &token, sign_with(ask(), &other.key), ApiErrorCode::SignatureInvalid),
+            (
+                "another domain's certificate and token",
+                &other.http,
+                &other.token,
+                own(ask()),
+                ApiErrorCode::SignatureInvalid,
+            ),
+            (
+                "another domain's key",
+                &caller.http,
+                &token,
+                sign_with(ask(), &other.key),
+                ApiErrorCode::SignatureInvalid,
+            ),
             ("another domain as the caller", &caller.http, &token, named_other, ApiErrorCode::IdentityMismatch),
         ];
         for (name, http, token, run, code) in table {
@@ -118,7 +151,8 @@ fn certificates_and_keys_of_others() {
 
         // A certificate of an authority that is not the center's does not get through the handshake.
         let forged = Ca::create("demo.invalid", Validity::authority(now().unix())).expect("anybody can be one");
-        let names = SubjectNames { spiffe_uri: format!("spiffe://demo.invalid/domain/{ASKER}"), ..SubjectNames::default() };
+        let names =
+            SubjectNames { spiffe_uri: format!("spiffe://demo.invalid/domain/{ASKER}"), ..SubjectNames::default() };
         let forged = forged.issue_with_new_key(&names, Validity::leaf(now().unix())).expect("it signs");
         let forged = keys.client(Identity::from_pem(&forged.chain_pem, &forged.key_pem).expect("well formed"));
         let attempt = Caller { http: forged, ..caller.clone() };
@@ -167,15 +201,27 @@ fn requests_that_are_not_accepted() {
             RunRequest { issued, expires, ..request }
         };
         let table = [
-            ("for another gateway", RunRequest { audience: "as64999".parse().expect("an id"), ..ask() }, ApiErrorCode::WrongAudience),
+            (
+                "for another gateway",
+                RunRequest { audience: "as64999".parse().expect("an id"), ..ask() },
+                ApiErrorCode::WrongAudience,
+            ),
             ("expired", moved(-600, -300), ApiErrorCode::RequestExpired),
             ("from the future", moved(300, 600), ApiErrorCode::RequestExpired),
             ("good for too long", moved(0, 601), ApiErrorCode::RequestExpired),
             ("good for hours", moved(0, 7200), ApiErrorCode::BadRequest),
             ("good for no time", moved(0, 0), ApiErrorCode::BadRequest),
             ("without a purpose", RunRequest { purpose: " ".to_owned(), ..ask() }, ApiErrorCode::BadRequest),
-            ("with a purpose of two lines", RunRequest { purpose: "a\nb".to_owned(), ..ask() }, ApiErrorCode::BadRequest),
-            ("with parameters in a list", RunRequest { params: json!(["203.0.113.10"]), ..ask() }, ApiErrorCode::BadRequest),
+            (
+                "with a purpose of two lines",
+                RunRequest { purpose: "a\nb".to_owned(), ..ask() },
+                ApiErrorCode::BadRequest,
+            ),
+            (
+                "with parameters in a list",
+                RunRequest { params: json!(["203.0.113.10"]), ..ask() },
+                ApiErrorCode::BadRequest,
+            ),
         ];
         for (name, request, code) in table {
             assert_eq!(caller.outcome(address, request).await.expect_err(name), code, "{name}");
@@ -222,8 +268,18 @@ fn bodies_that_are_no_signed_request() {
             ("no JSON", b"run this".to_vec(), 400, ApiErrorCode::BadEnvelope),
             ("cut off", good[..good.len() / 2].to_vec(), 400, ApiErrorCode::BadEnvelope),
             ("without signature", unsigned, 400, ApiErrorCode::BadEnvelope),
-            ("of another type", with("payloadType", json!("application/vnd.in-toto+json")), 400, ApiErrorCode::BadEnvelope),
-            ("with other content under the signature", moved.to_string().into_bytes(), 401, ApiErrorCode::SignatureInvalid),
+            (
+                "of another type",
+                with("payloadType", json!("application/vnd.in-toto+json")),
+                400,
+                ApiErrorCode::BadEnvelope,
+            ),
+            (
+                "with other content under the signature",
+                moved.to_string().into_bytes(),
+                401,
+                ApiErrorCode::SignatureInvalid,
+            ),
             ("too large", vec![b' '; 600 * 1024], 413, ApiErrorCode::TooLarge),
         ];
         for (name, body, status, code) in table {
@@ -251,8 +307,16 @@ fn accepted_requests_that_may_not_run_end_in_one_receipt_each() {
         let table = [
             ("a service that is not there", through("nothing", ask("trace", target())), "unknown-service"),
             ("a module that no service runs", caller.ask(PROVIDER, talkers), "unknown-service"),
-            ("a module that nobody submitted", through("ip-traceback", caller.ask(PROVIDER, Digest::of(b"?"))), "module-not-effective"),
-            ("another module than the service's", through("ip-traceback", caller.ask(PROVIDER, talkers)), "unknown-module"),
+            (
+                "a module that nobody submitted",
+                through("ip-traceback", caller.ask(PROVIDER, Digest::of(b"?"))),
+                "module-not-effective",
+            ),
+            (
+                "another module than the service's",
+                through("ip-traceback", caller.ask(PROVIDER, talkers)),
+                "unknown-module",
+            ),
             ("an entry that is not there", ask("forget", target()), "unknown-entry"),
             ("the merge, which is the caller's", ask("merge", json!({"parts": []})), "unknown-entry"),
             ("a parameter missing", ask("trace", json!({})), "bad-params"),
@@ -262,14 +326,16 @@ fn accepted_requests_that_may_not_run_end_in_one_receipt_each() {
         ];
         let count = table.len() as u64;
         for (name, request, code) in table {
-            let believed = caller.run(net.address(PROVIDER), request).await.unwrap_or_else(|code| panic!("{name}: {code}"));
+            let believed =
+                caller.run(net.address(PROVIDER), request).await.unwrap_or_else(|code| panic!("{name}: {code}"));
             assert_eq!(refused(&believed.answer().outcome), code, "{name}");
             assert!(believed.answer().result.is_none() && believed.receipt().result_digest.is_none(), "{name}");
         }
         assert_eq!(receipts(&net), count, "one receipt each");
 
         // What the analysis itself cannot read is its own answer.
-        let believed = caller.run(net.address(PROVIDER), ask("trace", json!({"target": "nowhere"}))).await.expect("it runs");
+        let believed =
+            caller.run(net.address(PROVIDER), ask("trace", json!({"target": "nowhere"}))).await.expect("it runs");
         assert_eq!(believed.answer().outcome, Outcome::Succeeded);
         let result = believed.answer().result.as_ref().expect("a result").to_value().expect("JSON");
         assert!(result["err"].is_string(), "{result}");
@@ -310,6 +376,26 @@ fn a_repeated_request_gets_the_stored_answer() {
         let error = caller.gateway(address).status(&fresh_id(), &caller.token).await.expect_err("no such run");
         assert_eq!(error.code(), Some(ApiErrorCode::UnknownRun));
         assert_eq!(receipts(&net), 2);
+        net.close().await;
+    });
+}
+
+#[test]
+fn the_same_request_many_times_at_once_runs_once() {
+    play(async {
+        let (net, module) = stage().await;
+        let caller = Caller::of(&net, ASKER).await;
+        let address = net.address(PROVIDER);
+        let run = caller.sign(caller.ask(PROVIDER, module));
+        let answers = futures::future::join_all((0..8).map(|_| caller.answer(address, &run))).await;
+        let kept = caller.answer(address, &run).await.expect("it has ended");
+        for answer in answers {
+            match answer {
+                Ok(answer) => assert_eq!(answer, kept),
+                Err(code) => assert_eq!(code, ApiErrorCode::AlreadyExists, "it is under way"),
+            }
+        }
+        assert_eq!(receipts(&net), 1);
         net.close().await;
     });
 }

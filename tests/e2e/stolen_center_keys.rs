@@ -6,6 +6,8 @@ use iog_client::ReplicaError;
 use iog_client::gateway::{BeliefError, believe};
 use iog_inspect::{InspectLimits, check, inspect};
 use iog_protocol::api::{ApiErrorCode, Base64Bytes, ModuleSubmission};
+use iog_protocol::catalog::{CatalogQuery, Descriptor};
+use iog_protocol::dsse::Signed;
 use iog_protocol::ids::Digest;
 use iog_protocol::keys::SecretKey;
 use iog_protocol::manifest::Manifest;
@@ -19,7 +21,7 @@ use iog_protocol::statements::{
 use iog_transport::ca::Validity;
 
 use crate::harness::caller::{Caller, declined, fresh_id, problem, refused, sign_with, through};
-use crate::harness::evil::{EvilCenter, StolenKeys, entries, entry};
+use crate::harness::evil::{EvilCenter, Extras, StolenKeys, entries, entry};
 use crate::harness::evil_gateway::forge;
 use crate::harness::net::{ASKER, Net, PROVIDER};
 use crate::harness::play;
@@ -144,7 +146,13 @@ fn an_unapproved_module_does_not_run() {
         let forged = log.len() - honest;
 
         net.world.stop_center().await.expect("the center is gone");
-        let evil = EvilCenter::serve(&keys, net.world.center_address, log, &[(bad, wasm)]).await;
+        let evil = EvilCenter::serve_with(
+            &keys,
+            net.world.center_address,
+            log,
+            Extras { blobs: &[(bad, wasm)], ..Extras::default() },
+        )
+        .await;
         let believed = net.step(PROVIDER).await;
 
         assert_eq!(believed.size(), (honest + forged) as u64, "the log is correctly signed, so it is taken over");
@@ -183,7 +191,9 @@ fn other_bytes_under_an_approved_digest_do_not_run() {
         net.world.stop_center().await.expect("the center is gone");
         let (wasm, _) = hostile();
         let lies = [(good, wasm), (manifest, TRACEBACK.manifest.as_bytes())];
-        let evil = EvilCenter::serve(&keys, net.world.center_address, log, &lies).await;
+        let evil =
+            EvilCenter::serve_with(&keys, net.world.center_address, log, Extras { blobs: &lies, ..Extras::default() })
+                .await;
 
         net.start(PROVIDER, &traceback()).await;
         let request = through("ip-traceback", caller.ask(PROVIDER, good));
@@ -235,7 +245,7 @@ fn a_domain_is_not_impersonated() {
             log.push(entry(statement));
         }
         net.world.stop_center().await.expect("the center is gone");
-        let evil = EvilCenter::serve(&keys, net.world.center_address, log, &[]).await;
+        let evil = EvilCenter::serve(&keys, net.world.center_address, log).await;
         let believed = net.step(PROVIDER).await;
         last_anomalies(&believed, 2);
         assert_eq!(believed.domain(&id, now()).expect("still a member").caller_key, honest_key);
@@ -331,7 +341,7 @@ fn history_is_not_rewritten() {
         refounded[0] = fake_keyset(&before, &keys);
         for (name, offered) in [("rollback", shorter), ("fork", other), ("late fork", longer), ("refounded", refounded)]
         {
-            let evil = EvilCenter::serve(&keys, net.world.center_address, offered, &[]).await;
+            let evil = EvilCenter::serve(&keys, net.world.center_address, offered).await;
             let error = center.sync(&mut replica, now()).await.expect_err(name);
             match name {
                 "rollback" => assert!(matches!(error, ReplicaError::Rollback { .. }), "{name}: {error:?}"),
@@ -352,6 +362,40 @@ fn history_is_not_rewritten() {
 
         net.world.start_center().await.expect("the honest center is back");
         center.sync(&mut replica, now()).await.expect("its log extends what is held");
+        net.close().await;
+    });
+}
+
+#[test]
+fn a_catalog_is_not_made_up() {
+    play(async {
+        let (mut net, _) = Net::usual().await;
+        net.step(PROVIDER).await;
+        let caller = Caller::of(&net, ASKER).await;
+        let center = iog_gateway::connect::center(&caller.home, &caller.http);
+        let registry = net.registry().await;
+        let everything = CatalogQuery::default();
+        let found = center.search(&everything, &registry, now()).await.expect("the center answers");
+        assert_eq!((found.descriptors.len(), found.refused), (1, 0));
+        let honest = found.descriptors.into_iter().next().expect("one").into_inner();
+
+        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let log = entries(&net).await;
+        net.world.stop_center().await.expect("the center is gone");
+        let newer = Descriptor { sequence: honest.sequence + 1, summary: "ask here instead".to_owned(), ..honest };
+        let of_caller = Descriptor { domain: caller.domain(), ..newer.clone() };
+        let sign = |descriptor, key: &SecretKey| Signed::sign(descriptor, &[key]).expect("it signs").to_bytes();
+        let mut catalog: Vec<Vec<u8>> = keys.signers().iter().map(|key| sign(&newer, key)).collect();
+        catalog.push(sign(&newer, &attackers_key()));
+        catalog.push(sign(&newer, &caller.key));
+        catalog.push(sign(&of_caller, &keys.log));
+        catalog.push(b"{}".to_vec());
+        let count = catalog.len();
+        let extras = Extras { catalog, ..Extras::default() };
+        let evil = EvilCenter::serve_with(&keys, net.world.center_address, log, extras).await;
+        let found = center.search(&everything, &registry, now()).await.expect("the attacker answers");
+        assert_eq!((found.descriptors.len(), found.refused), (0, count), "nobody but the domain speaks for it");
+        evil.stop().await;
         net.close().await;
     });
 }

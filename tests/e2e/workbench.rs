@@ -105,6 +105,10 @@ fn the_demonstrations_name_is_for_the_demonstration() {
     iog.json(&["key", "new", "root.key"]);
     let done = iog.run(&words("center init --trust-domain demo.invalid --root root.key.pub --json"));
     assert_eq!(done.code, 1);
-    assert!(done.json()["error"]["message"].as_str().is_some_and(|text| text.contains("demo.invalid")), "{}", done.stdout);
+    assert!(
+        done.json()["error"]["message"].as_str().is_some_and(|text| text.contains("demo.invalid")),
+        "{}",
+        done.stdout
+    );
     assert!(!folder.path().join("center").join("keys").exists(), "nothing was made");
 }

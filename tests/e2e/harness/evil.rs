@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path as UrlPath, State};
 use axum::routing::get;
+use axum::{Json, Router};
 use http::StatusCode;
-use iog_protocol::api::paths;
+use iog_protocol::api::{Base64Bytes, CatalogAnswer, paths};
 use iog_protocol::dsse::Envelope;
 use iog_protocol::ids::{Digest, DomainId, TrustDomain};
 use iog_protocol::keys::SecretKey;
@@ -122,24 +122,42 @@ struct Served {
     entries: Vec<Vec<u8>>,
     checkpoint: Vec<u8>,
     blobs: BTreeMap<String, Vec<u8>>,
+    catalog: CatalogAnswer,
+}
+
+/// What the attacker serves beside its log.
+#[derive(Default)]
+pub(crate) struct Extras<'a> {
+    /// Files under digests of the attacker's choice.
+    pub(crate) blobs: &'a [(Digest, &'a [u8])],
+    /// Descriptors in its catalog.
+    pub(crate) catalog: Vec<Vec<u8>>,
 }
 
 impl EvilCenter {
-    /// Serves a log of these entries, correctly signed, and these files under digests of the attacker's choice.
-    pub(crate) async fn serve(
+    /// Serves a log of these entries, correctly signed.
+    pub(crate) async fn serve(keys: &StolenKeys, address: SocketAddr, entries: Vec<Vec<u8>>) -> Self {
+        Self::serve_with(keys, address, entries, Extras::default()).await
+    }
+
+    /// The same, with files and a catalog beside it.
+    pub(crate) async fn serve_with(
         keys: &StolenKeys,
         address: SocketAddr,
         entries: Vec<Vec<u8>>,
-        blobs: &[(Digest, &[u8])],
+        extras: Extras<'_>,
     ) -> Self {
         let tree = Tree::from_leaves(entries.iter().map(|entry| leaf_hash(entry)));
         let checkpoint = keys.checkpoint(&tree);
-        let blobs = blobs.iter().map(|(digest, bytes)| (digest.to_string(), bytes.to_vec())).collect();
+        let blobs = extras.blobs.iter().map(|(digest, bytes)| (digest.to_string(), bytes.to_vec())).collect();
+        let descriptors = extras.catalog.into_iter().map(Base64Bytes).collect();
+        let catalog = CatalogAnswer { descriptors };
         let app = Router::new()
             .route(paths::LOG_CHECKPOINT, get(checkpoint_of))
             .route(paths::LOG_TILE, get(tile_of))
             .route(paths::BLOB, get(blob_of))
-            .with_state(Arc::new(Served { tree, entries, checkpoint, blobs }));
+            .route(paths::CATALOG, get(catalog_of))
+            .with_state(Arc::new(Served { tree, entries, checkpoint, blobs, catalog }));
         let identity = keys.identity("center", Validity::leaf(iog_cli::link::now().unix()));
         let tls = ServerTls::new(identity, &keys.ca_pem, ClientAuth::Optional).expect("a good certificate");
         let listener = TcpListener::bind(address).await.expect("the center's place is free");
@@ -177,4 +195,8 @@ async fn tile_of(State(served): State<Arc<Served>>, UrlPath(path): UrlPath<Strin
 
 async fn blob_of(State(served): State<Arc<Served>>, UrlPath(digest): UrlPath<String>) -> Result<Vec<u8>, StatusCode> {
     served.blobs.get(&digest).cloned().ok_or(StatusCode::NOT_FOUND)
+}
+
+async fn catalog_of(State(served): State<Arc<Served>>) -> Json<CatalogAnswer> {
+    Json(served.catalog.clone())
 }

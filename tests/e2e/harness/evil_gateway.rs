@@ -13,9 +13,7 @@ use iog_protocol::api::paths;
 use iog_protocol::dsse::Envelope;
 use iog_protocol::ids::{Digest, DomainId};
 use iog_protocol::keys::SecretKey;
-use iog_protocol::receipt::{
-    Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, ReceiptView, log_origin,
-};
+use iog_protocol::receipt::{Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, ReceiptView, log_origin};
 use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest};
 use iog_tlog::{Checkpoint, InclusionProof, NoteSigner, Tree, leaf_hash};
 use iog_transport::{ClientAuth, Identity, ServeLimits, ServerTls};
