@@ -168,12 +168,14 @@ fn aligned(cells: &[String], widths: &[usize], right: &[bool]) -> String {
     line
 }
 
-/// Like [`escaped`], but keeps the colour codes that [`Ui::paint`] put there.
+/// Like [`escaped`], but keeps the colour codes that [`Ui::paint`] put around a text. What is between them may be foreign.
 fn escaped_but_colours(cell: &str) -> String {
-    if cell.starts_with("\x1b[") && cell.ends_with("\x1b[0m") {
-        return cell.to_owned();
+    let plain = |text: &str| escaped(text).replace('\n', " ");
+    let painted = cell.strip_prefix("\x1b[").and_then(|rest| rest.strip_suffix("\x1b[0m")?.split_once('m'));
+    match painted.filter(|(code, _)| code.bytes().all(|byte| byte.is_ascii_digit() || byte == b';')) {
+        Some((code, text)) => format!("\x1b[{code}m{}\x1b[0m", plain(text)),
+        None => plain(cell),
     }
-    escaped(cell).replace('\n', " ")
 }
 
 fn shown_width(cell: &str) -> usize {
@@ -218,5 +220,7 @@ mod tests {
     #[test]
     fn foreign_text_cannot_drive_the_terminal() {
         assert_eq!(escaped("a\x1b[2Jb\u{202e}c\r"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
+        assert_eq!(escaped_but_colours("\x1b[31mbad\x1b[2J\n\x1b[0m"), "\x1b[31mbad\u{fffd}[2J \x1b[0m");
+        assert_eq!(escaped_but_colours("\x1b[2J\x1b[1mx\x1b[0m"), "\u{fffd}[2J\u{fffd}[1mx\u{fffd}[0m");
     }
 }

@@ -79,7 +79,7 @@ impl Sandbox {
                 log_left: spec.limits.log_bytes,
                 log_dropped: 0,
                 progress: 0,
-                cursors: Cursors::new(spec.limits.handles),
+                cursors: Cursors::new(spec.limits.queries.min(spec.limits.handles)),
             },
             &spec.limits,
         )?;

@@ -84,6 +84,8 @@ pub struct Limits {
     pub log_bytes: usize,
     /// Live resource handles.
     pub handles: u32,
+    /// Queries open at a time. Each holds up to two batches of rows that no other limit counts.
+    pub queries: u32,
 }
 
 impl Default for Limits {
@@ -96,6 +98,7 @@ impl Default for Limits {
             host_calls: 100_000,
             log_bytes: 4 << 10,
             handles: 1_000,
+            queries: 64,
         }
     }
 }

@@ -160,7 +160,7 @@ async fn the_deadline_ends_a_run_of_nothing_but_host_calls() {
         |spec| {
             spec.limits.fuel = u64::MAX >> 1;
             spec.limits.host_calls = u64::MAX;
-            spec.limits.handles = u32::MAX;
+            (spec.limits.handles, spec.limits.queries) = (u32::MAX, u32::MAX);
             spec.limits.wall = Duration::from_millis(50);
         },
     )
@@ -217,6 +217,7 @@ async fn limits_without_end_are_no_overflow() {
             host_calls: u64::MAX,
             log_bytes: usize::MAX,
             handles: u32::MAX,
+            queries: u32::MAX,
         };
     })
     .await;
@@ -282,12 +283,12 @@ async fn a_large_batch_comes_in_pieces() {
 }
 
 #[tokio::test]
-async fn handles_are_capped() {
+async fn open_queries_are_capped() {
     let wat = data_guest("(loop $l (drop (call $flows)) (br $l)) unreachable");
     let report = run_with(&wat, Arc::new(numbers(1, 1)), |spec| spec.limits.handles = 10).await;
     assert_eq!(report.outcome, trapped(TrapKind::Handles));
     let report = run_with(&wat, Arc::new(numbers(1, 1)), |_| ()).await;
-    assert_eq!((report.outcome, report.usage.host_calls), (trapped(TrapKind::Handles), 1_001));
+    assert_eq!((report.outcome, report.usage.host_calls), (trapped(TrapKind::Handles), 65));
 }
 
 #[tokio::test]
