@@ -131,8 +131,6 @@ impl Home {
         write(&home.tls_ca_path(), parts.ca_pem.as_bytes(), Secret::No)?;
         home.store_certificate(parts.cert_pem)?;
         write_json(&root.join("domain.json"), &home.file)?;
-        // The center forgets the join token once it is used: a home must not be lost with the power then.
-        ["keys", "tls", ""].into_iter().try_for_each(|folder| sync_folder(&root.join(folder)))?;
         Ok(home)
     }
 
@@ -363,15 +361,6 @@ pub(crate) fn write(path: &Path, bytes: &[u8], secret: Secret) -> Result<(), Hom
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("replace"))?;
     }
     Ok(())
-}
-
-/// New names survive a loss of power only once their folder is on disk too.
-fn sync_folder(path: &Path) -> Result<(), HomeError> {
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    let synced = fs::File::open(path).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| HomeError::Io { action: "make durable", path: path.to_owned(), source })
 }
 
 /// Reads a file whole, up to a bound.
