@@ -72,7 +72,8 @@ async fn grows_with_the_log_and_opens_offline() {
 async fn refuses_a_rollback() {
     let (mut replica, center, folder) = behind(7, &Log::new(6)).await;
     let error = replica.sync(center.remote(), NOW).await.unwrap_err();
-    assert!(matches!(error, ReplicaError::Rollback { held: 7, offered: 6 }) && error.is_alarm() && !error.is_away());
+    assert!(matches!(error, ReplicaError::Rollback { held_size: 7, offered_size: 6, .. }));
+    assert!(error.is_alarm() && !error.is_away() && error.evidence().is_some());
     assert_holds(&replica, &folder, 7);
 }
 
@@ -84,7 +85,13 @@ async fn refuses_forks_and_keeps_the_proof() {
         let (mut replica, center, folder) = behind(7, &fork).await;
         let error = replica.sync(center.remote(), NOW).await.unwrap_err();
         assert!(error.is_alarm());
-        let ReplicaError::Fork { held_size, offered_size, held, offered } = error else { panic!("{error:?}") };
+        let kept = std::fs::read_to_string(error.evidence().unwrap()).unwrap();
+        let again = replica.sync(center.remote(), NOW.plus_seconds(5)).await.unwrap_err();
+        assert_eq!(again.evidence(), error.evidence(), "the same proof is written once");
+        let ReplicaError::Fork { held_size, offered_size, held, offered, .. } = error else { panic!("{error:?}") };
+        for head in [&held, &offered] {
+            assert!(kept.contains(std::str::from_utf8(head).unwrap()), "{kept}");
+        }
         assert_eq!((held_size, offered_size), (7, size));
         let heads = [held, offered].map(|head| Checkpoint::open(&head, &fork.log_key()).unwrap());
         assert_eq!(heads[0].root, Log::new(7).tree().root());

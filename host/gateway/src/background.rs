@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iog_client::{CenterClient, Replica};
+use iog_client::{CenterClient, Replica, ReplicaError};
 use iog_protocol::ids::{Digest, ServiceName, SlotName};
 use iog_protocol::registry::{EffectiveModule, Registry};
 use iog_protocol::time::Timestamp;
@@ -104,15 +104,7 @@ impl Background {
         let mut replica = self.replica.lock().await;
         match self.center.sync(&mut replica, now).await {
             Ok(synced) => self.registry.replace(synced.registry, now),
-            Err(error) => {
-                let problem = full_text(&error);
-                if error.is_alarm() {
-                    tracing::error!(problem, "the center's log is not to be believed; going on with what is held");
-                } else {
-                    tracing::debug!(problem, "the center was not reached; going on with what is held");
-                }
-                self.registry.missed(problem);
-            }
+            Err(error) => missed(&self.registry, &error),
         }
         drop(replica);
         let registry = self.registry.current();
@@ -174,6 +166,18 @@ impl Background {
         let manifest = blobs::manifest(&self.home, &self.center, &effective.manifest).await.map_err(failed)?;
         Ok((wasm, manifest))
     }
+}
+
+/// Notes why the center's log was not taken over, and where the proof is if it is not to be believed.
+pub(crate) fn missed(registry: &RegistryCell, error: &ReplicaError) {
+    let problem = full_text(error);
+    if !error.is_alarm() {
+        tracing::debug!(problem, "the center was not reached; going on with what is held");
+        return registry.missed(problem);
+    }
+    let evidence = error.evidence().map(|path| path.display().to_string());
+    tracing::error!(problem, evidence, "the center's log is not to be believed; going on with what is held");
+    registry.alarmed(problem);
 }
 
 /// One service to prepare.

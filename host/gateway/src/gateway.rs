@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::background::{Background, publish};
+use crate::background::{self, Background, publish};
 use crate::clock::Clock;
 use crate::config::GatewayConfig;
 use crate::connect::{self, ConnectError};
@@ -237,13 +237,13 @@ async fn first_registry(
             let center = home.domain_file().center.clone();
             return Err(GatewayError::NoRegistry { center, source: Box::new(source) });
         }
-        Err(error) => Some(full_text(&error)),
+        Err(error) => Some(error),
     };
     let registry = replica.registry().expect("either the disk or the center gave one");
     let cell = Arc::new(RegistryCell::new(registry, replica.synced()));
-    if let Some(problem) = problem {
-        tracing::warn!(problem, "starting with the registry on disk; the center was not reached");
-        cell.missed(problem);
+    if let Some(error) = problem {
+        tracing::warn!(problem = full_text(&error), "starting with the registry on disk; the center was not reached");
+        background::missed(&cell, &error);
     }
     Ok(cell)
 }

@@ -17,13 +17,14 @@ struct State {
     registry: Arc<Registry>,
     synced: Option<Timestamp>,
     problem: Option<String>,
+    alarm: Option<String>,
 }
 
 impl RegistryCell {
     /// A cell with what the replica on disk holds.
     #[must_use]
     pub fn new(registry: Arc<Registry>, synced: Option<Timestamp>) -> Self {
-        Self { state: RwLock::new(State { registry, synced, problem: None }) }
+        Self { state: RwLock::new(State { registry, synced, problem: None, alarm: None }) }
     }
 
     /// The registry now.
@@ -35,12 +36,26 @@ impl RegistryCell {
     /// Takes over what the center confirmed at `now`.
     pub fn replace(&self, registry: Arc<Registry>, now: Timestamp) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        *state = State { registry, synced: Some(now), problem: None };
+        *state = State { registry, synced: Some(now), problem: None, alarm: state.alarm.take() };
     }
 
     /// Notes that the center could not be asked.
     pub fn missed(&self, problem: String) {
         self.state.write().unwrap_or_else(PoisonError::into_inner).problem = Some(problem);
+    }
+
+    /// Notes that what the center showed is not to be believed. This stays: a proof does not lapse when the center behaves
+    /// again.
+    pub fn alarmed(&self, problem: String) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.problem = Some(problem.clone());
+        state.alarm = Some(problem);
+    }
+
+    /// What the center showed that is not to be believed, since the start.
+    #[must_use]
+    pub fn alarm(&self) -> Option<String> {
+        self.state().alarm.clone()
     }
 
     /// Seconds since the center last confirmed the registry; `None` where that is not known.
@@ -69,6 +84,7 @@ impl RegistryCell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testkit::{World, now};
 
     #[test]
     fn freshness_ends_after_the_last_second_and_begins_with_news() {
@@ -79,5 +95,16 @@ mod tests {
         cell.replace(registry, at(1_000));
         assert!(cell.is_fresh(at(1_060), 60) && cell.is_fresh(at(900), 60));
         assert!(!cell.is_fresh(at(1_061), 60));
+    }
+
+    #[test]
+    fn an_alarm_outlives_the_next_good_answer() {
+        let registry = Arc::new(World::new().registry);
+        let cell = RegistryCell::new(Arc::clone(&registry), None);
+        cell.missed("away".into());
+        assert_eq!((cell.problem().as_deref(), cell.alarm()), (Some("away"), None));
+        cell.alarmed("forked".into());
+        cell.replace(registry, now());
+        assert_eq!((cell.problem(), cell.alarm().as_deref()), (None, Some("forked")));
     }
 }

@@ -99,6 +99,17 @@ impl Disk {
         if bytes.len() > bytes_max { Err(self.corrupt(name)) } else { Ok(Some(bytes)) }
     }
 
+    /// The files directly in the directory whose names begin with `prefix`.
+    pub(super) fn names(&self, prefix: &str) -> Result<Vec<String>, ReplicaError> {
+        let failed = |source| ReplicaError::disk("read", &self.root, source);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            names.extend(name.to_str().filter(|name| name.starts_with(prefix)).map(str::to_owned));
+        }
+        Ok(names)
+    }
+
     /// Writes a file atomically and durably.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ReplicaError> {
         let path = self.root.join(name);

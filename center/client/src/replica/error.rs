@@ -55,12 +55,18 @@ pub enum ReplicaError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The center's fault: it offers an earlier head than the one held.
-    #[error("the center offers a log of {offered} entries after one of {held}")]
+    #[error("the center offers a log of {offered_size} entries after one of {held_size}")]
     Rollback {
         /// Entries held.
-        held: u64,
+        held_size: u64,
         /// Entries offered.
-        offered: u64,
+        offered_size: u64,
+        /// Signed checkpoint held.
+        held: Vec<u8>,
+        /// Signed checkpoint offered.
+        offered: Vec<u8>,
+        /// The file with both, where it could be written.
+        evidence: Option<PathBuf>,
     },
     /// The log key's holder signed two histories. The two checkpoints are the proof: keep and publish them.
     #[error("the log forked: its head of {offered_size} entries does not extend the one of {held_size} held")]
@@ -73,6 +79,8 @@ pub enum ReplicaError {
         held: Vec<u8>,
         /// Signed checkpoint offered.
         offered: Vec<u8>,
+        /// The file with both, where it could be written.
+        evidence: Option<PathBuf>,
     },
     /// The center's fault: an entry bundle is malformed.
     #[error("entry bundle `{path}` is malformed")]
@@ -122,6 +130,15 @@ impl ReplicaError {
     #[must_use]
     pub fn is_away(&self) -> bool {
         matches!(self, Self::Fetch(error) if error.is_away())
+    }
+
+    /// The file into which both signed checkpoints of a fork or rollback were written.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&Path> {
+        match self {
+            Self::Rollback { evidence, .. } | Self::Fork { evidence, .. } => evidence.as_deref(),
+            _ => None,
+        }
     }
 
     /// Whether it shows the center or the log key misbehaving, which an operator must hear about.

@@ -6,6 +6,7 @@
 
 mod disk;
 mod error;
+mod evidence;
 mod fetch;
 mod fold;
 
@@ -80,11 +81,16 @@ impl Replica {
         Ok(replica)
     }
 
-    /// Brings the replica up to date with the center's log.
+    /// Brings the replica up to date with the center's log. Both checkpoints of a fork or rollback are kept in its folder.
     ///
     /// # Errors
     /// [`ReplicaError`]; the replica then holds what it held before ([`ReplicaError::is_away`], [`ReplicaError::is_alarm`]).
     pub async fn sync(&mut self, center: &Remote, now: Timestamp) -> Result<Synced, ReplicaError> {
+        let done = self.advance(center, now).await;
+        done.map_err(|error| evidence::keep(&self.disk, error, now))
+    }
+
+    async fn advance(&mut self, center: &Remote, now: Timestamp) -> Result<Synced, ReplicaError> {
         let size_before = self.size();
         let signed = fetch::checkpoint(center).await?;
         let head = Checkpoint::open(&signed, &self.pins.log)?;
@@ -216,7 +222,13 @@ impl Replica {
         }
         let Some(held) = &self.held else { return Ok(()) };
         if head.size < held.head.size {
-            return Err(ReplicaError::Rollback { held: held.head.size, offered: head.size });
+            return Err(ReplicaError::Rollback {
+                held_size: held.head.size,
+                offered_size: head.size,
+                held: held.signed.clone(),
+                offered: signed.to_vec(),
+                evidence: None,
+            });
         }
         if head.size == held.head.size && head.root != held.head.root {
             return Err(held.fork(head.size, signed.to_vec()));
@@ -293,7 +305,8 @@ struct Suspicion {
 
 impl Held {
     fn fork(&self, offered_size: u64, offered: Vec<u8>) -> ReplicaError {
-        ReplicaError::Fork { held_size: self.head.size, offered_size, held: self.signed.clone(), offered }
+        let (held_size, held) = (self.head.size, self.signed.clone());
+        ReplicaError::Fork { held_size, offered_size, held, offered, evidence: None }
     }
 }
 

@@ -123,7 +123,7 @@ impl Session {
                 let center = home.domain_file().center.clone();
                 return Err(SessionError::NoRegistry { center, source: Box::new(source) });
             }
-            Err(error) => Some(full_text(&error)),
+            Err(error) => Some(said(&error)),
         };
         let registry = replica.registry().expect("either the disk or the center gave one");
         let key = home.caller_key()?;
@@ -182,6 +182,15 @@ impl Session {
         let json =
             serde_json::to_vec(&kept).map_err(|e| HomeError::Damaged { path: path.clone(), problem: e.to_string() })?;
         Ok(home::write(&path, &json, Secret::Yes)?)
+    }
+}
+
+/// Why the center was not followed, with the place of the proof where its log is not to be believed.
+fn said(error: &iog_client::ReplicaError) -> String {
+    let text = full_text(error);
+    match error.evidence() {
+        Some(path) => format!("{text}; both signed checkpoints are in `{}`", path.display()),
+        None => text,
     }
 }
 

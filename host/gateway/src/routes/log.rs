@@ -47,6 +47,8 @@ pub(super) struct GatewayHealth {
     registry_age_s: Option<u64>,
     registry_age_max_s: u64,
     center_away: bool,
+    /// What the center showed since the start that is not to be believed.
+    alarm: Option<String>,
     receipts: u64,
     services_ready: usize,
     services: usize,
@@ -68,6 +70,7 @@ pub(super) async fn health(State(api): State<Api>) -> Json<GatewayHealth> {
         registry_age_s: registry.age_s(api.runs.clock.now()),
         registry_age_max_s: api.runs.registry_age_max_h.saturating_mul(3_600),
         center_away: registry.problem().is_some(),
+        alarm: registry.alarm(),
         receipts: api.runs.receipts.log().size(),
         services_ready: services.values().filter(|s| s.prepared.is_ok()).count(),
         services: services.len(),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, BODY_BYTES_MAX, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
