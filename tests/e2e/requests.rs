@@ -170,13 +170,13 @@ fn a_certificate_that_expires() {
         let caller = Caller::of(&net, ASKER).await;
         let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
         let start = now().unix();
-        let short = keys.identity(ASKER, Validity { not_before: start - 60, not_after: start + 2 });
+        let short = keys.identity(ASKER, Validity { not_before: start - 60, not_after: start + 3 });
         let token = keys.token(&caller.domain(), &short.leaf().leaf_sha256, now());
         let fresh = || Caller { http: keys.client(short.clone()), token: token.clone(), ..caller.clone() };
 
         let outcome = fresh().outcome(net.address(PROVIDER), caller.ask(PROVIDER, module)).await.expect("in time");
         assert_eq!(outcome, Outcome::Succeeded);
-        while now().unix() <= start + 2 {
+        while now().unix() <= start + 3 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let run = caller.sign(caller.ask(PROVIDER, module));

@@ -83,6 +83,8 @@ pub struct World {
     center_config: CenterConfig,
     /// Shared by all gateways, as one process should.
     pub sandbox: Sandbox,
+    /// The time of gateways that start from now on; the machine's unless a story has its own.
+    pub gateway_clock: Arc<dyn iog_gateway::clock::Clock>,
 }
 
 struct Running {
@@ -143,6 +145,7 @@ impl World {
             gateways: BTreeMap::new(),
             center_config: config,
             sandbox,
+            gateway_clock: Arc::new(iog_gateway::clock::SystemClock),
         })
     }
 
@@ -252,7 +255,7 @@ impl World {
         let listener = seat.listener.with_context(|| format!("`{domain}` has no place to answer at"))?;
         let deps = Deps {
             sandbox: self.sandbox.clone(),
-            clock: Arc::new(iog_gateway::clock::SystemClock),
+            clock: Arc::clone(&self.gateway_clock),
             entropy: Arc::new(OsEntropy),
         };
         let gateway = Gateway::open(config, deps).await.with_context(|| format!("gateway of `{domain}`"))?;
