@@ -2,7 +2,7 @@
 //! descriptor is shown only while its signer is the domain's key in the registry.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -97,15 +97,45 @@ impl Catalog {
                 && domain.is_some_and(|domain| domain.caller_key == listed.signer)
         };
         let all = self.listed.read().unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = 0;
-        all.values()
-            .filter(holds)
-            .take(RESULTS_MAX)
-            .map(|listed| listed.envelope.clone())
-            .take_while(|envelope| {
-                bytes += envelope.len();
-                bytes <= RESULT_BYTES_MAX
-            })
-            .collect()
+        let found: Vec<_> = all.values().filter(holds).collect();
+        let sizes: Vec<_> = found.iter().map(|listed| (&listed.descriptor.domain, listed.envelope.len())).collect();
+        shares(&sizes).into_iter().map(|index| found[index].envelope.clone()).collect()
+    }
+}
+
+/// Which of the descriptors found (domain and bytes of each) go into one answer: every domain's first before anybody's second, small
+/// ones before large ones, so that nobody can leave out the others with many or large descriptors. Their indexes, in order.
+fn shares(found: &[(&DomainId, usize)]) -> BTreeSet<usize> {
+    let mut ranks: BTreeMap<&DomainId, usize> = BTreeMap::new();
+    let mut order = Vec::with_capacity(found.len());
+    for (index, (domain, bytes)) in found.iter().enumerate() {
+        let rank = ranks.entry(domain).or_default();
+        order.push((*rank, *bytes, index));
+        *rank += 1;
+    }
+    order.sort_unstable();
+    let mut total = 0;
+    let fits = |(_, bytes, _): &(usize, usize, usize)| {
+        total += bytes;
+        total <= RESULT_BYTES_MAX
+    };
+    order.into_iter().take(RESULTS_MAX).take_while(fits).map(|(.., index)| index).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_domain_leaves_out_another_with_many_or_large_descriptors() {
+        let domains: Vec<DomainId> = (0..100).map(|number| format!("as{number:03}").parse().unwrap()).collect();
+        let many = std::iter::repeat_n((&domains[0], 500), 2 * RESULTS_MAX);
+        let large = domains[1..20].iter().map(|domain| (domain, 512 * 1024));
+        let found: Vec<_> = many.chain(large).chain(domains[20..].iter().map(|domain| (domain, 3_000))).collect();
+        let chosen = shares(&found);
+        let honest = chosen.iter().filter(|index| found[**index].1 == 3_000).count();
+        assert_eq!(honest, 80);
+        assert!(chosen.iter().map(|index| found[*index].1).sum::<usize>() <= RESULT_BYTES_MAX);
+        assert_eq!(shares(&found[..3]), [0, 1, 2].into(), "what fits is there");
     }
 }
