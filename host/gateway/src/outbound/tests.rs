@@ -164,6 +164,21 @@ async fn every_way_of_not_answering_has_a_reason_of_its_own() {
 }
 
 #[tokio::test]
+async fn nothing_is_read_of_a_strangers_body() {
+    let net = Net::new(QuotaConfig::default()).await;
+    let url = format!("https://{}{}", net.address, iog_protocol::api::paths::RUNS);
+    let large = vec![b' '; 2 * iog_protocol::api::BODY_BYTES_MAX];
+    let spiffe = net.session.home.trust_domain().spiffe(&id("gateway"));
+    let media_type = iog_protocol::api::ENVELOPE_MEDIA_TYPE;
+    let post = || iog_transport::Request::post(&url, media_type, large.clone()).peer(&spiffe);
+    let stranger = net.session.http.0.send(post()).await.unwrap();
+    assert_eq!(stranger.status, 401, "without a token it does not matter how large it is");
+    let bearer = http::HeaderValue::from_str(&format!("Bearer {}", net.token)).unwrap();
+    let member = net.session.http.0.send(post().header(http::header::AUTHORIZATION, bearer)).await.unwrap();
+    assert_eq!(member.status, 413);
+}
+
+#[tokio::test]
 async fn a_gateway_whose_receipts_another_key_signs_is_not_believed() {
     let mut net = Net::new(QuotaConfig::default()).await;
     // The caller's registry has the receipt key of the domain `other` under the gateway's name.

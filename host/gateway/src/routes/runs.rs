@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, BODY_BYTES_MAX, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
@@ -27,32 +26,25 @@ const WAIT_S_MAX: u64 = 300;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 type Peer = Option<Extension<PeerIdentity>>;
-type Body = Result<Bytes, BytesRejection>;
 
-pub(super) async fn submit(
-    State(api): State<Api>,
-    peer: Peer,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refused> {
-    run(&api, peer.as_ref(), &headers, (None, &whole(body)?)).await
+pub(super) async fn submit(State(api): State<Api>, peer: Peer, request: Request) -> Result<Response, Refused> {
+    run(&api, peer.as_ref(), None, request).await
 }
 
 pub(super) async fn submit_to_service(
     State(api): State<Api>,
     peer: Peer,
     Named(name): Named,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Refused> {
     let name: ServiceName =
         name.parse().map_err(|_| Refused::new(ApiErrorCode::UnknownService, "this is no name of a service"))?;
-    run(&api, peer.as_ref(), &headers, (Some(&name), &whole(body)?)).await
+    run(&api, peer.as_ref(), Some(&name), request).await
 }
 
 /// The body, or a problem document instead of the framework's own text.
-fn whole(body: Body) -> Result<Bytes, Refused> {
-    body.map_err(|rejection| match rejection.status() {
+async fn whole(request: Request) -> Result<Bytes, Refused> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Refused::new(ApiErrorCode::TooLarge, format!("a run request has at most {BODY_BYTES_MAX} bytes"))
         }
@@ -63,16 +55,20 @@ fn whole(body: Body) -> Result<Bytes, Refused> {
 async fn run(
     api: &Api,
     peer: Option<&Extension<PeerIdentity>>,
-    headers: &HeaderMap,
-    (service, body): (Option<&ServiceName>, &[u8]),
+    service: Option<&ServiceName>,
+    request: Request,
 ) -> Result<Response, Refused> {
+    let headers = request.headers().clone();
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if media_type.and_then(|value| value.split(';').next()).map(str::trim) != Some(ENVELOPE_MEDIA_TYPE) {
         let expected = format!("a run request is of type `{ENVELOPE_MEDIA_TYPE}`");
         return Err(Refused::new(ApiErrorCode::UnsupportedMediaType, expected));
     }
-    let presented = Presented { peer: peer.map(|Extension(peer)| peer), token: bearer(headers), envelope: body };
-    match api.runs.submit(&presented, service, wait(headers)).await? {
+    // Strangers do not get to fill the memory: nothing is read of a body before it is known who sends it.
+    who(api, peer, &headers)?;
+    let body = whole(request).await?;
+    let presented = Presented { peer: peer.map(|Extension(peer)| peer), token: bearer(&headers), envelope: &body };
+    match api.runs.submit(&presented, service, wait(&headers)).await? {
         Submitted::Answer(answer) => Ok(json(answer)),
         Submitted::UnderWay(id) => accepted(&id),
     }
