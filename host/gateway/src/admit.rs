@@ -323,6 +323,8 @@ fn denied_text(denied: &Denied) -> String {
         Denied::Purpose => "the provider's policy does not allow this purpose".to_owned(),
         Denied::RunsPerHour { max } => format!("the caller's {max} runs of this hour are used up"),
         Denied::RunsPerDay { max } => format!("the caller's {max} runs of this day are used up"),
+        Denied::TargetTooWide { min } => format!("the provider answers about prefixes of /{min} and longer only"),
+        Denied::TargetUnclear => "the target is no address or prefix, so its width cannot be told".to_owned(),
         Denied::TargetsPerDay { max } => format!("the caller's {max} distinct targets of this day are used up"),
     }
 }
@@ -340,7 +342,9 @@ impl Refusal {
             Self::NotReady { reason: NotReady::Class { .. }, .. } => ApiErrorCode::ReleaseDenied,
             Self::NotReady { .. } => ApiErrorCode::Unavailable,
             Self::NoEntry { .. } => ApiErrorCode::UnknownEntry,
-            Self::Denied(Denied::Caller | Denied::Entry | Denied::Purpose) => ApiErrorCode::PolicyDenied,
+            Self::Denied(
+                Denied::Caller | Denied::Entry | Denied::Purpose | Denied::TargetTooWide { .. } | Denied::TargetUnclear,
+            ) => ApiErrorCode::PolicyDenied,
             Self::Denied(_) => ApiErrorCode::QuotaExceeded,
             Self::Params { .. } => ApiErrorCode::BadParams,
             Self::NotGranted { .. } => ApiErrorCode::NotGranted,
@@ -404,6 +408,7 @@ pub fn decide(
     }
     let question = Question { caller: &asked.caller, entry: &request.entry, purpose: &request.purpose, used };
     offer.policy.decide(&question).map_err(Refusal::Denied)?;
+    offer.policy.decide_target(&asked.request.params).map_err(Refusal::Denied)?;
     Ok(Admitted { approval_index: effective.approval_index })
 }
 

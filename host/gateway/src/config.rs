@@ -126,11 +126,13 @@ pub struct CapacityConfig {
     pub per_caller_max: u32,
     /// Memory that the queries of one run may hold, in MiB, 1 to 65,536.
     pub query_memory_mib: u64,
+    /// Refused requests of one caller in an hour, after which it is turned away, 1 to 1,000,000.
+    pub refusals_per_hour_max: u32,
 }
 
 impl Default for CapacityConfig {
     fn default() -> Self {
-        Self { runs_max: 8, queue_max: 64, per_caller_max: 16, query_memory_mib: 256 }
+        Self { runs_max: 8, queue_max: 64, per_caller_max: 16, query_memory_mib: 256, refusals_per_hour_max: 600 }
     }
 }
 
@@ -189,6 +191,7 @@ impl CapacityConfig {
     fn check(&self) -> Result<(), ConfigError> {
         within("capacity.runs_max", self.runs_max.into(), 1, 1_024)?;
         within("capacity.queue_max", self.queue_max.into(), 0, 100_000)?;
+        within("capacity.refusals_per_hour_max", self.refusals_per_hour_max.into(), 1, 1_000_000)?;
         within("capacity.per_caller_max", self.per_caller_max.into(), 1, 100_000)?;
         within("capacity.query_memory_mib", self.query_memory_mib, 1, 1 << 16)
     }

@@ -26,6 +26,7 @@ use crate::prepare::Tools;
 use crate::queue::{FairQueue, QueueLimits};
 use crate::receipt_log::{ReceiptLog, ReceiptLogError};
 use crate::receipts::{Ending, Letterhead, Receipts, ReceiptsError};
+use crate::refusals::Refusals;
 use crate::registry::RegistryCell;
 use crate::routes;
 use crate::runs::{Finished, Runs, UnderWay};
@@ -121,6 +122,7 @@ impl Gateway {
             store,
             receipts,
             queue: queue(&config),
+            refusals: Refusals::new(config.capacity.refusals_per_hour_max),
             sandbox: deps.sandbox.clone(),
             query_memory_bytes: usize::try_from(config.capacity.query_memory_mib << 20).unwrap_or(usize::MAX),
             clock: Arc::clone(&deps.clock),

@@ -21,6 +21,7 @@ pub mod prepare;
 pub mod queue;
 pub mod receipt_log;
 pub mod receipts;
+pub mod refusals;
 pub mod registry;
 pub mod release;
 mod routes;

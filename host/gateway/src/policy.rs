@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, OrganisationId};
@@ -96,6 +97,12 @@ pub struct TargetQuota {
     pub parameter: String,
     /// Distinct values in any 86,400 seconds.
     pub distinct_per_day_max: u64,
+    /// Bits that an IPv4 prefix must have at least. A prefix counts as one value, so without this it can be all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_prefix_v4: Option<u8>,
+    /// The same for IPv6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_prefix_v6: Option<u8>,
 }
 
 /// What one service's provider allows. Nothing listed, nothing allowed.
@@ -154,6 +161,13 @@ pub enum Denied {
         /// How many there may be.
         max: u64,
     },
+    /// The target is wider than the provider answers.
+    TargetTooWide {
+        /// Bits of its prefix at least.
+        min: u8,
+    },
+    /// The target is no address or prefix, so its width cannot be told.
+    TargetUnclear,
     /// The day's distinct targets are used up.
     TargetsPerDay {
         /// How many there may be.
@@ -177,6 +191,24 @@ impl Policy {
             return Err(Denied::Purpose);
         }
         self.quotas.decide(question.used)
+    }
+
+    /// Allows or denies the width of what is asked about, from the request's parameters.
+    ///
+    /// # Errors
+    /// [`Denied::TargetTooWide`], [`Denied::TargetUnclear`].
+    pub fn decide_target(&self, params: &serde_json::Value) -> Result<(), Denied> {
+        let Some(quota) = &self.quotas.targets else { return Ok(()) };
+        if quota.min_prefix_v4.is_none() && quota.min_prefix_v6.is_none() {
+            return Ok(());
+        }
+        let text = params.get(&quota.parameter).and_then(serde_json::Value::as_str);
+        let (is_v4, length) = text.and_then(width).ok_or(Denied::TargetUnclear)?;
+        let min = if is_v4 { quota.min_prefix_v4 } else { quota.min_prefix_v6 };
+        match min.filter(|min| length < *min) {
+            Some(min) => Err(Denied::TargetTooWide { min }),
+            None => Ok(()),
+        }
     }
 
     /// Whether the caller is on the list at all.
@@ -206,6 +238,28 @@ impl Quotas {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether an address or prefix is IPv4, and its length. IPv4 written as IPv6 is IPv4, and an IPv6 prefix that holds all of
+/// IPv4 is as wide as that.
+fn width(text: &str) -> Option<(bool, u8)> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address.parse().ok()?, Some(length.parse::<u8>().ok()?)),
+        None => (text.parse().ok()?, None),
+    };
+    let v6 = match address {
+        IpAddr::V4(_) => return Some((true, length.unwrap_or(32))).filter(|(_, length)| *length <= 32),
+        IpAddr::V6(v6) => v6,
+    };
+    let length = length.unwrap_or(128);
+    let mapped = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
+    let shared = (v6.to_bits() ^ mapped.to_bits()).leading_zeros();
+    match length {
+        129.. => None,
+        96.. if shared >= 96 => Some((true, length - 96)),
+        _ if shared >= u32::from(length) => Some((true, 0)),
+        _ => Some((false, length)),
     }
 }
 
@@ -272,7 +326,12 @@ mod tests {
         policy.quotas = Quotas {
             runs_per_hour_max: Some(2),
             runs_per_day_max: Some(5),
-            targets: Some(TargetQuota { parameter: "target".into(), distinct_per_day_max: 3 }),
+            targets: Some(TargetQuota {
+                parameter: "target".into(),
+                distinct_per_day_max: 3,
+                min_prefix_v4: None,
+                min_prefix_v6: None,
+            }),
         };
         let used =
             |hour, day, targets| Used { runs_last_hour: hour, runs_last_day: day, other_targets_last_day: targets };
@@ -280,6 +339,40 @@ mod tests {
         assert_eq!(ask(&policy, used(2, 4, 2)), Err(Denied::RunsPerHour { max: 2 }));
         assert_eq!(ask(&policy, used(1, 5, 2)), Err(Denied::RunsPerDay { max: 5 }));
         assert_eq!(ask(&policy, used(1, 4, 3)), Err(Denied::TargetsPerDay { max: 3 }));
+    }
+
+    #[test]
+    fn a_prefix_is_no_way_around_the_number_of_targets() {
+        let mut policy = open_to(&["members"]);
+        let target = |text: &str| serde_json::json!({ "target": text });
+        let quota = TargetQuota {
+            parameter: "target".into(),
+            distinct_per_day_max: 3,
+            min_prefix_v4: Some(24),
+            min_prefix_v6: Some(48),
+        };
+        policy.quotas.targets = Some(quota);
+        for good in
+            ["192.0.2.1", "192.0.2.0/24", "2001:db8::/48", "2001:db8::1", "::ffff:192.0.2.1", "::ffff:192.0.2.0/120"]
+        {
+            assert_eq!(policy.decide_target(&target(good)), Ok(()), "{good}");
+        }
+        for (wide, min) in [
+            ("192.0.2.0/23", 24),
+            ("0.0.0.0/0", 24),
+            ("2001:db8::/47", 48),
+            ("::ffff:0:0/96", 24),
+            ("::/48", 24),
+            ("::/0", 24),
+        ] {
+            assert_eq!(policy.decide_target(&target(wide)), Err(Denied::TargetTooWide { min }), "{wide}");
+        }
+        for unclear in ["", "everything", "192.0.2.0/33", "::/129", "192.0.2.0/", "192.0.2.0/24/1"] {
+            assert_eq!(policy.decide_target(&target(unclear)), Err(Denied::TargetUnclear), "{unclear}");
+        }
+        assert_eq!(policy.decide_target(&serde_json::json!({})), Err(Denied::TargetUnclear));
+        policy.quotas.targets = None;
+        assert_eq!(policy.decide_target(&target("0.0.0.0/0")), Ok(()));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::policy::Used;
 use crate::port::DataPort;
 use crate::queue::{FairQueue, Full, Place};
 use crate::receipts::{Ending, Receipts, ReceiptsError};
+use crate::refusals::{Refusals, TooMany};
 use crate::registry::RegistryCell;
 use crate::release::{self, Withheld};
 use crate::services::{Prepared, Service, Services};
@@ -47,6 +48,8 @@ pub struct Runs {
     pub receipts: Receipts,
     /// Who runs next.
     pub queue: Arc<FairQueue>,
+    /// Who was refused too often.
+    pub refusals: Refusals,
     /// What runs.
     pub sandbox: Sandbox,
     /// Memory that the queries of one run may hold, in bytes.
@@ -75,6 +78,9 @@ pub enum SubmitError {
     /// There is no room now; nothing was recorded.
     #[error(transparent)]
     Full(#[from] Full),
+    /// The caller was refused too often; the caller's. Nothing was recorded.
+    #[error(transparent)]
+    Refused(#[from] TooMany),
     /// The same request is under way; its answer can be had later.
     #[error("this request is being worked on")]
     InFlight,
@@ -119,6 +125,9 @@ impl Runs {
             let here = Here { registry: &registry, domain: &self.domain, now: self.clock.now() };
             admit::authenticate(presented, &here)?
         };
+        if let Err(too_many) = self.refusals.check(&asked.caller.domain, self.clock.now()) {
+            return self.known(&asked).await.map(Submitted::Answer).ok_or(too_many.into());
+        }
         let place = match self.queue.enter(&asked.caller.domain) {
             Ok(place) => place,
             Err(full) => return self.known(&asked).await.map(Submitted::Answer).ok_or(full.into()),
@@ -177,6 +186,9 @@ impl Runs {
                 tracing::error!(run = %asked.request.request_id, "a run made the gateway fail");
                 Finished::ours("a panic; see the log".to_owned())
             });
+        if matches!(finished.outcome, Outcome::Refused { .. }) {
+            self.refusals.count(&asked.caller.domain, self.clock.now());
+        }
         let ending = Ending {
             request: &asked.request,
             request_digest: asked.digest,

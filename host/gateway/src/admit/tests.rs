@@ -168,7 +168,12 @@ fn what_is_refused_says_why() {
     let quota = |hour, day, targets| Quotas {
         runs_per_hour_max: hour,
         runs_per_day_max: day,
-        targets: Option::map(targets, |max| TargetQuota { parameter: "target".into(), distinct_per_day_max: max }),
+        targets: Option::map(targets, |max| TargetQuota {
+            parameter: "target".into(),
+            distinct_per_day_max: max,
+            min_prefix_v4: None,
+            min_prefix_v6: None,
+        }),
     };
     assert_eq!(Choice::code(|_| ()), "admitted");
     assert_eq!(Choice::code(|c| c.offered = false), "unknown-service");

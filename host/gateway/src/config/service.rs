@@ -139,6 +139,12 @@ pub struct TargetsConfig {
     pub parameter: String,
     /// Distinct values of one caller in any 24 hours.
     pub distinct_per_day_max: u64,
+    /// Length in bits, 0 to 32, that an IPv4 prefix must have at least; absent: any.
+    #[serde(default)]
+    pub min_prefix_v4: Option<u8>,
+    /// Length in bits, 0 to 128, that an IPv6 prefix must have at least; absent: any.
+    #[serde(default)]
+    pub min_prefix_v6: Option<u8>,
 }
 
 /// What the data cover, as the catalog shows it.
@@ -158,6 +164,8 @@ impl ServiceConfig {
                 targets: self.quota.targets.as_ref().map(|t| TargetQuota {
                     parameter: t.parameter.clone(),
                     distinct_per_day_max: t.distinct_per_day_max,
+                    min_prefix_v4: t.min_prefix_v4,
+                    min_prefix_v6: t.min_prefix_v6,
                 }),
             },
         }
@@ -172,6 +180,11 @@ impl ServiceConfig {
                     format!("there is no dataset `{name}`"),
                     format!("the datasets are {}", known.join(", ")),
                 ));
+            }
+        }
+        if let Some(targets) = &self.quota.targets {
+            for (name, min, max) in [("v4", targets.min_prefix_v4, 32), ("v6", targets.min_prefix_v6, 128)] {
+                within(&format!("{key}.quota.targets.min_prefix_{name}"), min.unwrap_or(0).into(), 0, max)?;
             }
         }
         for (name, limit, max) in [

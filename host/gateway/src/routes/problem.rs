@@ -72,7 +72,7 @@ impl From<SubmitError> for Refused {
             SubmitError::Rejected(rejection) => return rejection.into(),
             SubmitError::Store(error) => return error.into(),
             SubmitError::Full(Full::Gateway) => ApiErrorCode::Busy,
-            SubmitError::Full(Full::Caller { .. }) => ApiErrorCode::RateLimited,
+            SubmitError::Full(Full::Caller { .. }) | SubmitError::Refused(_) => ApiErrorCode::RateLimited,
             SubmitError::InFlight => ApiErrorCode::AlreadyExists,
             SubmitError::OtherRequest { .. } => ApiErrorCode::RequestIdReused,
             SubmitError::OtherService { .. } => ApiErrorCode::BadRequest,

@@ -46,6 +46,7 @@ impl Gateway {
             store,
             receipts,
             queue: FairQueue::new(QueueLimits { runs_max: 4, waiting_max: 4, per_caller_max: 4 }),
+            refusals: Refusals::new(3),
             sandbox,
             query_memory_bytes: 64 << 20,
             clock: Arc::new(ManualClock::new(now())),
@@ -175,8 +176,43 @@ async fn every_refusal_has_a_receipt_and_costs_no_quota() {
 }
 
 #[tokio::test]
+async fn who_is_refused_too_often_is_turned_away_before_the_journal() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    gateway.answer(&request(9)).await;
+    for number in 1..=3 {
+        let (answer, _) = gateway.answer(&RunRequest { entry: "absent".parse().unwrap(), ..request(number) }).await;
+        assert!(matches!(answer.outcome, Outcome::Refused { .. }), "{:?}", answer.outcome);
+    }
+    for number in 4..=5 {
+        let turned_away = gateway.submit(&request(number)).await;
+        assert!(matches!(turned_away, Err(SubmitError::Refused(_))), "{turned_away:?}");
+    }
+    assert_eq!(gateway.receipts().await, 4);
+    assert_eq!(gateway.runs.stored(&id("caller"), &request(4).request_id).await.unwrap(), None);
+    assert!(gateway.answer(&request(9)).await.0.outcome.is_success(), "what is known is still told");
+}
+
+#[tokio::test]
+async fn a_target_wider_than_the_provider_answers_is_refused() {
+    let targets = TargetsConfig {
+        parameter: "target".into(),
+        distinct_per_day_max: 20,
+        min_prefix_v4: Some(24),
+        min_prefix_v6: Some(48),
+    };
+    let gateway = Gateway::new(QuotaConfig { targets: Some(targets), ..QuotaConfig::default() }).await;
+    let ask = |number, target: &str| RunRequest { params: serde_json::json!({ "target": target }), ..request(number) };
+    let (answer, _) = gateway.answer(&ask(1, "0.0.0.0/0")).await;
+    let Outcome::Refused { code, reason } = answer.outcome else { panic!("{:?}", answer.outcome) };
+    assert_eq!(code, "policy-denied");
+    assert!(reason.contains("/24"), "{reason}");
+    assert!(gateway.answer(&ask(2, "192.0.2.1")).await.0.outcome.is_success());
+}
+
+#[tokio::test]
 async fn targets_are_counted_by_their_value() {
-    let targets = TargetsConfig { parameter: "target".into(), distinct_per_day_max: 1 };
+    let targets =
+        TargetsConfig { parameter: "target".into(), distinct_per_day_max: 1, min_prefix_v4: None, min_prefix_v6: None };
     let gateway = Gateway::new(QuotaConfig { targets: Some(targets), ..QuotaConfig::default() }).await;
     let about = |number, target: &str| RunRequest { params: serde_json::json!({"target": target}), ..request(number) };
     assert!(gateway.answer(&about(1, "192.0.2.1")).await.0.outcome.is_success());
