@@ -6,8 +6,7 @@
 //! domain.json       who this domain is and where its center is
 //! keys/caller.key   signs run requests, descriptors and the domain's own statement
 //! keys/receipt.key  signs the checkpoints of the receipt log
-//! tls/key.pem       key of the transport certificate
-//! tls/cert.pem      the certificate, renewed daily
+//! tls/identity.pem  key and certificate of the transport in one file, renewed daily
 //! tls/ca.pem        roots that peers' certificates are checked against
 //! log/              replica of the registry
 //! modules/          module files and manifests by digest
@@ -29,6 +28,9 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes any file of the home may have that is read whole.
 const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// What a certificate begins with in PEM (RFC 7468).
+const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Why a home cannot be used; the operator has to look at the file named.
 #[derive(Debug, thiserror::Error)]
@@ -127,9 +129,8 @@ impl Home {
         write(&home.genesis_path(), parts.genesis, Secret::No)?;
         home.write_key(&home.caller_key_path(), parts.caller_key)?;
         home.write_key(&home.receipt_key_path(), parts.receipt_key)?;
-        write(&home.tls_key_path(), parts.tls_key_pem.as_bytes(), Secret::Yes)?;
         write(&home.tls_ca_path(), parts.ca_pem.as_bytes(), Secret::No)?;
-        home.store_certificate(parts.cert_pem)?;
+        home.store_identity(parts.tls_key_pem, parts.cert_pem)?;
         write_json(&root.join("domain.json"), &home.file)?;
         Ok(home)
     }
@@ -194,19 +195,23 @@ impl Home {
     /// # Errors
     /// [`HomeError`].
     pub fn tls(&self) -> Result<TlsFiles, HomeError> {
-        Ok(TlsFiles {
-            key_pem: read_text(&self.tls_key_path())?,
-            cert_pem: read_text(&self.tls_cert_path())?,
-            ca_pem: read_text(&self.tls_ca_path())?,
-        })
+        let path = self.identity_path();
+        let text = read_text(&path)?;
+        let split = text.find(CERTIFICATE_BEGINS).filter(|at| *at > 0);
+        let missing = "it does not hold a key and then a certificate".to_owned();
+        let at = split.ok_or(HomeError::Damaged { path, problem: missing })?;
+        let (key_pem, cert_pem) = text.split_at(at);
+        let ca_pem = read_text(&self.tls_ca_path())?;
+        Ok(TlsFiles { key_pem: key_pem.to_owned(), cert_pem: cert_pem.to_owned(), ca_pem })
     }
 
-    /// Replaces the certificate.
+    /// Replaces the transport's key and certificate, both at once: they are one file, so none is ever without the other.
     ///
     /// # Errors
-    /// [`HomeError`].
-    pub fn store_certificate(&self, cert_pem: &str) -> Result<(), HomeError> {
-        write(&self.tls_cert_path(), cert_pem.as_bytes(), Secret::No)
+    /// [`HomeError`]; the old ones are there then.
+    pub fn store_identity(&self, key_pem: &str, cert_pem: &str) -> Result<(), HomeError> {
+        let both = format!("{}\n{}", key_pem.trim_end(), cert_pem);
+        write(&self.identity_path(), both.as_bytes(), Secret::Yes)
     }
 
     /// `genesis.json`.
@@ -227,16 +232,10 @@ impl Home {
         self.root.join("keys").join("receipt.key")
     }
 
-    /// `tls/key.pem`.
+    /// `tls/identity.pem`.
     #[must_use]
-    pub fn tls_key_path(&self) -> PathBuf {
-        self.root.join("tls").join("key.pem")
-    }
-
-    /// `tls/cert.pem`.
-    #[must_use]
-    pub fn tls_cert_path(&self) -> PathBuf {
-        self.root.join("tls").join("cert.pem")
+    pub fn identity_path(&self) -> PathBuf {
+        self.root.join("tls").join("identity.pem")
     }
 
     /// `tls/ca.pem`.
@@ -433,7 +432,7 @@ mod tests {
                 caller_key: &SecretKey::from_seed([1; 32]),
                 receipt_key: &SecretKey::from_seed([2; 32]),
                 tls_key_pem: "key",
-                cert_pem: "cert",
+                cert_pem: "-----BEGIN CERTIFICATE-----",
                 ca_pem: "ca",
             },
         )
@@ -448,7 +447,21 @@ mod tests {
         assert_eq!(opened.genesis().unwrap(), b"entry 0");
         assert_eq!(opened.caller_key().unwrap().public(), SecretKey::from_seed([1; 32]).public());
         assert_eq!(opened.receipt_key().unwrap().public(), SecretKey::from_seed([2; 32]).public());
-        assert_eq!(opened.tls().unwrap().cert_pem, "cert");
+        let tls = opened.tls().unwrap();
+        assert_eq!((tls.key_pem.trim(), tls.cert_pem.as_str()), ("key", CERTIFICATE_BEGINS));
+    }
+
+    #[test]
+    fn key_and_certificate_of_the_transport_change_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = make(folder.path()).unwrap();
+        let cert = format!("{CERTIFICATE_BEGINS} new");
+        home.store_identity("new key\n", &cert).unwrap();
+        let tls = home.tls().unwrap();
+        assert_eq!((tls.key_pem.trim(), tls.cert_pem), ("new key", cert));
+        assert_eq!(fs::read_dir(folder.path().join("tls")).unwrap().count(), 2, "identity and roots, nothing else");
+        fs::write(home.identity_path(), "a key alone").unwrap();
+        assert!(matches!(home.tls(), Err(HomeError::Damaged { .. })));
     }
 
     #[test]
@@ -473,7 +486,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let home = make(folder.path()).unwrap();
-        for path in [home.caller_key_path(), home.receipt_key_path(), home.tls_key_path()] {
+        for path in [home.caller_key_path(), home.receipt_key_path(), home.identity_path()] {
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{}", path.display());
         }

@@ -42,11 +42,12 @@ impl Renewal<'_> {
         if !is_due(leaf.not_before, leaf.not_after, now.unix()) {
             return Ok(());
         }
-        let key_pem = self.home.tls()?.key_pem;
+        // A new key each time: one that was copied is of no use once its certificate has ended.
+        let key_pem = ca::new_key_pem()?;
         let answer = self.center.renew_certificate(&ca::csr_pem(&key_pem)?).await?;
         // Read before anything is replaced: a chain that does not fit the key must not reach the disk.
         let shown = Identity::from_pem(&answer.certificate_chain, &key_pem)?;
-        self.home.store_certificate(&answer.certificate_chain)?;
+        self.home.store_identity(&key_pem, &answer.certificate_chain)?;
         if let Some(server) = self.server {
             server.rotate_identity(Identity::from_pem(&answer.certificate_chain, &key_pem)?)?;
         }
