@@ -3,6 +3,7 @@
 mod calls;
 mod demo;
 mod golden;
+mod governance;
 mod harness;
 mod modules;
 mod outcomes;

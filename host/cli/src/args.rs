@@ -1,8 +1,16 @@
 //! The command line as data: what can be typed, with its help. It decides nothing.
 
+mod enroll;
+mod review;
+mod root;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use enroll::{EnrollArgs, EnrollCommand, EnrollUpdateArgs};
+pub(crate) use review::{ReviewArgs, ReviewCommand, StopArgs};
+pub(crate) use root::{AdmitArgs, KeysetArgs, RootCommand};
 
 /// Run reviewed analyses on data that stays where it is.
 #[derive(Debug, Parser)]
@@ -52,7 +60,7 @@ pub(crate) enum Command {
     /// Run a governance center.
     #[command(subcommand)]
     Center(CenterCommand),
-    /// What holders of root keys do: sign the genesis and admit domains.
+    /// What holders of root keys do: sign genesis and keysets, admit domains.
     #[command(subcommand)]
     Root(RootCommand),
     /// Make and show keys.
@@ -247,55 +255,6 @@ pub(crate) struct CenterArg {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ReviewCommand {
-    /// Modules that wait for reviews.
-    List {
-        #[command(flatten)]
-        center: CenterArg,
-    },
-    /// Everything an auditor signs for: capabilities, what changed, queries, WIT and (with --text) the disassembly's facts.
-    Show {
-        /// Module digest, or `name@version`.
-        module: String,
-        #[command(flatten)]
-        center: CenterArg,
-    },
-    /// Sign an approving review.
-    Approve(ReviewArgs),
-    /// Sign a rejecting review with its reason.
-    Reject(ReviewArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReviewArgs {
-    /// Module digest, or `name@version`.
-    pub(crate) module: String,
-    /// Auditor's key.
-    #[arg(long)]
-    pub(crate) key: PathBuf,
-    /// What you found, in words; required when rejecting.
-    #[arg(long)]
-    pub(crate) note: Option<String>,
-    /// The finding blocks the module until it is closed (with reject).
-    #[arg(long)]
-    pub(crate) blocking: bool,
-    #[command(flatten)]
-    pub(crate) center: CenterArg,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct EnrollArgs {
-    /// Join token from the center's operator.
-    #[arg(long, env = "IOG_JOIN_TOKEN")]
-    pub(crate) token: String,
-    /// Where your gateway will be reached, `host:port` (may be repeated; none for a domain that only asks).
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) endpoint: Vec<String>,
-    #[command(flatten)]
-    pub(crate) home: HomeArg,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum GatewayCommand {
     /// Write a commented `gateway.toml` to start from.
     Init {
@@ -390,39 +349,6 @@ pub(crate) struct InviteArgs {
     /// Hours until the token expires.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
     pub(crate) hours: u32,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RootCommand {
-    /// Sign the genesis that `iog center init` wrote. The first holder makes the signed file, further ones add to it.
-    #[command(
-        after_help = "Example:\n  iog root sign center/genesis.unsigned.json --key root1.key --out center/genesis.json"
-    )]
-    Sign {
-        /// The unsigned genesis.
-        file: PathBuf,
-        /// Root key.
-        #[arg(long)]
-        key: PathBuf,
-        /// The signed genesis; where it exists the signature is added.
-        #[arg(long)]
-        out: PathBuf,
-    },
-    /// Domains in force and those that wait to be admitted.
-    Domains {
-        #[command(flatten)]
-        center: CenterArg,
-    },
-    /// Co-sign a waiting domain's identity (as root, or as a member with its caller key).
-    Admit {
-        /// Domain id.
-        domain: String,
-        /// Root key, or a member's caller key.
-        #[arg(long)]
-        key: PathBuf,
-        #[command(flatten)]
-        center: CenterArg,
-    },
 }
 
 #[derive(Debug, Subcommand)]

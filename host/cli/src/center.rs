@@ -69,13 +69,13 @@ fn start(ui: Ui, args: &CenterInitArgs) -> Result<()> {
 }
 
 /// `ID@ORGANISATION=KEY`.
-fn auditor(text: &str) -> Result<Auditor> {
+pub(crate) fn auditor(text: &str) -> Result<Auditor> {
     let (id, organisation, key) = party(text)?;
     Ok(Auditor { id, organisation, key })
 }
 
 /// `NAMESPACE@ORGANISATION=KEY`.
-fn publisher(text: &str) -> Result<Publisher> {
+pub(crate) fn publisher(text: &str) -> Result<Publisher> {
     let (namespace, organisation, key) = party(text)?;
     Ok(Publisher { namespace, organisation, keys: vec![key] })
 }

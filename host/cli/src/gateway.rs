@@ -12,12 +12,13 @@ use iog_gateway::entropy::OsEntropy;
 use iog_gateway::home::Home;
 use iog_gateway::{Deps, Gateway};
 use iog_protocol::enroll::JoinToken;
+use iog_protocol::statements::{Domain, Endpoint, Statement};
 use iog_sandbox::{Sandbox, SandboxConfig};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::args::{EnrollArgs, GatewayCommand};
-use crate::link::now;
+use crate::args::{EnrollArgs, EnrollCommand, EnrollUpdateArgs, GatewayCommand};
+use crate::link::{Link, now};
 use crate::ui::Ui;
 use crate::{runtime, signals};
 
@@ -34,7 +35,12 @@ pub(crate) fn run(ui: Ui, command: GatewayCommand) -> Result<ExitCode> {
 
 /// `iog enroll`.
 pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
-    let token: JoinToken = args.token.trim().parse().context("this is no join token")?;
+    if let Some(EnrollCommand::Update(update)) = &args.command {
+        runtime()?.block_on(enroll_update(ui, update))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let token = args.token.as_deref().context("name the join token with --token")?;
+    let token: JoinToken = token.trim().parse().context("this is no join token")?;
     let options = EnrolOptions { endpoints: args.endpoint.clone(), ..EnrolOptions::default() };
     let spinner = ui.spinner(&format!("enrolling `{}` at {}", token.domain, token.center));
     let home = runtime()?.block_on(enrol(&args.home.home, &token, &options, &OsEntropy, now()))?;
@@ -57,6 +63,44 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
     ));
     ui.object(&json!({"domain": home.domain(), "home": home.root(), "caller_key": caller.to_string(), "genesis": home.domain_file().genesis}));
     Ok(ExitCode::SUCCESS)
+}
+
+/// `iog enroll update`: the domain's next statement, signed with its caller key; it waits until root has admitted it.
+async fn enroll_update(ui: Ui, args: &EnrollUpdateArgs) -> Result<()> {
+    let home = Home::open(&args.home.home).context("there is no domain to update")?;
+    let key = home.caller_key()?;
+    let mut link = Link::of_home(&home)?;
+    let registry = link.registry().await?;
+    let history = registry.domain_history(home.domain());
+    let (record, _) = history.with_context(|| format!("the registry does not know domain `{}` yet", home.domain()))?;
+    ensure!(record.caller_key == key.public(), "the registry has another caller key for `{}`", home.domain());
+    let endpoint = |address: &String| Endpoint { transport: "https".to_owned(), address: address.clone() };
+    let next = Domain {
+        endpoints: args.endpoint.iter().map(endpoint).collect(),
+        sequence: record.sequence + 1,
+        ..record.statement.clone()
+    };
+    let envelope = Statement::new(registry.genesis_digest(), next.clone()).sign(&[&key]).context("cannot sign it")?;
+    let posted =
+        link.center.post_statement(envelope.to_json()).await.context("the center did not take the statement")?;
+    let index = posted.logged().map(|logged| logged.index);
+    ui.line(format!("signed statement {} of `{}`: {}", next.sequence, next.id, args.endpoint.join(" ")));
+    if index.is_none() {
+        ui.line(format!(
+            "next: root admits it; tell them the caller key again\n  iog root admit {} --caller-key {}",
+            next.id,
+            key.public()
+        ));
+    }
+    let named = &home.domain_file().names;
+    for address in &args.endpoint {
+        let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+        if !named.iter().any(|name| name == host) {
+            ui.line(format!("note: `{host}` is not among the names of the certificate ({})", named.join(" ")));
+        }
+    }
+    ui.object(&json!({"domain": next.id, "sequence": next.sequence, "endpoints": args.endpoint, "index": index}));
+    Ok(())
 }
 
 fn init(ui: Ui, config: &Path, home: &Path) -> Result<()> {

@@ -106,7 +106,8 @@ impl Link {
                 self.replica.registry().context("there is no copy of the log")
             }
             Err(error) => {
-                let evidence = error.evidence().map(|path| format!("both signed checkpoints are in `{}`", path.display()));
+                let evidence =
+                    error.evidence().map(|path| format!("both signed checkpoints are in `{}`", path.display()));
                 let error = Err(error).context("cannot bring the copy of the log up to date");
                 match evidence {
                     Some(evidence) => error.context(format!("the center's log is not to be believed; {evidence}")),

@@ -1,17 +1,19 @@
 //! `iog review …`: what an auditor reads and signs. Everything shown comes from the verified log and from files whose
 //! digests it names; what the center says about a module is not shown here.
 
+mod stop;
+
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use iog_inspect::InspectLimits;
-use iog_protocol::registry::{ModuleRecord, Registry};
-use iog_protocol::statements::{Finding, Review, Scope, Severity, Statement, Verdict};
+use iog_protocol::registry::{FindingRecord, ModuleRecord, Registry};
+use iog_protocol::statements::{Finding, Review, RevocationSeverity, Scope, Severity, Statement, Verdict};
 use serde_json::{Value, json};
 
 use crate::args::{CenterArg, ReviewArgs, ReviewCommand};
 use crate::link::{Link, module, now};
-use crate::ui::{Ui, grouped, size};
+use crate::ui::{Ui, escaped, grouped, size};
 use crate::{keys, module as modules, runtime};
 
 /// Bytes of a module and of a manifest that are fetched at most; the center takes no larger ones.
@@ -25,6 +27,8 @@ pub(crate) fn run(ui: Ui, command: ReviewCommand) -> Result<ExitCode> {
         ReviewCommand::Show { module, center } => runtime.block_on(show(ui, &module, &center))?,
         ReviewCommand::Approve(args) => runtime.block_on(sign(ui, &args, Verdict::Approve))?,
         ReviewCommand::Reject(args) => runtime.block_on(sign(ui, &args, Verdict::Reject))?,
+        ReviewCommand::Suspend(args) => runtime.block_on(stop::stop(ui, &args, RevocationSeverity::Suspend))?,
+        ReviewCommand::Revoke(args) => runtime.block_on(stop::stop(ui, &args, RevocationSeverity::Revoke))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -74,10 +78,11 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     ui.line(format!("source        {} at {}", submission.source.repository, submission.source.commit));
     modules::print_capabilities(ui, &submission.capabilities);
     print_change(ui, &registry, record);
+    print_findings(ui, record);
     ui.title("manifest");
-    ui.line(crate::ui::escaped(&text));
+    ui.line(escaped(&text));
     ui.title("interface");
-    ui.line(crate::ui::escaped(&seen.facts.wit));
+    ui.line(escaped(&seen.facts.wit));
     ui.line(format!(
         "\n{} core functions in {} modules, {} memories",
         grouped(seen.facts.core.functions),
@@ -87,6 +92,7 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     let mut object = modules::summary(&registry, record);
     object["manifest_text"] = text.into();
     object["wit"] = seen.facts.wit.clone().into();
+    object["findings"] = record.findings.iter().map(|(name, found)| finding(name, found)).collect();
     ui.object(&object);
     Ok(())
 }
@@ -113,6 +119,29 @@ fn print_change(ui: Ui, registry: &Registry, record: &ModuleRecord) {
     }
 }
 
+/// What auditors found, by the names that `--closes` takes.
+fn print_findings(ui: Ui, record: &ModuleRecord) {
+    if record.findings.is_empty() {
+        return;
+    }
+    ui.title("findings");
+    let rows: Vec<Vec<String>> = record
+        .findings
+        .iter()
+        .map(|(name, found)| {
+            let state = found.closed.map_or("open".to_owned(), |index| format!("closed by entry {index}"));
+            let severity = format!("{:?}", found.finding.severity).to_lowercase();
+            vec![escaped(name), severity, state, escaped(&found.finding.text)]
+        })
+        .collect();
+    ui.table(&["finding", "severity", "state", "text"], &rows);
+}
+
+fn finding(name: &str, found: &FindingRecord) -> Value {
+    let said = &found.finding;
+    json!({"name": name, "severity": said.severity, "text": said.text, "index": found.index, "closed": found.closed})
+}
+
 async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
     if verdict == Verdict::Reject && args.note.is_none() {
         bail!("say why with --note: a rejection without a reason helps nobody");
@@ -134,9 +163,9 @@ async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
         scope: Scope::Full,
         manifest: submission.manifest,
         findings: findings.collect(),
-        closes: Vec::new(),
+        closes: args.closes.clone(),
         issued: now(),
-        expires: None,
+        expires: args.expires_days.map(|days| now().plus_days(days.into())),
     };
     let statement = Statement::about(registry.genesis_digest(), record.subject(), review);
     let envelope = statement.sign(&[&key]).context("cannot sign the review")?;

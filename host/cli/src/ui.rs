@@ -1,7 +1,7 @@
 //! How the command line speaks: tables, colours and progress for people on a terminal, one JSON object for machines.
 //! Nothing else writes to standard output.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -109,6 +109,18 @@ impl Ui {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         bar
+    }
+
+    /// Asks a person at a terminal; `None` where nobody is there to ask.
+    pub(crate) fn ask(self, question: &str) -> Option<bool> {
+        if self.mode == Mode::Machines || !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+            return None;
+        }
+        self.line(format!("{question} [y/N]"));
+        let mut answer = String::new();
+        // An answer that cannot be read is no consent.
+        let _ = std::io::stdin().lock().take(64).read_line(&mut answer);
+        Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// Says what went wrong, with its causes, where the reader looks for it.

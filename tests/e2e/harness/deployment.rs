@@ -57,8 +57,10 @@ impl Deployment {
             std::fs::write(self.folder.path().join(format!("{domain}.port")), &endpoint["localhost:".len()..])
                 .expect("a file is written");
         }
-        self.iog.json(&enroll);
-        self.iog.json(&["root", "admit", domain, "--key", "root.key", "--network", "network.json"]);
+        let enrolled = self.iog.json(&enroll);
+        let told = enrolled["caller_key"].as_str().expect("a key");
+        let admit = ["root", "admit", domain, "--key", "root.key", "--caller-key", told, "--network", "network.json"];
+        self.iog.json(&admit);
     }
 
     /// Submits a module and has both auditors approve it; gives its digest.
