@@ -207,7 +207,9 @@ fn values_of_generated_types_come_back_as_they_went_in() {
                     other => return Err(TestCaseError::fail(format!("{name}: {value}: {other:?}"))),
                 };
                 let x = json.strip_prefix('[').and_then(|j| j.strip_suffix(PADDING)).expect("the padding comes back");
-                prop_assert_eq!(x, canonical(&value), "{}", defs);
+                // An `f32` turns to an exponent at fewer digits than the `f64` of the same digits; the value is the same.
+                let back: Value = serde_json::from_str(x).expect("a result is JSON");
+                prop_assert_eq!(canonical(&back), canonical(&value), "{}", defs);
             }
             Ok(())
         })
