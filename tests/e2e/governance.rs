@@ -86,12 +86,13 @@ fn the_next_keyset_brings_an_auditor_and_another_end() {
 fn auditors_stop_a_module_and_close_a_finding() {
     let network = Deployment::found();
     let digest = network.publish(TRACEBACK.wasm, TRACEBACK.manifest);
+    // The clock of a review has seconds, and a later one of the same auditor must be later.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
     let reject = words("review reject --blocking --key alice.key --note unclear");
     let rejected = network.iog.json(&[&reject[..], &[&digest], &AT_CENTER].concat());
     let finding = network.central(&format!("review show {digest}"))["findings"][0].clone();
     assert_eq!((&finding["index"], &finding["closed"]), (&rejected["index"], &Value::Null), "{finding}");
     let name = finding["name"].as_str().expect("a name");
-    // The clock of a review has seconds, and a later one must be later.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let approve = format!("review approve {digest} --key alice.key --expires-days 30 --closes {name}");
     let closed = network.central(&approve);
