@@ -1,0 +1,9 @@
+//! Decoders of the formats that operators have, into columns of the platform's schemas: flow exports (NetFlow v5, v9,
+//! IPFIX, sFlow, nfdump files, packet captures), routes (MRT, BMP), passive DNS, address tables. Streaming, in bounded
+//! memory; every file ends in a report that says what was read, what was skipped and why. It knows no network, no
+//! engine and no policy.
+
+pub mod columns;
+pub mod report;
+
+pub use report::{FileReport, ImportError, Skip};

@@ -1,0 +1,82 @@
+//! What came of a file: rows, what was skipped and why, or why it was refused. Data for people and machines.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// Why a record gave no row. Counted, never silent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// A data record whose template was not seen before it.
+    NoTemplate,
+    /// A record of another meaning than the schema's, for example options data or a non-IP packet.
+    NotApplicable(String),
+    /// A record that lacks a required column.
+    Incomplete(String),
+    /// Zero bytes after the last record.
+    Padding,
+}
+
+/// What came of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileReport {
+    /// The file.
+    pub path: PathBuf,
+    /// The format found, for example `netflow v9`.
+    pub format: String,
+    /// Messages, packets or blocks read.
+    pub messages: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Bytes read, compressed as stored.
+    pub bytes: u64,
+    /// Records that gave no row, by reason.
+    pub skipped: BTreeMap<Skip, u64>,
+}
+
+/// Why a file is refused: the file's fault unless the variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("cannot read `{path}`")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No format of ours.
+    #[error("`{path}` is in none of the formats known; name one with --format")]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It breaks its format.
+    #[error("`{path}` is damaged at byte {offset}: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where, in the decompressed bytes.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A bound was passed.
+    #[error("`{path}`: {what} is {found}, allowed are {max}")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What was bounded.
+        what: &'static str,
+        /// How much there is.
+        found: u64,
+        /// How much there may be.
+        max: u64,
+    },
+    /// The rows could not be stored: not the file's fault.
+    #[error("the rows could not be stored")]
+    Sink(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
