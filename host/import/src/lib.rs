@@ -4,6 +4,17 @@
 //! engine and no policy.
 
 pub mod columns;
+pub mod detect;
+pub mod exports;
+pub mod flows;
+pub mod nfdump;
+pub mod packet;
+pub mod pcap;
+pub mod listen;
+pub mod netflow;
 pub mod report;
+pub mod sflow;
+pub mod stored;
+mod tally;
 
 pub use report::{FileReport, ImportError, Skip};

@@ -1,0 +1,65 @@
+//! Files of nfdump, layouts 1 (nfdump 1.6) and 2 (nfdump 1.7), into `flow/1`. Streaming by block; a block is bounded
+//! before it is read. It reads the files of little-endian machines, which is what nfdump itself reads there.
+//!
+//! Rows carry what nfdump stored. Where nfdump applied a sampling rate when it collected (its "sampled" flag), packets
+//! and bytes are already scaled, so that `sampling` stays empty.
+
+mod blocks;
+mod legacy;
+mod lzo;
+mod records;
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::columns::{FlowBuilder, Sink};
+use crate::stored::Stored;
+use crate::tally::Tally;
+use crate::{FileReport, ImportError};
+
+use records::Decoder;
+
+/// First two bytes of every file, little-endian 0xA50C.
+const MAGIC: [u8; 2] = [0x0c, 0xa5];
+
+/// What a file does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NfdumpOptions {
+    /// Neighbour AS of flows whose exporter named no adjacent AS.
+    pub ingress_as: u32,
+}
+
+/// Whether a file that begins so is one of nfdump's that [`read`] reads. Four bytes are enough.
+#[must_use]
+pub fn is_nfdump(head: &[u8]) -> bool {
+    head.starts_with(&MAGIC) && matches!(head.get(2..4), Some([1 | 2, 0]))
+}
+
+/// Reads a file to its end. `progress` is told the bytes read so far.
+///
+/// # Errors
+/// The file cannot be read, is none of nfdump's or of a layout that is not supported, breaks its format, or the rows
+/// cannot be stored.
+pub fn read(
+    input: &mut dyn Read,
+    path: &Path,
+    options: NfdumpOptions,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64),
+) -> Result<FileReport, ImportError> {
+    let mut blocks = blocks::Blocks::open(Stored::open(input, path)?, path)?;
+    let mut decoder = Decoder::new(options);
+    let mut rows = FlowBuilder::new();
+    let mut tally = Tally::default();
+    while let Some(block) = blocks.next_block(&mut tally)? {
+        tally.messages += 1;
+        decoder
+            .block(&block, &mut tally, &mut |row| rows.push(row, sink))
+            .map_err(|broken| broken.at(path, block.offset))?;
+        progress(blocks.bytes());
+    }
+    rows.flush(sink)?;
+    tally.rows = rows.rows();
+    let format = blocks.format();
+    tally.finish(blocks.stored(), path, format)
+}

@@ -1,0 +1,150 @@
+//! Packet captures into flows: classic pcap (draft-ietf-opsawg-pcap; both byte orders, micro- and nanoseconds) and
+//! pcapng (draft-ietf-opsawg-pcapng), plain or compressed. Streaming: one packet is held at a time. It keeps no packet's
+//! content.
+//!
+//! A capture that ends in the middle of a packet is read up to there and the report says so: that is how a capture ends
+//! whose program was stopped.
+
+mod classic;
+mod ng;
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::columns::{FlowBuilder, Sink};
+use crate::flows::FlowTable;
+use crate::packet::{Link, parse};
+use crate::stored::Stored;
+use crate::tally::{Tally, Why};
+use crate::{FileReport, ImportError};
+
+/// Bytes of one packet that a capture may hold: what libpcap allows as snapshot length.
+const CAPTURED_BYTES_MAX: usize = 262_144;
+/// Bytes read between two reports of progress.
+const PROGRESS_BYTES: u64 = 1 << 20;
+
+/// Whether a file that begins so is a capture. Four bytes are enough.
+#[must_use]
+pub fn is_capture(head: &[u8]) -> bool {
+    classic::Order::of(head).is_some() || ng::is_section(head)
+}
+
+/// Reads a capture to its end and ends the table's flows with it. `progress` is told the bytes read so far.
+///
+/// # Errors
+/// The file cannot be read, is no capture, breaks its format, or the rows cannot be stored.
+pub fn read(
+    input: &mut dyn Read,
+    path: &Path,
+    table: &mut FlowTable,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64),
+) -> Result<FileReport, ImportError> {
+    let mut stored = Stored::open(input, path)?;
+    let mut head = Vec::new();
+    stored.read_up_to(4, &mut head)?;
+    let out = Out { table, rows: FlowBuilder::new(), sink, tally: Tally::default() };
+    let mut capture = Capture { stored, path, out, progress, reported: 0, scratch: Vec::new() };
+    let format = match classic::Order::of(&head) {
+        Some(order) => classic::read(&mut capture, order)?,
+        None if ng::is_section(&head) => ng::read(&mut capture)?,
+        None => return Err(ImportError::UnknownFormat { path: path.to_path_buf() }),
+    };
+    let Capture { out, progress, stored, .. } = capture;
+    progress(stored.bytes());
+    out.finish()?.finish(&stored, path, format)
+}
+
+/// A capture being read.
+struct Capture<'a> {
+    stored: Stored<'a>,
+    path: &'a Path,
+    out: Out<'a>,
+    progress: &'a mut dyn FnMut(u64),
+    reported: u64,
+    scratch: Vec<u8>,
+}
+
+/// Where packets go.
+struct Out<'a> {
+    table: &'a mut FlowTable,
+    rows: FlowBuilder,
+    sink: &'a mut dyn Sink,
+    tally: Tally,
+}
+
+/// A packet's place in the capture.
+#[derive(Clone, Copy)]
+struct Record {
+    /// When it was captured, µs since the epoch.
+    time: i64,
+    link: Link,
+    /// Bytes it had on the wire.
+    wire_bytes: u64,
+}
+
+impl Out<'_> {
+    /// Counts a packet.
+    #[inline]
+    fn packet(&mut self, record: Record, data: &[u8]) -> Result<(), ImportError> {
+        self.tally.messages += 1;
+        match parse(record.link, data, record.wire_bytes) {
+            Ok(packet) => self.table.add(record.time, &packet, &mut self.rows, self.sink),
+            Err(not_ip) => {
+                self.tally.skip(not_ip.why());
+                Ok(())
+            }
+        }
+    }
+
+    /// The file ends in the middle of something.
+    fn cut(&mut self) {
+        self.tally.skip(Why::Incomplete("packet cut off by the end of the file"));
+    }
+
+    /// Ends the flows that are open.
+    fn finish(mut self) -> Result<Tally, ImportError> {
+        self.table.finish(&mut self.rows, self.sink)?;
+        self.rows.flush(self.sink)?;
+        self.tally.rows = self.rows.rows();
+        Ok(self.tally)
+    }
+}
+
+impl Capture<'_> {
+    /// Reads `count` bytes into the scratch buffer; false when the file ends before.
+    fn exactly(&mut self, count: usize) -> Result<bool, ImportError> {
+        self.stored.read_up_to(count, &mut self.scratch)?;
+        Ok(self.scratch.len() == count)
+    }
+
+    /// Passes over `count` bytes; false when the file ends before.
+    fn skip(&mut self, mut count: u64) -> Result<bool, ImportError> {
+        while count > 0 {
+            let bytes = self.stored.fill()?.len();
+            if bytes == 0 {
+                return Ok(false);
+            }
+            let taken = usize::try_from(count).map_or(bytes, |count| bytes.min(count));
+            self.stored.consume(taken);
+            count -= taken as u64;
+        }
+        Ok(true)
+    }
+
+    /// Tells the progress now and then.
+    fn tell(&mut self) {
+        let bytes = self.stored.bytes();
+        if bytes - self.reported >= PROGRESS_BYTES {
+            self.reported = bytes;
+            (self.progress)(bytes);
+        }
+    }
+
+    fn damaged(&self, offset: u64, reason: impl Into<String>) -> ImportError {
+        ImportError::Damaged { path: self.path.to_path_buf(), offset, reason: reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
