@@ -9,12 +9,15 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
-    /// A data record whose template was not seen before it.
+    /// A data record whose template is not known. Without it records cannot be told apart: NetFlow v9 counts them in the
+    /// header; of IPFIX one is counted for each set, so that there are at least so many.
     NoTemplate,
     /// A record of another meaning than the schema's, for example options data or a non-IP packet.
     NotApplicable(String),
     /// A record that lacks a required column.
     Incomplete(String),
+    /// A record that breaks its format, though the next one can be found.
+    Malformed(String),
     /// Zero bytes after the last record.
     Padding,
 }

@@ -1,0 +1,11 @@
+//! Flow exports of many vendors, as they are: each file alone, all of one vendor together, against the pinned table and
+//! against tshark where it is installed. The files are not part of the project; without them the tests say so.
+
+#[path = "exports/files.rs"]
+mod files;
+#[path = "exports/hostile.rs"]
+mod hostile;
+#[path = "exports/table.rs"]
+mod table;
+#[path = "exports/tshark.rs"]
+mod tshark;
