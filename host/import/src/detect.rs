@@ -52,7 +52,7 @@ pub fn detect(head: &[u8]) -> Option<Format> {
 
 /// A header of exports: the version, and a count or length that is possible. A v5 message with an impossible count is
 /// still recognised, so that it is refused with a reason.
-fn is_exports(head: &[u8]) -> bool {
+pub(crate) fn is_exports(head: &[u8]) -> bool {
     match head {
         [0, 5, ..] => head.len() >= 24,
         [0, 9, ..] => head.len() >= 20,

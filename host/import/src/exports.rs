@@ -2,6 +2,8 @@
 //! share the state of their exporters: call [`Exports::collect`] for each, then [`Exports::read`] for each, so that data
 //! find their templates wherever these are. Streaming: a window of one message and little more is held.
 
+mod capture;
+
 use std::io::Read;
 use std::path::Path;
 

@@ -10,7 +10,9 @@ use std::net::IpAddr;
 
 use crate::ImportError;
 use crate::columns::{FlowBuilder, Sink, address};
-use crate::netflow::{Decoder, ExportOptions, Failure, Fault, Origin, Pass, Tally, TemplateLimits, Templates, check};
+use crate::netflow::{
+    Decoder, ExportOptions, Failure, Fault, Origin, Pass, Tally, TemplateLimits, Templates, messages,
+};
 
 /// Seconds between two searches for silent exporters, which look at all of them.
 const SWEEP_S: i64 = 60;
@@ -174,19 +176,6 @@ impl Listener {
         }
         Ok(())
     }
-}
-
-/// The lengths of the messages of a datagram, checked to its end; zero bytes may follow.
-fn messages(bytes: &[u8]) -> Result<Vec<usize>, Fault> {
-    let mut lengths = Vec::with_capacity(1);
-    let mut at = 0;
-    while lengths.is_empty() || bytes[at..].iter().any(|byte| *byte != 0) {
-        let rest = &bytes[at..];
-        let length = check(rest).map_err(|fault| Fault { offset: at + fault.offset, ..fault })?;
-        lengths.push(length);
-        at += length;
-    }
-    Ok(lengths)
 }
 
 #[cfg(test)]

@@ -308,3 +308,6 @@ fn gateway(record: &mut Cursor<'_>) -> Result<Gateway, Fault> {
     }
     Ok(Gateway { source, source_peer, target, target_peer })
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,6 +141,19 @@ pub fn check(bytes: &[u8]) -> Result<usize, Fault> {
     }
 }
 
+/// The lengths of the messages of a datagram, checked to its end; zero bytes may follow.
+pub(crate) fn messages(bytes: &[u8]) -> Result<Vec<usize>, Fault> {
+    let mut lengths = Vec::with_capacity(1);
+    let mut at = 0;
+    while lengths.is_empty() || bytes[at..].iter().any(|byte| *byte != 0) {
+        let rest = &bytes[at..];
+        let length = check(rest).map_err(|fault| Fault { offset: at + fault.offset, ..fault })?;
+        lengths.push(length);
+        at += length;
+    }
+    Ok(lengths)
+}
+
 fn v9_length(bytes: &[u8]) -> Result<usize, Fault> {
     if bytes.len() < V9_HEADER_BYTES {
         return Err(Fault::new(0, format!("the message has {} bytes, its header alone takes 20", bytes.len())));

@@ -17,8 +17,11 @@ mod template;
 mod v5;
 
 pub use message::{Decoder, Failure, Fault, Origin, Pass, check};
-pub(crate) use message::{MESSAGE_BYTES_MAX, Scope};
+pub(crate) use message::{MESSAGE_BYTES_MAX, Scope, messages};
 pub use options::{AsRole, ExportOptions, WhenUnknown};
 pub(crate) use record::{Neighbours, finish};
 pub use state::{TemplateLimits, Templates};
 pub use tally::{Reason, Tally};
+
+#[cfg(test)]
+mod tests;
