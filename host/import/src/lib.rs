@@ -3,18 +3,24 @@
 //! memory; every file ends in a report that says what was read, what was skipped and why. It knows no network, no
 //! engine and no policy.
 
+pub mod bgp;
+pub mod bmp;
 pub mod columns;
 pub mod detect;
 pub mod exports;
 pub mod flows;
+pub mod mrt;
 pub mod nfdump;
 pub mod packet;
 pub mod pcap;
 pub mod listen;
 pub mod netflow;
+pub mod pdns;
 pub mod report;
+pub mod rows;
 pub mod sflow;
 pub mod stored;
+pub mod tables;
 mod tally;
 
 pub use report::{FileReport, ImportError, Skip};

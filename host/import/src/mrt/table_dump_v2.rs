@@ -1,0 +1,145 @@
+//! TABLE_DUMP_V2 records (RFC 6396 §4.3, RFC 8050 §4): an index of peers, then the routes of one prefix each.
+
+use super::{COLLECTOR_BYTES_MAX, Decoder, Record, Stop};
+use crate::bgp::Encoding;
+use crate::bgp::cursor::{AsWidth, Cursor, Family, Malformed};
+use crate::bgp::nlri::{Prefix, read_prefix};
+use crate::columns::Sink;
+use crate::rows::{RouteKind, RouteRow};
+use crate::tally::Why;
+
+/// The peers that routes refer to by number: at most 65,535.
+#[derive(Debug)]
+pub(super) struct Peers {
+    collector: Option<String>,
+    peers: Vec<Peer>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    address: [u8; 16],
+    asn: u32,
+}
+
+/// Paths of a table dump have numbers of four bytes (RFC 6396 §4.3.4).
+const ENCODING: Encoding = Encoding { as_width: AsWidth::Four, table_dump: true };
+
+impl Decoder<'_> {
+    /// Decodes one record.
+    pub(super) fn table_dump_v2(&mut self, subtype: u16, record: Record<'_>, sink: &mut dyn Sink) -> Result<(), Stop> {
+        let (family, add_path) = match subtype {
+            1 => {
+                // Routes must not refer to the peers of a former index when this one cannot be read.
+                self.peers = None;
+                self.peers = Some(read_peers(record.body)?);
+                return Ok(());
+            }
+            2 => (Family::V4, false),
+            4 => (Family::V6, false),
+            8 => (Family::V4, true),
+            10 => (Family::V6, true),
+            6 | 12 => return self.generic(record, subtype == 12, sink),
+            _ => {
+                self.tally.skip(Why::NotApplicable(other_name(subtype)));
+                return Ok(());
+            }
+        };
+        let mut body = record.body;
+        body.u32()?;
+        let prefix = read_prefix(&mut body, family, false)?;
+        self.entries(Record { body, ..record }, prefix, add_path, sink)
+    }
+
+    /// RIB_GENERIC: the family is in the record.
+    fn generic(&mut self, record: Record<'_>, add_path: bool, sink: &mut dyn Sink) -> Result<(), Stop> {
+        let mut body = record.body;
+        body.u32()?;
+        let (afi, safi) = (body.u16()?, body.u8()?);
+        let Some(family) = Family::of(afi).filter(|_| safi == 1) else {
+            self.tally.skip(Why::NotApplicable("a table entry of another address family"));
+            return Ok(());
+        };
+        let prefix = read_prefix(&mut body, family, false)?;
+        self.entries(Record { body, ..record }, prefix, add_path, sink)
+    }
+
+    /// The routes of one prefix. A route whose attributes are malformed is counted, the next one still read.
+    fn entries(&mut self, record: Record<'_>, prefix: Prefix, add_path: bool, sink: &mut dyn Sink) -> Result<(), Stop> {
+        let Some(Peers { collector, peers }) = &self.peers else {
+            return Err(Malformed("a table entry comes before the index of its peers").into());
+        };
+        let collector = collector.as_deref().or(self.collector);
+        let mut body = record.body;
+        for _ in 0..body.u16()? {
+            let entry = read_entry(&mut body, add_path)?;
+            let peer = peers.get(entry.peer).ok_or(Malformed("a table entry names a peer that the index lacks"));
+            let found = peer.and_then(|peer| Ok((peer, self.attributes.read(entry.block, ENCODING)?)));
+            let (peer, found) = match found {
+                Ok(found) => found,
+                Err(Malformed(reason)) => {
+                    self.tally.malformed(record.offset, reason);
+                    continue;
+                }
+            };
+            let next_hop = found.reach.and_then(|reach| reach.next_hop).or(self.attributes.next_hop);
+            self.tally.rows += 1;
+            let row = RouteRow {
+                time: record.time,
+                kind: RouteKind::Rib,
+                peer: &peer.address,
+                peer_as: peer.asn,
+                prefix: Prefix { path_id: entry.path_id, ..prefix },
+                next_hop: next_hop.as_ref(),
+                attributes: Some(&self.attributes),
+                collector,
+            };
+            self.builder.push(&row, sink)?;
+        }
+        Ok(())
+    }
+}
+
+/// One route of a prefix, attributes not decoded.
+struct Entry<'a> {
+    peer: usize,
+    path_id: Option<u32>,
+    block: &'a [u8],
+}
+
+fn read_entry<'a>(body: &mut Cursor<'a>, add_path: bool) -> Result<Entry<'a>, Malformed> {
+    let peer = usize::from(body.u16()?);
+    body.u32()?;
+    let path_id = if add_path { Some(body.u32()?) } else { None };
+    let len = usize::from(body.u16()?);
+    Ok(Entry { peer, path_id, block: body.take(len, "the path attributes are longer than the table entry")? })
+}
+
+/// PEER_INDEX_TABLE (RFC 6396 §4.3.1). The collector is its view name or else its BGP identifier.
+fn read_peers(mut body: Cursor<'_>) -> Result<Peers, Malformed> {
+    let id: [u8; 4] = body.array()?;
+    let len = usize::from(body.u16()?);
+    let name = body.take(len, "the view name is longer than the index of peers")?;
+    let collector = match std::str::from_utf8(name) {
+        Ok(name) if !name.is_empty() && name.len() <= COLLECTOR_BYTES_MAX => Some(name.to_owned()),
+        _ => (id != [0; 4]).then(|| std::net::Ipv4Addr::from(id).to_string()),
+    };
+    let count = usize::from(body.u16()?);
+    let mut peers = Vec::with_capacity(count.min(body.rest().len()));
+    for _ in 0..count {
+        let kind = body.u8()?;
+        body.u32()?;
+        let address = body.address(if kind & 1 == 0 { Family::V4 } else { Family::V6 })?;
+        let asn = body.asn(if kind & 2 == 0 { AsWidth::Two } else { AsWidth::Four })?;
+        peers.push(Peer { address, asn });
+    }
+    Ok(Peers { collector, peers })
+}
+
+/// Records of a table dump that hold no unicast routes.
+const fn other_name(subtype: u16) -> &'static str {
+    match subtype {
+        3 | 5 | 9 | 11 => "multicast routes",
+        7 => "places of peers",
+        _ => "a table record of unknown subtype",
+    }
+}

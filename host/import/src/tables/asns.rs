@@ -1,0 +1,106 @@
+//! Tables of prefixes or ranges and the AS that uses them, into `asinfo/1`.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::csv::{Dialect, Fields, Table, read_records};
+use super::{AsinfoKind, IpPrefix, Options, Stop, parse_prefix, prefixes_of};
+use crate::columns::Sink;
+use crate::rows::{AsinfoBuilder, AsinfoRow};
+use crate::stored::Stored;
+use crate::tally::Why;
+use crate::{FileReport, ImportError};
+
+/// `prefix TAB asn` (pyasn).
+pub(super) fn read_pyasn(
+    input: &mut dyn Read,
+    path: &Path,
+    options: &Options,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64),
+) -> Result<FileReport, ImportError> {
+    let mut stored = Stored::open(input, path)?;
+    let kind = options.kind.or(Some(AsinfoKind::Bgp));
+    let mut table = Pyasn(Rows { options, kind, builder: AsinfoBuilder::default(), sink });
+    let dialect = Dialect { delimiter: b'\t', comment: b';' };
+    let tally = read_records(&mut stored, path, dialect, &mut table, progress)?;
+    table.0.flush()?;
+    tally.finish(&stored, path, "pyasn")
+}
+
+/// `start,end,asn,organisation` (ip-location-db).
+pub(super) fn read_ranges(
+    input: &mut dyn Read,
+    path: &Path,
+    options: &Options,
+    sink: &mut dyn Sink,
+    progress: &mut dyn FnMut(u64),
+) -> Result<FileReport, ImportError> {
+    let mut stored = Stored::open(input, path)?;
+    let mut table = Ranges(Rows { options, kind: options.kind, builder: AsinfoBuilder::default(), sink });
+    let dialect = Dialect { delimiter: b',', comment: b'#' };
+    let tally = read_records(&mut stored, path, dialect, &mut table, progress)?;
+    table.0.flush()?;
+    tally.finish(&stored, path, "address ranges of ASes")
+}
+
+/// Rows on their way, with what the provider said about all of them.
+struct Rows<'a> {
+    options: &'a Options,
+    kind: Option<AsinfoKind>,
+    builder: AsinfoBuilder,
+    sink: &'a mut dyn Sink,
+}
+
+impl Rows<'_> {
+    fn push(&mut self, prefix: IpPrefix, asn: u32, organisation: Option<&str>) -> Result<(), ImportError> {
+        let row = AsinfoRow {
+            prefix: prefix.address,
+            prefix_len: u64::from(prefix.len),
+            asn: u64::from(asn),
+            kind: self.kind.map(AsinfoKind::name),
+            organisation,
+            registry: self.options.registry.as_deref(),
+            valid_from: self.options.valid_from,
+            ..AsinfoRow::default()
+        };
+        self.builder.push(&row, self.sink)
+    }
+
+    fn flush(&mut self) -> Result<(), ImportError> {
+        self.builder.flush(self.sink)
+    }
+}
+
+/// An AS number, with or without `AS` before it.
+pub(super) fn parse_asn(text: &str) -> Result<u32, Why> {
+    let digits = text.strip_prefix("AS").or_else(|| text.strip_prefix("as")).unwrap_or(text);
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain).ok_or(Why::Malformed("an AS number is malformed"))
+}
+
+struct Pyasn<'a>(Rows<'a>);
+
+impl Table for Pyasn<'_> {
+    fn record(&mut self, fields: Fields<'_>, _first: bool) -> Result<u64, Stop> {
+        let prefix = parse_prefix(fields.get(0)).map_err(Why::from)?;
+        let asn = parse_asn(fields.some(1).ok_or(Why::Incomplete("asn"))?)?;
+        self.0.push(prefix, asn, None)?;
+        Ok(1)
+    }
+}
+
+struct Ranges<'a>(Rows<'a>);
+
+impl Table for Ranges<'_> {
+    fn record(&mut self, fields: Fields<'_>, _first: bool) -> Result<u64, Stop> {
+        let prefixes = prefixes_of(fields.get(0), fields.get(1)).map_err(|_| Why::Malformed("a range is malformed"))?;
+        let asn = parse_asn(fields.some(2).ok_or(Why::Incomplete("asn"))?)?;
+        let mut rows = 0;
+        for prefix in prefixes {
+            self.0.push(prefix, asn, fields.some(3))?;
+            rows += 1;
+        }
+        Ok(rows)
+    }
+}
