@@ -6,7 +6,7 @@ mod link;
 
 pub(crate) use ip::mapped;
 pub use ip::parse_ip;
-pub use link::{Link, parse};
+pub use link::{Link, parse, parse_payload};
 
 use crate::tally::Why;
 

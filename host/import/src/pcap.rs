@@ -6,7 +6,10 @@
 //! whose program was stopped.
 
 mod classic;
+mod datagrams;
 mod ng;
+
+pub use datagrams::{Datagram, Take, datagrams};
 
 use std::io::Read;
 use std::path::Path;
@@ -40,33 +43,36 @@ pub fn read(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {
-    let mut stored = Stored::open(input, path)?;
-    let mut head = Vec::new();
-    stored.read_up_to(4, &mut head)?;
-    let out = Out { table, rows: FlowBuilder::new(), sink, tally: Tally::default() };
+    let stored = Stored::open(input, path)?;
+    let out = Flows { table, rows: FlowBuilder::new(), sink, tally: Tally::default() };
     let mut capture = Capture { stored, path, out, progress, reported: 0, scratch: Vec::new() };
-    let format = match classic::Order::of(&head) {
-        Some(order) => classic::read(&mut capture, order)?,
-        None if ng::is_section(&head) => ng::read(&mut capture)?,
-        None => return Err(ImportError::UnknownFormat { path: path.to_path_buf() }),
-    };
+    let format = capture.read()?;
     let Capture { out, progress, stored, .. } = capture;
     progress(stored.bytes());
     out.finish()?.finish(&stored, path, format)
 }
 
+/// Takes the packets of a capture.
+trait Packets {
+    /// Takes a packet of which `data` was captured.
+    fn packet(&mut self, record: Record, data: &[u8]) -> Result<(), ImportError>;
+
+    /// What is counted.
+    fn tally(&mut self) -> &mut Tally;
+}
+
 /// A capture being read.
-struct Capture<'a> {
+struct Capture<'a, P> {
     stored: Stored<'a>,
     path: &'a Path,
-    out: Out<'a>,
+    out: P,
     progress: &'a mut dyn FnMut(u64),
     reported: u64,
     scratch: Vec<u8>,
 }
 
-/// Where packets go.
-struct Out<'a> {
+/// Counts packets into flows.
+struct Flows<'a> {
     table: &'a mut FlowTable,
     rows: FlowBuilder,
     sink: &'a mut dyn Sink,
@@ -83,8 +89,7 @@ struct Record {
     wire_bytes: u64,
 }
 
-impl Out<'_> {
-    /// Counts a packet.
+impl Packets for Flows<'_> {
     #[inline]
     fn packet(&mut self, record: Record, data: &[u8]) -> Result<(), ImportError> {
         self.tally.messages += 1;
@@ -97,11 +102,12 @@ impl Out<'_> {
         }
     }
 
-    /// The file ends in the middle of something.
-    fn cut(&mut self) {
-        self.tally.skip(Why::Incomplete("packet cut off by the end of the file"));
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
+}
 
+impl Flows<'_> {
     /// Ends the flows that are open.
     fn finish(mut self) -> Result<Tally, ImportError> {
         self.table.finish(&mut self.rows, self.sink)?;
@@ -111,7 +117,22 @@ impl Out<'_> {
     }
 }
 
-impl Capture<'_> {
+impl<P: Packets> Capture<'_, P> {
+    /// Reads the capture to its end and says what form it had.
+    fn read(&mut self) -> Result<&'static str, ImportError> {
+        self.exactly(4)?;
+        match classic::Order::of(&self.scratch) {
+            Some(order) => classic::read(self, order),
+            None if ng::is_section(&self.scratch) => ng::read(self),
+            None => Err(ImportError::UnknownFormat { path: self.path.to_path_buf() }),
+        }
+    }
+
+    /// The file ends in the middle of something.
+    fn cut(&mut self) {
+        self.out.tally().skip(Why::Incomplete("packet cut off by the end of the file"));
+    }
+
     /// Reads `count` bytes into the scratch buffer; false when the file ends before.
     fn exactly(&mut self, count: usize) -> Result<bool, ImportError> {
         self.stored.read_up_to(count, &mut self.scratch)?;

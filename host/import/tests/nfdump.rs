@@ -1,5 +1,6 @@
 //! Files of nfdump against nfdump itself, record by record: files that its own programs write from real packets, and
 //! files of layout 1 written here, because the programs of today no longer write them.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may stop at once, and says what it skips")]
 
 mod common;
 #[path = "nfdump/writer.rs"]

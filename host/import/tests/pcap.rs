@@ -1,4 +1,5 @@
 //! Real captures against tshark: packets and bytes agree, in every form that editcap writes.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may stop at once, and says what it skips")]
 
 mod common;
 

@@ -18,6 +18,12 @@ const IPV4_HEADER_BYTES: usize = 20;
 /// Not IP, too little captured, or contradictory.
 #[inline]
 pub fn parse_ip(data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> {
+    with_payload(data, wire_bytes).map(|(packet, _)| packet)
+}
+
+/// As [`parse_ip`], with what was captured of the packet's payload; nothing of a fragment after the first.
+#[inline]
+pub(super) fn with_payload(data: &[u8], wire_bytes: u64) -> Result<(Packet, &[u8]), NotIp> {
     match data.first() {
         Some(first) if first >> 4 == 4 => ipv4(data, wire_bytes),
         Some(first) if first >> 4 == 6 => ipv6(data, wire_bytes),
@@ -27,8 +33,8 @@ pub fn parse_ip(data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> {
 }
 
 #[inline]
-fn ipv4(data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> {
-    let header = data.get(..IPV4_HEADER_BYTES).ok_or(NotIp::Short)?;
+fn ipv4(data: &[u8], wire_bytes: u64) -> Result<(Packet, &[u8]), NotIp> {
+    let header: &[u8; IPV4_HEADER_BYTES] = data.first_chunk().ok_or(NotIp::Short)?;
     let header_bytes = usize::from(header[0] & 0x0f) * 4;
     if header_bytes < IPV4_HEADER_BYTES {
         return Err(NotIp::Malformed);
@@ -51,33 +57,37 @@ fn ipv4(data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> {
         icmp: None,
         bytes,
     };
+    let mut payload: &[u8] = &[];
     if fragment & 0x1fff == 0 {
         let end = if total == 0 { data.len() } else { data.len().min(total) };
-        transport(&mut packet, data.get(header_bytes..end).unwrap_or_default());
+        payload = data.get(header_bytes..end).unwrap_or_default();
+        transport(&mut packet, payload);
     }
-    Ok(packet)
+    Ok((packet, payload))
 }
 
-fn ipv6(data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> {
-    let header = data.get(..IPV6_HEADER_BYTES).ok_or(NotIp::Short)?;
-    let payload = usize::from(u16::from_be_bytes([header[4], header[5]]));
+fn ipv6(data: &[u8], wire_bytes: u64) -> Result<(Packet, &[u8]), NotIp> {
+    let header: &[u8; IPV6_HEADER_BYTES] = data.first_chunk().ok_or(NotIp::Short)?;
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
     let chain = chain(data, header[6])?;
     let mut packet = Packet {
-        src: header[8..24].try_into().unwrap_or_default(),
-        dst: header[24..40].try_into().unwrap_or_default(),
+        src: std::array::from_fn(|at| header[8 + at]),
+        dst: std::array::from_fn(|at| header[24 + at]),
         proto: chain.proto,
         tos: (header[0] << 4) | (header[1] >> 4),
         src_port: 0,
         dst_port: 0,
         tcp_flags: 0,
         icmp: None,
-        bytes: if payload == 0 { wire_bytes } else { (payload + IPV6_HEADER_BYTES) as u64 },
+        bytes: if length == 0 { wire_bytes } else { (length + IPV6_HEADER_BYTES) as u64 },
     };
+    let mut payload: &[u8] = &[];
     if let Some(at) = chain.payload_at {
-        let end = if payload == 0 { data.len() } else { data.len().min(payload + IPV6_HEADER_BYTES) };
-        transport(&mut packet, data.get(at..end).unwrap_or_default());
+        let end = if length == 0 { data.len() } else { data.len().min(length + IPV6_HEADER_BYTES) };
+        payload = data.get(at..end).unwrap_or_default();
+        transport(&mut packet, payload);
     }
-    Ok(packet)
+    Ok((packet, payload))
 }
 
 /// Where the extension headers end.

@@ -1,7 +1,11 @@
 //! Link layers of captures (the registry of pcap link types): from a frame to its IP packet. Ethernet with VLAN tags,
 //! MPLS labels and PPPoE; no tunnel above IP is opened.
 
-use super::{NotIp, Packet, be16, be32, parse_ip};
+use super::ip::with_payload;
+use super::{NotIp, Packet, be16, be32};
+
+/// A packet and what was captured of its payload.
+type Parsed<'a> = Result<(Packet, &'a [u8]), NotIp>;
 
 /// VLAN tags and MPLS labels taken off a frame before it counts as contradictory.
 const TAGS_MAX: usize = 16;
@@ -50,9 +54,18 @@ impl Link {
 /// No IP packet, too little captured, or contradictory.
 #[inline]
 pub fn parse(link: Link, data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> {
+    parse_payload(link, data, wire_bytes).map(|(packet, _)| packet)
+}
+
+/// As [`parse`], with what was captured of the payload of the IP packet (nothing of a fragment after the first).
+///
+/// # Errors
+/// As [`parse`].
+#[inline]
+pub fn parse_payload(link: Link, data: &[u8], wire_bytes: u64) -> Result<(Packet, &[u8]), NotIp> {
     match link {
         Link::Ethernet => ether(data, 12, wire_bytes),
-        Link::Raw => parse_ip(data, wire_bytes),
+        Link::Raw => with_payload(data, wire_bytes),
         Link::Ipv4 => versioned(data, 4, wire_bytes),
         Link::Ipv6 => versioned(data, 6, wire_bytes),
         Link::CookedV1 => ether(data, 14, wire_bytes),
@@ -67,14 +80,14 @@ pub fn parse(link: Link, data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> 
 
 /// A frame whose EtherType stands at `at`, its payload behind it.
 #[inline]
-fn ether(data: &[u8], at: usize, wire_bytes: u64) -> Result<Packet, NotIp> {
+fn ether(data: &[u8], at: usize, wire_bytes: u64) -> Parsed<'_> {
     let protocol = be16(data, at).ok_or(NotIp::Short)?;
     payload(data, at + 2, protocol, wire_bytes)
 }
 
 /// The payload at `at`, of this EtherType; takes tags and labels off.
 #[inline]
-fn payload(data: &[u8], mut at: usize, mut protocol: u16, wire_bytes: u64) -> Result<Packet, NotIp> {
+fn payload(data: &[u8], mut at: usize, mut protocol: u16, wire_bytes: u64) -> Parsed<'_> {
     for _ in 0..TAGS_MAX {
         match protocol {
             0x0800 => return rest(data, at, wire_bytes).and_then(|(data, wire)| versioned(data, 4, wire)),
@@ -86,7 +99,7 @@ fn payload(data: &[u8], mut at: usize, mut protocol: u16, wire_bytes: u64) -> Re
             0x8847 | 0x8848 => {
                 let at = labels(data, at)?;
                 let (data, wire) = rest(data, at, wire_bytes)?;
-                return parse_ip(data, wire)
+                return with_payload(data, wire)
                     .map_err(|error| if error == NotIp::Malformed { NotIp::EtherType(protocol) } else { error });
             }
             0x8864 => {
@@ -124,16 +137,16 @@ fn rest(data: &[u8], at: usize, wire_bytes: u64) -> Result<(&[u8], u64), NotIp> 
 
 /// A packet that must be of this version.
 #[inline]
-fn versioned(data: &[u8], version: u8, wire_bytes: u64) -> Result<Packet, NotIp> {
+fn versioned(data: &[u8], version: u8, wire_bytes: u64) -> Parsed<'_> {
     match data.first() {
-        Some(first) if first >> 4 == version => parse_ip(data, wire_bytes),
+        Some(first) if first >> 4 == version => with_payload(data, wire_bytes),
         Some(_) => Err(NotIp::Malformed),
         None => Err(NotIp::Short),
     }
 }
 
 /// The address family is in the capturing machine's byte order: values of systems we know are small in one of the two.
-fn loopback(data: &[u8], wire_bytes: u64) -> Result<Packet, NotIp> {
+fn loopback(data: &[u8], wire_bytes: u64) -> Parsed<'_> {
     let family = be32(data, 0).ok_or(NotIp::Short)?;
     let family = family.min(family.swap_bytes());
     let (data, wire) = rest(data, 4, wire_bytes)?;

@@ -1,7 +1,7 @@
 //! Classic pcap: a file header of 24 bytes, then packets behind headers of 16 bytes. Both byte orders; times in micro-
 //! or nanoseconds. The four bytes of the magic number have been read when this begins.
 
-use super::{CAPTURED_BYTES_MAX, Capture, Record};
+use super::{CAPTURED_BYTES_MAX, Capture, Packets, Record};
 use crate::ImportError;
 use crate::packet::Link;
 
@@ -56,7 +56,7 @@ impl Header {
 }
 
 /// Reads the capture to its end.
-pub(super) fn read(capture: &mut Capture<'_>, order: Order) -> Result<&'static str, ImportError> {
+pub(super) fn read<P: Packets>(capture: &mut Capture<'_, P>, order: Order) -> Result<&'static str, ImportError> {
     let format = if order.nanoseconds { "pcap, nanoseconds" } else { "pcap" };
     if !capture.exactly(FILE_HEADER_BYTES)? {
         return Err(capture.damaged(4, "the file header is cut off"));
@@ -74,7 +74,7 @@ pub(super) fn read(capture: &mut Capture<'_>, order: Order) -> Result<&'static s
 }
 
 /// Counts the packets that lie in the buffer as a whole.
-fn buffered(capture: &mut Capture<'_>, order: Order, link: Link) -> Result<(), ImportError> {
+fn buffered<P: Packets>(capture: &mut Capture<'_, P>, order: Order, link: Link) -> Result<(), ImportError> {
     let bytes = capture.stored.fill()?;
     let mut at = 0;
     while let Some((header, rest)) = bytes[at..].split_first_chunk() {
@@ -91,11 +91,11 @@ fn buffered(capture: &mut Capture<'_>, order: Order, link: Link) -> Result<(), I
 }
 
 /// Counts one packet by copying it; false at the end of the file.
-fn straddling(capture: &mut Capture<'_>, order: Order, link: Link) -> Result<bool, ImportError> {
+fn straddling<P: Packets>(capture: &mut Capture<'_, P>, order: Order, link: Link) -> Result<bool, ImportError> {
     let offset = capture.stored.offset();
     if !capture.exactly(PACKET_HEADER_BYTES)? {
         if !capture.scratch.is_empty() {
-            capture.out.cut();
+            capture.cut();
         }
         return Ok(false);
     }
@@ -105,7 +105,7 @@ fn straddling(capture: &mut Capture<'_>, order: Order, link: Link) -> Result<boo
         return Err(capture.damaged(offset, reason));
     }
     if !capture.exactly(header.captured)? {
-        capture.out.cut();
+        capture.cut();
         return Ok(false);
     }
     let record = Record { time: header.time, link, wire_bytes: header.wire_bytes };

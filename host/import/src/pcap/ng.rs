@@ -1,7 +1,7 @@
 //! pcapng: blocks in sections, packets that name their interface. Blocks that hold no packet and no interface are passed
 //! over. The block type of the first section header has been read when this begins.
 
-use super::{CAPTURED_BYTES_MAX, Capture, Record};
+use super::{CAPTURED_BYTES_MAX, Capture, Packets, Record};
 use crate::ImportError;
 use crate::packet::Link;
 use crate::tally::Why;
@@ -108,20 +108,20 @@ impl Section {
 }
 
 /// Reads the capture to its end.
-pub(super) fn read(capture: &mut Capture<'_>) -> Result<&'static str, ImportError> {
+pub(super) fn read<P: Packets>(capture: &mut Capture<'_, P>) -> Result<&'static str, ImportError> {
     let mut section = Section::default();
     let mut kind = SECTION;
     let mut offset = 0;
     loop {
         if !block(capture, &mut section, kind, offset)? {
-            capture.out.cut();
+            capture.cut();
             break;
         }
         capture.tell();
         offset = capture.stored.offset();
         if !capture.exactly(4)? {
             if !capture.scratch.is_empty() {
-                capture.out.cut();
+                capture.cut();
             }
             break;
         }
@@ -131,7 +131,12 @@ pub(super) fn read(capture: &mut Capture<'_>) -> Result<&'static str, ImportErro
 }
 
 /// Reads a block whose type has been read; false when the file ends in it.
-fn block(capture: &mut Capture<'_>, section: &mut Section, kind: u32, offset: u64) -> Result<bool, ImportError> {
+fn block<P: Packets>(
+    capture: &mut Capture<'_, P>,
+    section: &mut Section,
+    kind: u32,
+    offset: u64,
+) -> Result<bool, ImportError> {
     if kind == SECTION {
         return begin(capture, section, offset);
     }
@@ -164,7 +169,7 @@ fn block(capture: &mut Capture<'_>, section: &mut Section, kind: u32, offset: u6
 }
 
 /// Begins a section: byte order first, its interfaces are its own.
-fn begin(capture: &mut Capture<'_>, section: &mut Section, offset: u64) -> Result<bool, ImportError> {
+fn begin<P: Packets>(capture: &mut Capture<'_, P>, section: &mut Section, offset: u64) -> Result<bool, ImportError> {
     if !capture.exactly(8)? {
         return Ok(false);
     }
@@ -182,16 +187,21 @@ fn begin(capture: &mut Capture<'_>, section: &mut Section, offset: u64) -> Resul
 }
 
 /// Counts the packet of a block of which the scratch buffer holds `length` bytes of body.
-fn packet(capture: &mut Capture<'_>, section: &Section, kind: u32, length: usize) -> Result<(), ImportError> {
+fn packet<P: Packets>(
+    capture: &mut Capture<'_, P>,
+    section: &Section,
+    kind: u32,
+    length: usize,
+) -> Result<(), ImportError> {
     if kind == SIMPLE_PACKET {
-        capture.out.tally.messages += 1;
-        capture.out.tally.skip(Why::Incomplete("packet without a time"));
+        capture.out.tally().messages += 1;
+        capture.out.tally().skip(Why::Incomplete("packet without a time"));
         return Ok(());
     }
     let body = &capture.scratch[..length];
     let Some((record, data)) = located(section, kind, body) else {
-        capture.out.tally.messages += 1;
-        capture.out.tally.skip(Why::Malformed("packet block that contradicts itself or names no interface"));
+        capture.out.tally().messages += 1;
+        capture.out.tally().skip(Why::Malformed("packet block that contradicts itself or names no interface"));
         return Ok(());
     };
     capture.out.packet(record, data)

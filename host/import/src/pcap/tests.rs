@@ -202,6 +202,31 @@ fn other_files_and_broken_ones_are_refused() {
 const INTERFACES: usize = 4_096;
 
 #[test]
+fn datagrams_are_handed_on_whole_or_counted() {
+    let udp = |length: u8, payload: &[u8]| {
+        let mut frame = frame(2055);
+        frame[17] = 28 + u8::try_from(payload.len()).unwrap();
+        frame[39] = length;
+        frame.extend(payload);
+        frame
+    };
+    let mut later = udp(12, b"late");
+    later[21] = 1;
+    let mut tcp = udp(12, b"tcp!");
+    tcp[23] = 6;
+    let frames = [udp(12, b"full"), udp(13, b"part"), udp(7, b"less"), later, tcp, udp(8, b""), vec![0; 14]];
+    let (file, mut taken) = (classic(false, false, &frames), Vec::new());
+    let mut take = |datagram: Datagram<'_>| {
+        taken.push((datagram.time, datagram.src_port, datagram.dst_port, datagram.payload.to_vec()));
+        Ok(())
+    };
+    let report = datagrams(&mut &file[..], Path::new("capture"), &mut take, &mut |_| {}).unwrap();
+    assert_eq!(taken, [(100_000_007, 2055, 53, b"full".to_vec()), (105_000_007, 2055, 53, Vec::new())]);
+    assert_eq!((report.messages, report.rows), (7, 0));
+    assert_eq!(report.skipped.values().copied().collect::<Vec<_>>(), [1, 1, 3]);
+}
+
+#[test]
 fn many_packets_cross_the_buffers() {
     let frames: Vec<_> = (0..5_000).map(|at| frame(at % 7)).collect();
     let (report, kept) = import(&classic(false, false, &frames));
@@ -214,6 +239,7 @@ fn mutated(mut file: Vec<u8>, changes: Vec<(prop::sample::Index, u8)>, end: prop
         file[at] = value;
     }
     let end = end.index(file.len() + 1);
+    let _ = datagrams(&mut &file[..end], Path::new("capture"), &mut |_| Ok(()), &mut |_| {});
     let (report, kept) = import(&file[..end]);
     if let Ok(report) = report {
         assert_eq!(report.rows, kept.0.iter().map(|batch| batch.num_rows() as u64).sum::<u64>());

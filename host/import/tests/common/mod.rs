@@ -1,6 +1,7 @@
 //! What the tests of the flow importers share: a sink that keeps rows, the real data, other decoders.
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may stop at once, and says what it skips")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,7 @@ use iog_import::columns::Sink;
 
 /// Keeps the batches of an import.
 #[derive(Default)]
-pub struct Kept(pub Vec<RecordBatch>);
+pub(crate) struct Kept(pub(crate) Vec<RecordBatch>);
 
 impl Sink for Kept {
     fn batch(&mut self, batch: RecordBatch) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -23,12 +24,12 @@ impl Sink for Kept {
 
 impl Kept {
     /// Rows kept.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.0.iter().map(|batch| batch.num_rows() as u64).sum()
     }
 
     /// Values of a column of numbers, null as none.
-    pub fn uints(&self, column: &str) -> Vec<Option<u64>> {
+    pub(crate) fn uints(&self, column: &str) -> Vec<Option<u64>> {
         self.0
             .iter()
             .flat_map(|batch| {
@@ -38,12 +39,12 @@ impl Kept {
     }
 
     /// Sum of a column of numbers.
-    pub fn sum(&self, column: &str) -> u64 {
+    pub(crate) fn sum(&self, column: &str) -> u64 {
         self.uints(column).into_iter().flatten().sum()
     }
 
     /// Values of a column of times.
-    pub fn times(&self, column: &str) -> Vec<i64> {
+    pub(crate) fn times(&self, column: &str) -> Vec<i64> {
         self.0
             .iter()
             .flat_map(|batch| batch.column_by_name(column).unwrap().as_primitive::<Int64Type>().values().to_vec())
@@ -51,7 +52,7 @@ impl Kept {
     }
 
     /// Values of a column of addresses as text, IPv4 as such, null as `0.0.0.0`.
-    pub fn addresses(&self, column: &str) -> Vec<String> {
+    pub(crate) fn addresses(&self, column: &str) -> Vec<String> {
         let text = |bytes: Option<&[u8]>| match bytes {
             Some(bytes) => {
                 let address = std::net::Ipv6Addr::from(<[u8; 16]>::try_from(bytes).unwrap());
@@ -68,7 +69,7 @@ impl Kept {
 }
 
 /// A file of the real data, or none where the data are absent: the test is skipped and says so.
-pub fn shared(file: &str) -> Option<PathBuf> {
+pub(crate) fn shared(file: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(file);
     if path.exists() {
         return Some(path);
@@ -78,7 +79,7 @@ pub fn shared(file: &str) -> Option<PathBuf> {
 }
 
 /// What a program prints; none where it is not installed: the test is skipped and says so.
-pub fn run(program: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Option<String> {
     match Command::new(program).args(arguments).env("TZ", "UTC").output() {
         Ok(output) => {
             let errors = String::from_utf8_lossy(&output.stderr);

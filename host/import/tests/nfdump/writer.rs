@@ -3,7 +3,7 @@
 
 /// How the blocks are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     None,
     Lzo,
     Bzip2,
@@ -82,7 +82,7 @@ fn block(records: &[Vec<u8>], kind: u16, flags: u16, method: Method) -> Vec<u8> 
 const V6: u64 = 0x2001_0db8_0000_0000;
 
 /// A file of layout 1.
-pub fn layout_1(method: Method) -> Vec<u8> {
+pub(crate) fn layout_1(method: Method) -> Vec<u8> {
     let flags = match method {
         Method::None => 0,
         Method::Lzo => 1,
@@ -160,7 +160,7 @@ fn exporter() -> Vec<u8> {
 }
 
 /// A file of layout 2: two flows and three records that give no row.
-pub fn layout_2(method: Method) -> Vec<u8> {
+pub(crate) fn layout_2(method: Method) -> Vec<u8> {
     let compression = match method {
         Method::None => 0,
         Method::Lzo => 1,
