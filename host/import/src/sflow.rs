@@ -50,12 +50,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// A block that says its format and its length.
-    fn block(&mut self, what: &str) -> Result<(u32, Cursor<'a>), Fault> {
+    fn block(&mut self, what: &str) -> Result<(u32, Self), Fault> {
         let format = self.u32(what)?;
         let length = self.u32(what)?;
         let base = self.base + self.at;
         let bytes = self.take(length as usize, what)?;
-        Ok((format, Cursor { bytes, at: 0, base }))
+        Ok((format, Self { bytes, at: 0, base }))
     }
 
     /// An address with its type; zero where there is none.

@@ -225,7 +225,7 @@ impl Fields<'_> {
             }
             return Ok((usize::from(count), usize::from(second)));
         }
-        if count % 4 != 0 || second % 4 != 0 {
+        if !count.is_multiple_of(4) || !second.is_multiple_of(4) {
             return Err(self.fault(format!("an options template has {count} and {second} bytes of fields of four")));
         }
         Ok((usize::from(count / 4) + usize::from(second / 4), usize::from(count / 4)))

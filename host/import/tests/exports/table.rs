@@ -1,13 +1,13 @@
 //! What comes of every file, pinned.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 use iog_import::{ImportError, Skip};
 
 use super::files::{Read, all, by_exporter, name, read};
 
-fn line(path: &PathBuf, read: &Read) -> String {
+fn line(path: &Path, read: &Read) -> String {
     let mut line = format!("{}: ", name(path));
     match &read.result {
         Ok(report) => {
