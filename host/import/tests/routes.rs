@@ -1,5 +1,6 @@
 //! Routes of real MRT files against `bgpdump`, an independent decoder: every row, not only their number. Both the data
 //! and the program may be absent; then the tests say so.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and says what it skips")]
 
 use std::collections::BTreeMap;
 use std::fs::File;
