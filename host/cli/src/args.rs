@@ -1,5 +1,6 @@
 //! The command line as data: what can be typed, with its help. It decides nothing.
 
+mod data;
 mod enroll;
 mod review;
 mod root;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use data::{CollectArgs, CollectCommand, DataCommand, ImportArgs, NeighbourArgs};
 pub(crate) use enroll::{EnrollArgs, EnrollCommand, EnrollUpdateArgs};
 pub(crate) use review::{ReviewArgs, ReviewCommand, StopArgs};
 pub(crate) use root::{AdmitArgs, KeysetArgs, RootCommand};
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     /// Look at receipts and verify them offline.
     #[command(subcommand)]
     Receipt(ReceiptCommand),
+    /// Bring the data you have into the form that a gateway serves.
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Write, try and submit analysis modules.
     #[command(subcommand)]
     Module(ModuleCommand),

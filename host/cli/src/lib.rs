@@ -5,6 +5,7 @@ mod args;
 mod call;
 mod catalog;
 mod center;
+mod data;
 pub mod demo;
 mod gateway;
 mod keys;
@@ -48,6 +49,7 @@ fn run(ui: Ui, command: Command) -> Result<ExitCode> {
         Command::Call(args) => call::run(ui, &args),
         Command::Catalog(command) => catalog::run(ui, command),
         Command::Center(command) => center::run(ui, command),
+        Command::Data(command) => data::run(ui, command),
         Command::Demo(args) => demo::run(ui, &args),
         Command::Enroll(args) => gateway::enroll(ui, &args),
         Command::Gateway(command) => gateway::run(ui, command),

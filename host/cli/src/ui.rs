@@ -111,6 +111,13 @@ impl Ui {
         bar
     }
 
+    /// A bar over `total` bytes.
+    pub(crate) fn bytes(self, text: &str, total: u64) -> ProgressBar {
+        let template = "  {msg} {bar:28} {bytes}/{total_bytes} {bytes_per_sec}";
+        let style = ProgressStyle::with_template(template).expect("the template above is valid");
+        self.bar(text, total).with_style(style)
+    }
+
     /// Asks a person at a terminal; `None` where nobody is there to ask.
     pub(crate) fn ask(self, question: &str) -> Option<bool> {
         if self.mode == Mode::Machines || !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {

@@ -16,13 +16,25 @@ use crate::files::io;
 /// Rows in a row group: what statistics can skip at a time.
 pub const ROW_GROUP_ROWS: usize = 131_072;
 
-/// Writes one Parquet file, batch by batch; at most one row group is held in memory.
+/// Writes one Parquet file, batch by batch; at most one row group is held in memory. Dropped before it is finished it
+/// leaves nothing behind.
 #[derive(Debug)]
 pub struct ParquetFileWriter {
     writer: ArrowWriter<File>,
     path: std::path::PathBuf,
-    partial: std::path::PathBuf,
+    partial: Partial,
     rows: u64,
+}
+
+/// The name of an unfinished file, which is removed unless it was given its own.
+#[derive(Debug)]
+struct Partial(std::path::PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After the file was renamed there is nothing to remove.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl ParquetFileWriter {
@@ -30,8 +42,8 @@ impl ParquetFileWriter {
     pub fn create(path: &Path, schema: SchemaRef) -> Result<Self, DataError> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
-        let partial = path.with_file_name(name);
-        let file = File::create(&partial).map_err(|source| io(&partial, source))?;
+        let partial = Partial(path.with_file_name(name));
+        let file = File::create(&partial.0).map_err(|source| io(&partial.0, source))?;
         let properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -53,8 +65,8 @@ impl ParquetFileWriter {
     /// Writes the footer and gives the file its name; returns the number of rows.
     pub fn finish(self) -> Result<u64, DataError> {
         let file = self.writer.into_inner().map_err(|e| failed(&self.path, &e))?;
-        file.sync_all().map_err(|source| io(&self.partial, source))?;
-        std::fs::rename(&self.partial, &self.path).map_err(|source| io(&self.path, source))?;
+        file.sync_all().map_err(|source| io(&self.partial.0, source))?;
+        std::fs::rename(&self.partial.0, &self.path).map_err(|source| io(&self.path, source))?;
         Ok(self.rows)
     }
 }

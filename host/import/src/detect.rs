@@ -1,39 +1,78 @@
 //! Which format a file has, by its first bytes after decompression. A guess is only made where the bytes leave little
 //! doubt; who knows better names the format.
 
-use crate::{nfdump, pcap, sflow};
+use crate::tables::{self, TableFormat};
+use crate::{bmp, mrt, nfdump, pcap, pdns, sflow};
 
-/// Bytes to show [`detect`]; with fewer it knows less.
-pub const HEAD_BYTES: usize = 64;
+/// Bytes to show [`detect`]: the first line of a table or of passive DNS may be long. With fewer it knows less.
+pub const HEAD_BYTES: usize = 16 * 1024;
 
 /// A format of the crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Messages of NetFlow v5, v9, IPFIX or sFlow back to back ([`crate::exports`]).
     Exports,
-    /// A packet capture ([`crate::pcap`]).
-    Capture,
-    /// A file of nfdump.
+    /// A packet capture of the datagrams that carry such messages. Never guessed: a capture may hold them by the way.
+    ExportsInPcap,
+    /// A packet capture, aggregated into flows ([`crate::pcap`]).
+    Pcap,
+    /// A file of nfdump ([`crate::nfdump`]).
     Nfdump,
-    /// MRT routes (RFC 6396).
+    /// MRT routes ([`crate::mrt`]).
     Mrt,
-    /// Lines of JSON: passive DNS in the Common Output Format.
-    JsonLines,
-    /// Lines of text that are not JSON: a table of addresses.
-    Text,
+    /// A stream of BMP as it was received ([`crate::bmp`]).
+    Bmp,
+    /// Passive DNS in the Common Output Format ([`crate::pdns`]).
+    Pdns,
+    /// A table of addresses ([`crate::tables`]).
+    Table(TableFormat),
 }
 
 impl Format {
+    /// All of them, in the order in which help lists them.
+    pub const ALL: [Self; 12] = [
+        Self::Exports,
+        Self::ExportsInPcap,
+        Self::Pcap,
+        Self::Nfdump,
+        Self::Mrt,
+        Self::Bmp,
+        Self::Pdns,
+        Self::Table(TableFormat::Pyasn),
+        Self::Table(TableFormat::AsRanges),
+        Self::Table(TableFormat::Roas),
+        Self::Table(TableFormat::Geofeed),
+        Self::Table(TableFormat::GeoRanges),
+    ];
+
     /// Its name, as options and reports write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Exports => "flow-exports",
-            Self::Capture => "pcap",
+            Self::Exports => "exports",
+            Self::ExportsInPcap => "exports-in-pcap",
+            Self::Pcap => "pcap",
             Self::Nfdump => "nfdump",
             Self::Mrt => "mrt",
-            Self::JsonLines => "json-lines",
-            Self::Text => "text",
+            Self::Bmp => "bmp",
+            Self::Pdns => "pdns",
+            Self::Table(TableFormat::Pyasn) => "pyasn",
+            Self::Table(TableFormat::AsRanges) => "as-ranges",
+            Self::Table(TableFormat::Roas) => "roas",
+            Self::Table(TableFormat::Geofeed) => "geofeed",
+            Self::Table(TableFormat::GeoRanges) => "geo-ranges",
+        }
+    }
+
+    /// The schema of its rows.
+    #[must_use]
+    pub const fn schema(self) -> &'static str {
+        match self {
+            Self::Exports | Self::ExportsInPcap | Self::Pcap | Self::Nfdump => "flow/1",
+            Self::Mrt | Self::Bmp => "route/1",
+            Self::Pdns => "pdns/1",
+            Self::Table(TableFormat::Pyasn | TableFormat::AsRanges | TableFormat::Roas) => "asinfo/1",
+            Self::Table(TableFormat::Geofeed | TableFormat::GeoRanges) => "geo/1",
         }
     }
 }
@@ -42,11 +81,13 @@ impl Format {
 #[must_use]
 pub fn detect(head: &[u8]) -> Option<Format> {
     match head {
-        head if pcap::is_capture(head) => Some(Format::Capture),
+        head if pcap::is_capture(head) => Some(Format::Pcap),
         head if nfdump::is_nfdump(head) => Some(Format::Nfdump),
         head if is_exports(head) => Some(Format::Exports),
-        head if is_mrt(head) => Some(Format::Mrt),
-        _ => text(head),
+        head if mrt::looks_like(head) => Some(Format::Mrt),
+        head if bmp::looks_like(head) => Some(Format::Bmp),
+        head if pdns::looks_like(head) => Some(Format::Pdns),
+        _ => tables::looks_like(head).map(Format::Table),
     }
 }
 
@@ -59,23 +100,6 @@ pub(crate) fn is_exports(head: &[u8]) -> bool {
         [0, 10, high, low, ..] => u16::from_be_bytes([*high, *low]) >= 16,
         _ => sflow::is_sflow(head),
     }
-}
-
-/// An MRT header (RFC 6396 §2): time, type 12, 13, 16, 17, 32, 33, 48 or 49, a small subtype, and a length.
-fn is_mrt(head: &[u8]) -> bool {
-    let [_, _, _, _, type_high, type_low, subtype_high, subtype_low, length @ ..] = head else { return false };
-    let kind = u16::from_be_bytes([*type_high, *type_low]);
-    let subtype = u16::from_be_bytes([*subtype_high, *subtype_low]);
-    let small = length.first_chunk().is_some_and(|bytes| u32::from_be_bytes(*bytes) < 1 << 24);
-    matches!(kind, 12 | 13 | 16 | 17 | 32 | 33 | 48 | 49) && subtype < 32 && small
-}
-
-/// Text, by its first bytes: no control characters but those of lines.
-fn text(head: &[u8]) -> Option<Format> {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let first = *head.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    let plain = head.iter().all(|byte| *byte >= 0x20 && *byte != 0x7f || byte.is_ascii_whitespace());
-    plain.then_some(if first == b'{' { Format::JsonLines } else { Format::Text })
 }
 
 #[cfg(test)]
@@ -92,18 +116,28 @@ mod tests {
         assert_eq!(of(&[0, 9, 0, 2]), Some(Format::Exports));
         assert_eq!(of(&[0, 10, 1, 2]), Some(Format::Exports));
         assert_eq!(of(&[0, 0, 0, 5, 0, 0, 0, 1]), Some(Format::Exports));
-        assert_eq!(of(&[0xd4, 0xc3, 0xb2, 0xa1]), Some(Format::Capture));
+        assert_eq!(of(&[0xd4, 0xc3, 0xb2, 0xa1]), Some(Format::Pcap));
         assert_eq!(of(&[0x0c, 0xa5, 2, 0]), Some(Format::Nfdump));
         assert_eq!(of(&[0x53, 0, 0, 0, 0, 13, 0, 1, 0, 0, 4, 0]), Some(Format::Mrt));
-        assert_eq!(detect(b"{\"rrname\":\"example.\"}\n"), Some(Format::JsonLines));
-        assert_eq!(detect(b"192.0.2.0/24,US\n"), Some(Format::Text));
+        assert_eq!(of(&[3, 0, 0, 0, 40, 4]), Some(Format::Bmp));
+        assert_eq!(detect(b"{\"rrname\":\"example.\",\"rrtype\":\"A\"}\n"), Some(Format::Pdns));
+        assert_eq!(detect(b"192.0.2.0/24,US,,,\n"), Some(Format::Table(TableFormat::Geofeed)));
+        assert_eq!(detect(b"; made today\n192.0.2.0/24\t64500\n"), Some(Format::Table(TableFormat::Pyasn)));
+        assert_eq!(detect(b"{\"name\":\"example.\"}\n"), None);
         assert_eq!(of(&[]), None);
         assert_eq!(detect(&[]), None);
     }
 
+    #[test]
+    fn names_are_different_and_schemas_exist() {
+        let names: std::collections::BTreeSet<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+        assert_eq!(names.len(), Format::ALL.len());
+        assert!(Format::ALL.iter().all(|format| iog_protocol::schemas::schema(format.schema()).is_some()));
+    }
+
     proptest! {
         #[test]
-        fn arbitrary_bytes_never_panic(head in prop::collection::vec(any::<u8>(), 0..HEAD_BYTES)) {
+        fn arbitrary_bytes_never_panic(head in prop::collection::vec(any::<u8>(), 0..256)) {
             let _format = detect(&head);
         }
     }

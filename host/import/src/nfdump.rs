@@ -13,6 +13,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::columns::{FlowBuilder, Sink};
+use crate::netflow::ExportOptions;
 use crate::stored::Stored;
 use crate::tally::Tally;
 use crate::{FileReport, ImportError};
@@ -22,20 +23,13 @@ use records::Decoder;
 /// First two bytes of every file, little-endian 0xA50C.
 const MAGIC: [u8; 2] = [0x0c, 0xa5];
 
-/// What a file does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct NfdumpOptions {
-    /// Neighbour AS of flows whose exporter named no adjacent AS.
-    pub ingress_as: u32,
-}
-
 /// Whether a file that begins so is one of nfdump's that [`read`] reads. Four bytes are enough.
 #[must_use]
 pub fn is_nfdump(head: &[u8]) -> bool {
     head.starts_with(&MAGIC) && matches!(head.get(2..4), Some([1 | 2, 0]))
 }
 
-/// Reads a file to its end. `progress` is told the bytes read so far.
+/// Reads a file to its end; `options` say what its exporters did not. `progress` is told the bytes read so far.
 ///
 /// # Errors
 /// The file cannot be read, is none of nfdump's or of a layout that is not supported, breaks its format, or the rows
@@ -43,7 +37,7 @@ pub fn is_nfdump(head: &[u8]) -> bool {
 pub fn read(
     input: &mut dyn Read,
     path: &Path,
-    options: NfdumpOptions,
+    options: &ExportOptions,
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {

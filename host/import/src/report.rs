@@ -1,13 +1,14 @@
 //! What came of a file: rows, what was skipped and why, or why it was refused. Data for people and machines.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::ser::SerializeSeq as _;
+use serde::{Serialize, Serializer};
 
 /// Why a record gave no row. Counted, never silent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Skip {
     /// A data record whose template is not known. Without it records cannot be told apart: NetFlow v9 counts them in the
     /// header; of IPFIX one is counted for each set, so that there are at least so many.
@@ -20,6 +21,18 @@ pub enum Skip {
     Malformed(String),
     /// Zero bytes after the last record.
     Padding,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTemplate => f.write_str("records without a template"),
+            Self::NotApplicable(what) => f.write_str(what),
+            Self::Incomplete(column) => write!(f, "records without `{column}`"),
+            Self::Malformed(what) => write!(f, "malformed: {what}"),
+            Self::Padding => f.write_str("bytes of padding"),
+        }
+    }
 }
 
 /// What came of one file.
@@ -35,8 +48,22 @@ pub struct FileReport {
     pub rows: u64,
     /// Bytes read, compressed as stored.
     pub bytes: u64,
-    /// Records that gave no row, by reason.
+    /// Records that gave no row, by reason. Serialised as a list of `{"reason": …, "records": …}`.
+    #[serde(serialize_with = "as_list")]
     pub skipped: BTreeMap<Skip, u64>,
+}
+
+fn as_list<S: Serializer>(skipped: &BTreeMap<Skip, u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Counted {
+        reason: String,
+        records: u64,
+    }
+    let mut list = serializer.serialize_seq(Some(skipped.len()))?;
+    for (why, records) in skipped {
+        list.serialize_element(&Counted { reason: why.to_string(), records: *records })?;
+    }
+    list.end()
 }
 
 /// Why a file is refused: the file's fault unless the variant says otherwise.
@@ -82,4 +109,20 @@ pub enum ImportError {
     /// The rows could not be stored: not the file's fault.
     #[error("the rows could not be stored")]
     Sink(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_json_with_its_reasons_in_words() {
+        let skipped = BTreeMap::from([(Skip::NoTemplate, 3), (Skip::Incomplete("bytes".to_owned()), 1)]);
+        let report =
+            FileReport { path: "a.dat".into(), format: "ipfix".to_owned(), messages: 2, rows: 7, bytes: 900, skipped };
+        let json = serde_json::to_string(&report).unwrap();
+        let list =
+            r#"[{"reason":"records without a template","records":3},{"reason":"records without `bytes`","records":1}]"#;
+        assert!(json.ends_with(&format!(r#""skipped":{list}}}"#)), "{json}");
+    }
 }

@@ -9,7 +9,8 @@ mod writer;
 use std::path::Path;
 
 use common::{Kept, run, shared};
-use iog_import::nfdump::{NfdumpOptions, is_nfdump, read};
+use iog_import::netflow::ExportOptions;
+use iog_import::nfdump::{is_nfdump, read};
 use iog_import::{FileReport, ImportError, Skip};
 use proptest::prelude::*;
 use writer::{Method, layout_1, layout_2};
@@ -19,7 +20,7 @@ const FORMAT: &str = "fmt:%ts|%te|%sa|%da|%pr|%sp|%dp|%pkt|%byt|%flg|%sas|%das|%
 
 fn import(mut bytes: &[u8]) -> (Result<FileReport, ImportError>, Kept) {
     let mut kept = Kept::default();
-    let report = read(&mut bytes, Path::new("file"), NfdumpOptions::default(), &mut kept, &mut |_| {});
+    let report = read(&mut bytes, Path::new("file"), &ExportOptions::default(), &mut kept, &mut |_| {});
     (report, kept)
 }
 

@@ -409,15 +409,19 @@ impl<'a> Decoder<'a> {
     fn options_data(&mut self, template: &Template, body: &[u8], context: &Context) -> Result<u64, Failure> {
         let max = self.templates.limits.samplers_max;
         let stream = self.templates.stream(context.key, context.now)?;
-        let (known, _) = records(template, body, &mut |raw| keep_options(stream, template, raw, max))?;
+        let (known, cut) = records(template, body, &mut |raw| keep_options(stream, template, raw, max))?;
         if self.pass == Pass::Rows {
             self.tally.skip(Reason::Options, known);
+            self.tally.skip(Reason::CutShort, u64::from(cut));
         }
         Ok(known)
     }
 }
 
-/// Calls `take` with every record of a set; how many there were, and whether the last one was cut short.
+/// Bytes of padding that a set may end with so that the next begins at a multiple of four (RFC 3954 §5.3).
+const PADDING_BYTES_MAX: usize = 3;
+
+/// Calls `take` with every record of a set; how many there were, and whether what is left over is more than padding.
 fn records(
     template: &Template,
     body: &[u8],
@@ -430,7 +434,9 @@ fn records(
         known += 1;
         take(&raw)?;
     }
-    Ok((known, body.len() - at >= template.shortest()))
+    let rest = &body[at..];
+    let padding = rest.len() <= PADDING_BYTES_MAX || rest.iter().all(|byte| *byte == 0);
+    Ok((known, rest.len() >= template.shortest() || !padding))
 }
 
 fn keep_options(stream: &mut Stream, template: &Template, raw: &Raw, max: usize) -> Result<(), Failure> {

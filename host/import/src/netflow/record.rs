@@ -182,7 +182,7 @@ pub(crate) fn finish(mut row: FlowRow, neighbours: Neighbours, options: &ExportO
     row.egress_as = next.or_else(|| options.neighbour(row.exporter, row.egress_if));
     row.ingress_as = match (prev, options.unknown_ingress) {
         (Some(prev), _) => prev,
-        (None, WhenUnknown::Approximate) => 0,
+        (None, WhenUnknown::Approximate) => options.ingress_as,
         (None, WhenUnknown::Skip) => return Err(Reason::NoIngress),
     };
     if !has_ports(row.proto) {

@@ -29,7 +29,7 @@ pub enum Reason {
     NotIp,
     /// A sample of a kind without a sampled header (sFlow).
     OtherSample,
-    /// A record of variable length that runs past its set.
+    /// The rest of a set that is no record of its template: damaged, or the template is another exporter's.
     CutShort,
 }
 
@@ -64,7 +64,7 @@ impl Reason {
             Self::Counters => other("interface counters"),
             Self::NotIp => other("sampled packet without an IP header"),
             Self::OtherSample => other("sample without a packet header"),
-            Self::CutShort => Skip::Malformed("record that runs past its set".to_owned()),
+            Self::CutShort => Skip::Malformed("rest of a set that does not fit its template".to_owned()),
         }
     }
 }

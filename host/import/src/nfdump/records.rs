@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::NfdumpOptions;
 use super::blocks::Block;
 use super::legacy::Maps;
 use crate::ImportError;
 use crate::columns::FlowRow;
+use crate::netflow::ExportOptions;
 use crate::packet::proto;
 use crate::tally::{Tally, Why};
 
@@ -54,15 +54,15 @@ pub(super) type Read = Result<FlowRow, Why>;
 type Rows<'a> = &'a mut dyn FnMut(&FlowRow) -> Result<(), ImportError>;
 
 /// Decodes the records of a file; remembers its exporters and, for layout 1, its extension maps.
-pub(super) struct Decoder {
-    options: NfdumpOptions,
+pub(super) struct Decoder<'a> {
+    options: &'a ExportOptions,
     /// By nfdump's own number of 16 bits, so at most 65,536 of 18 bytes.
     exporters: HashMap<u16, [u8; 16]>,
     maps: Maps,
 }
 
-impl Decoder {
-    pub(super) fn new(options: NfdumpOptions) -> Self {
+impl<'a> Decoder<'a> {
+    pub(super) fn new(options: &'a ExportOptions) -> Self {
         Self { options, exporters: HashMap::new(), maps: Maps::default() }
     }
 
@@ -88,10 +88,9 @@ impl Decoder {
         let read = match u16_at(record, 0).unwrap_or_default() {
             FLOW => self.flow(record),
             kind @ (LEGACY_FLOW | LEGACY_FLOW_LARGE) => {
-                let (exporters, options) = (&self.exporters, self.options);
+                let exporters = &self.exporters;
                 self.maps.flow(record, kind == LEGACY_FLOW_LARGE).map(|(mut row, exporter)| {
                     row.exporter = row.exporter.or_else(|| exporters.get(&exporter).copied());
-                    row.ingress_as = if row.ingress_as == 0 { options.ingress_as } else { row.ingress_as };
                     row
                 })
             }
@@ -104,7 +103,13 @@ impl Decoder {
             3..=6 | 8 | 9 | 12..=15 => return Ok(()),
             _ => Err(Why::NotApplicable("record of an unknown type")),
         };
-        match read {
+        let complete =
+            read.and_then(
+                |mut row| {
+                    if self.options.complete(&mut row) { Ok(row) } else { Err(Why::Incomplete("ingress_as")) }
+                },
+            );
+        match complete {
             Ok(row) => Ok(rows(&row)?),
             Err(why) => {
                 tally.skip(why);
@@ -132,7 +137,6 @@ impl Decoder {
             return Err(cut);
         };
         let mut flow = Flow { row: FlowRow::default(), counted: false, addressed: false, event_ms: 0 };
-        flow.row.ingress_as = self.options.ingress_as;
         let mut rest = record.get(FLOW_HEADER_BYTES..).ok_or(cut)?;
         for _ in 0..elements {
             let (Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2)) else { return Err(cut) };

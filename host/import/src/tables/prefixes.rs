@@ -15,6 +15,16 @@ pub struct IpPrefix {
     pub bits: u8,
 }
 
+impl IpPrefix {
+    /// Whether an address, IPv4 mapped, is in it.
+    #[must_use]
+    pub fn contains(&self, address: [u8; 16]) -> bool {
+        let rest = u32::from(self.bits - self.len);
+        let differ = u128::from_be_bytes(self.address) ^ u128::from_be_bytes(address);
+        differ.checked_shr(rest).unwrap_or(0) == 0
+    }
+}
+
 /// A text that is no prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is no prefix")]

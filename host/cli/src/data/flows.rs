@@ -1,0 +1,180 @@
+//! `iog data collect flows`: flow exports over UDP into Parquet. One thread receives and decodes, one writes; between
+//! them is a short queue. What cannot keep up is dropped by the kernel and counted there.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use iog_import::columns::{Sink, flow_schema};
+use iog_import::listen::{ListenLimits, Listener, Outcome};
+use iog_protocol::time::Timestamp;
+use serde_json::json;
+
+use super::access::Access;
+use super::collect::{Stop, writer};
+use super::known::export_options;
+use crate::args::{CollectArgs, NeighbourArgs};
+use crate::link::now;
+use crate::ui::{Tone, Ui, escaped, grouped};
+
+/// Bytes that the kernel is asked to hold for the collector: about a tenth of a second of a million packets a second
+/// exported unsampled. It may give less (`net.core.rmem_max`).
+const RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes a datagram can have.
+const DATAGRAM_BYTES_MAX: usize = 65_535;
+
+/// How long to wait for a datagram before looking at the clock.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Seconds after which rows are handed on though their batch is not full.
+const FLUSH_S: i64 = 1;
+
+/// Seconds between two lines about what was not used.
+const COMPLAIN_S: i64 = 60;
+
+pub(crate) fn run(ui: Ui, args: &CollectArgs, neighbours: &NeighbourArgs) -> Result<ExitCode> {
+    let access = Access::new(args.listen, &args.from)?;
+    let options = export_options(neighbours)?;
+    let socket = bind(args.listen)?;
+    let stop = Stop::at_signal()?;
+    let (mut sink, ended) = writer(ui, args, "flows", flow_schema())?;
+    let address = socket.local_addr()?;
+    ui.line(format!("listening on {address} (udp) for NetFlow v5, v9, IPFIX and sFlow; Ctrl-C ends it"));
+    ui.object(&json!({"listening": address.to_string()}));
+    let mut collector =
+        Collector { ui, access, listener: Listener::new(options, ListenLimits::default()), unused: Unused::default() };
+    let heard = collector.run(&socket, &stop, &mut sink);
+    drop(sink);
+    ended()?;
+    heard?;
+    collector.summary();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bind(listen: SocketAddr) -> Result<UdpSocket> {
+    let socket = UdpSocket::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    socket.set_read_timeout(Some(LOOK))?;
+    let asked = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    asked.context("cannot set the size of the receive buffer")?;
+    Ok(socket)
+}
+
+/// Datagrams that gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Unused {
+    strangers: u64,
+    damaged: u64,
+    full: u64,
+    /// The last of them and why.
+    last: Option<(IpAddr, String)>,
+}
+
+impl Unused {
+    const fn count(&self) -> u64 {
+        self.strangers + self.damaged + self.full
+    }
+}
+
+struct Collector {
+    ui: Ui,
+    access: Access,
+    listener: Listener,
+    unused: Unused,
+}
+
+impl Collector {
+    /// Receives until it is stopped.
+    fn run(&mut self, socket: &UdpSocket, stop: &Stop, sink: &mut dyn Sink) -> Result<()> {
+        let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
+        let mut flushed = now();
+        let mut told = (now(), 0);
+        while !stop.is_set() {
+            match socket.recv_from(&mut datagram) {
+                Ok((length, from)) => self.datagram(from.ip(), &datagram[..length], sink)?,
+                // Some systems report what an earlier answer of theirs met; it concerns no datagram of ours.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                }
+                Err(error) => return Err(error).context("cannot receive"),
+            }
+            let time = now();
+            if (time.unix() - flushed.unix()).abs() >= FLUSH_S {
+                self.listener.flush(sink)?;
+                flushed = time;
+            }
+            told = self.complain(time, told);
+        }
+        self.listener.flush(sink)?;
+        Ok(())
+    }
+
+    fn datagram(&mut self, from: IpAddr, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
+        if !self.access.allows(from) {
+            self.unused.strangers += 1;
+            self.unused.last = Some((from, "it is not in --from".to_owned()));
+            return Ok(());
+        }
+        let received_us = now().unix().saturating_mul(1_000_000);
+        match self.listener.datagram(from, received_us, bytes, sink)? {
+            Outcome::Rows(_) => {}
+            Outcome::Damaged(fault) => {
+                self.unused.damaged += 1;
+                self.unused.last = Some((from, format!("damaged at byte {}: {}", fault.offset, fault.reason)));
+            }
+            Outcome::Full { what, max } => {
+                self.unused.full += 1;
+                self.unused.last = Some((from, format!("{what} is at its bound of {max}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says once in a while how many datagrams were of no use, when there were new ones.
+    fn complain(&self, time: Timestamp, told: (Timestamp, u64)) -> (Timestamp, u64) {
+        let (since, before) = told;
+        let count = self.unused.count();
+        if (time.unix() - since.unix()).abs() < COMPLAIN_S {
+            return told;
+        }
+        if count > before
+            && let Some((from, why)) = &self.unused.last
+        {
+            let text = format!("{} datagrams were not used, the last from {from}: {}", count - before, escaped(why));
+            self.ui.line(self.ui.paint(Tone::Warn, &text));
+            self.ui.object(&json!({"unused": count - before, "last": {"from": from, "reason": why}}));
+        }
+        (time, count)
+    }
+
+    fn summary(&self) {
+        let tally = self.listener.tally();
+        let exporters = self.listener.exporters().count();
+        self.ui.line(format!(
+            "{} rows from {} messages of {exporters} exporters ({})",
+            grouped(tally.rows),
+            grouped(tally.messages),
+            tally.format()
+        ));
+        for (why, records) in tally.to_skips() {
+            self.ui.line(format!("  skipped: {} {why}", grouped(records)));
+        }
+        let Unused { strangers, damaged, full, .. } = &self.unused;
+        for (count, what) in [(strangers, "from senders not in --from"), (damaged, "damaged"), (full, "past a bound")] {
+            if *count > 0 {
+                self.ui.line(format!("  not used: {} datagrams {what}", grouped(*count)));
+            }
+        }
+        self.ui.object(&json!({
+            "rows": tally.rows,
+            "messages": tally.messages,
+            "exporters": exporters,
+            "skipped": tally.to_skips().iter().map(|(why, records)| json!({"reason": why.to_string(), "records": records})).collect::<Vec<_>>(),
+            "strangers": strangers,
+            "damaged": damaged,
+            "full": full,
+        }));
+    }
+}

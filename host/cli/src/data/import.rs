@@ -1,0 +1,225 @@
+//! `iog data import`: operators' files in, Parquet of a schema out. One line a file says what was read, what was skipped
+//! and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use indicatif::ProgressBar;
+use iog_import::FileReport;
+use iog_import::detect::Format;
+use iog_import::files::{ImportOptions, Importer, format_of, schema_of};
+use iog_import::tables::AsinfoKind;
+use serde_json::{Value, json};
+
+use super::files::{ParquetSink, target};
+use super::known::export_options;
+use crate::args::ImportArgs;
+use crate::ui::{Tone, Ui, escaped, grouped, size};
+
+/// A file of the command.
+struct Job<'a> {
+    input: &'a Path,
+    out: PathBuf,
+    bytes: u64,
+    found: Found,
+}
+
+/// What a look at the file said.
+enum Found {
+    Format(Format),
+    /// It was imported before, and only new files are wanted.
+    Known,
+    Refused(anyhow::Error),
+}
+
+/// What came of it.
+enum Outcome {
+    /// Read; `None` where there were no rows, so that no file was written.
+    Read(FileReport, Option<PathBuf>),
+    Known,
+    Refused(anyhow::Error),
+}
+
+pub(crate) fn run(ui: Ui, args: &ImportArgs) -> Result<ExitCode> {
+    let options = options(args)?;
+    let jobs = args.files.iter().map(|input| job(input, args)).collect::<Result<Vec<_>>>()?;
+    let schema = one_schema(&jobs)?;
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?;
+    let to_read = |job: &&Job<'_>| matches!(job.found, Found::Format(_));
+    let bar = ui.bytes("importing", jobs.iter().filter(to_read).map(|job| job.bytes).sum());
+    let mut importer = Importer::new(options);
+    for job in &jobs {
+        learn(&mut importer, job);
+    }
+    let mut done = Vec::with_capacity(jobs.len());
+    let mut before = 0;
+    for job in jobs {
+        let bytes = job.bytes;
+        let (input, outcome) = (job.input, import(&mut importer, job, &bar, before));
+        before += if matches!(outcome, Outcome::Known) { 0 } else { bytes };
+        done.push((input, outcome));
+    }
+    bar.finish_and_clear();
+    Ok(report(ui, schema, &done))
+}
+
+fn options(args: &ImportArgs) -> Result<ImportOptions> {
+    let asinfo = match args.asinfo_kind.as_deref() {
+        Some("bgp") => Some(AsinfoKind::Bgp),
+        Some("irr") => Some(AsinfoKind::Irr),
+        Some(_) => Some(AsinfoKind::Rir),
+        None => None,
+    };
+    let exports = export_options(&args.neighbours)?;
+    Ok(ImportOptions { exports, collector: args.collector.clone(), asinfo, registry: None })
+}
+
+/// Looks at a file without reading it. Only what makes the whole command senseless is an error.
+fn job<'a>(input: &'a Path, args: &ImportArgs) -> Result<Job<'a>> {
+    let out = target(&args.out, input)?;
+    let named = args.format.as_deref().and_then(|name| Format::ALL.into_iter().find(|format| format.name() == name));
+    let (bytes, found) = match look(input, &out, named, args.new) {
+        Ok((bytes, found)) => (bytes, found),
+        Err(error) => (0, Found::Refused(error)),
+    };
+    Ok(Job { input, out, bytes, found })
+}
+
+fn look(input: &Path, out: &Path, named: Option<Format>, only_new: bool) -> Result<(u64, Found)> {
+    let mut file = open(input)?;
+    let metadata = file.metadata()?;
+    ensure!(metadata.is_file(), "`{}` is no regular file", input.display());
+    if only_new
+        && let Ok(made) = std::fs::metadata(out)
+        && made.modified()? >= metadata.modified()?
+    {
+        return Ok((metadata.len(), Found::Known));
+    }
+    let format = match named {
+        Some(format) => format,
+        None => format_of(&mut file, input)?,
+    };
+    Ok((metadata.len(), Found::Format(format)))
+}
+
+fn open(input: &Path) -> Result<File> {
+    File::open(input).with_context(|| format!("cannot read `{}`", input.display()))
+}
+
+/// A folder is one dataset, so the files of a command must have one schema, and none may overwrite another.
+fn one_schema(jobs: &[Job<'_>]) -> Result<Option<&'static str>> {
+    let mut schemas: BTreeMap<&str, &Path> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for job in jobs {
+        if !names.insert(&job.out) {
+            bail!("two of the files are named `{}`; import them into folders of their own", job.input.display());
+        }
+        if let Found::Format(format) = job.found {
+            schemas.entry(format.schema()).or_insert(job.input);
+        }
+    }
+    if schemas.len() > 1 {
+        let found: Vec<_> = schemas.iter().map(|(schema, path)| format!("`{}` is {schema}", path.display())).collect();
+        bail!("a folder holds rows of one schema, but {}; import them into folders of their own", found.join(", "));
+    }
+    Ok(schemas.into_keys().next().map(|schema| {
+        Format::ALL
+            .iter()
+            .map(|format| format.schema())
+            .find(|known| *known == schema)
+            .expect("it is a format's schema")
+    }))
+}
+
+/// Learns the templates of a file.
+fn learn(importer: &mut Importer, job: &Job<'_>) {
+    let Found::Format(format) = job.found else { return };
+    let learned = open(job.input).and_then(|mut file| Ok(importer.learn(&mut file, job.input, format)?));
+    if let Err(error) = learned {
+        tracing::debug!(file = %job.input.display(), %error, "templates are known up to the damage");
+    }
+}
+
+fn import(importer: &mut Importer, job: Job<'_>, bar: &ProgressBar, before: u64) -> Outcome {
+    let format = match job.found {
+        Found::Format(format) => format,
+        Found::Known => return Outcome::Known,
+        Found::Refused(error) => return Outcome::Refused(error),
+    };
+    let mut progress = |bytes: u64| bar.set_position(before + bytes);
+    match store(importer, (job.input, format), &job.out, &mut progress) {
+        Ok((report, out)) => Outcome::Read(report, out),
+        Err(error) => Outcome::Refused(error),
+    }
+}
+
+fn store(
+    importer: &mut Importer,
+    (input, format): (&Path, Format),
+    out: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(FileReport, Option<PathBuf>)> {
+    let mut file = open(input)?;
+    let mut sink = ParquetSink::create(out, schema_of(format))?;
+    match importer.read(&mut file, (input, format), &mut sink, progress) {
+        Ok(report) if report.rows == 0 => {
+            sink.abandon();
+            Ok((report, None))
+        }
+        Ok(report) => {
+            sink.finish()?;
+            Ok((report, Some(out.to_owned())))
+        }
+        // The writer knows better than the decoder why rows could not be stored.
+        Err(error @ iog_import::ImportError::Sink(_)) => Err(sink.finish().err().unwrap_or_else(|| error.into())),
+        Err(error) => {
+            sink.abandon();
+            Err(error.into())
+        }
+    }
+}
+
+fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> ExitCode {
+    let count = |wanted: fn(&Outcome) -> bool| done.iter().filter(|(_, outcome)| wanted(outcome)).count();
+    let refused = count(|outcome| matches!(outcome, Outcome::Refused(_)));
+    let known = count(|outcome| matches!(outcome, Outcome::Known));
+    let rows: u64 =
+        done.iter().map(|(_, outcome)| if let Outcome::Read(read, _) = outcome { read.rows } else { 0 }).sum();
+    let lines: Vec<_> = done.iter().filter_map(|(input, outcome)| line(ui, input, outcome)).collect();
+    ui.table(&["file", "format", "rows", "read", "skipped"], &lines);
+    for (input, outcome) in done {
+        if let Outcome::Refused(error) = outcome {
+            let text = escaped(&format!("{error:#}"));
+            ui.line(format!("{} {}: {text}", ui.paint(Tone::Bad, "refused"), escaped(&input.display().to_string())));
+        }
+    }
+    let shown = schema.map(|schema| format!(" of {schema}")).unwrap_or_default();
+    let known_too = if known > 0 { format!(", {known} were imported before") } else { String::new() };
+    ui.line(format!("{} rows{shown} from {} files{known_too}, {refused} refused", grouped(rows), lines.len()));
+    let files: Vec<Value> = done.iter().map(|(input, outcome)| object(input, outcome)).collect();
+    ui.object(&json!({"schema": schema, "rows": rows, "refused": refused, "files": files}));
+    if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn line(ui: Ui, input: &Path, outcome: &Outcome) -> Option<Vec<String>> {
+    let Outcome::Read(report, _) = outcome else { return None };
+    let skipped: Vec<String> = report.skipped.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
+    let skipped = if skipped.is_empty() { ui.paint(Tone::Faint, "nothing") } else { skipped.join("; ") };
+    let name = input.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Some(vec![name, report.format.clone(), grouped(report.rows), size(report.bytes), skipped])
+}
+
+fn object(input: &Path, outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Read(report, out) => {
+            let mut object = json!(report);
+            object["out"] = json!(out);
+            object
+        }
+        Outcome::Known => json!({"path": input, "known": true}),
+        Outcome::Refused(error) => json!({"path": input, "refused": format!("{error:#}")}),
+    }
+}
