@@ -1,6 +1,7 @@
 //! Stories of callers, providers, auditors and attackers on real servers with real TLS, real SQLite and real Wasm.
 
 mod calls;
+mod collect;
 mod demo;
 mod golden;
 mod governance;

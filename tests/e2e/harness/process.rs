@@ -60,16 +60,15 @@ impl Iog {
         let mut command = self.command(&[args, &["--json"]].concat());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("it was piped");
-        let server = Server(child);
         let (said, heard) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let _ = said.send(line);
             }
         });
-        let line = heard.recv_timeout(START_MAX).expect("the server says where it listens");
-        let object: Value = serde_json::from_str(&line).expect("one object");
-        assert!(object["listening"].is_string(), "{object}");
+        let mut server = Server { child, said: heard, address: String::new() };
+        let object = server.hears(START_MAX).expect("the server says where it listens");
+        server.address = object["listening"].as_str().unwrap_or_else(|| panic!("no address: {object}")).to_owned();
         server
     }
 }
@@ -83,17 +82,37 @@ impl Done {
 }
 
 /// A server of this story; killed at the latest when the story ends.
-pub(crate) struct Server(Child);
+pub(crate) struct Server {
+    child: Child,
+    said: mpsc::Receiver<String>,
+    /// Where it listens.
+    pub(crate) address: String,
+}
 
 impl Server {
+    /// The next object it prints, if it prints one in time.
+    pub(crate) fn hears(&self, within: Duration) -> Option<Value> {
+        let line = self.said.recv_timeout(within).ok()?;
+        Some(serde_json::from_str(&line).expect("one object a line"))
+    }
+
+    /// SIGTERM: it ends by itself; what it still prints.
+    pub(crate) fn terminate(mut self) -> Vec<Value> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().expect("kill runs").success());
+        let ended = self.child.wait().expect("it ends");
+        assert!(ended.success(), "{ended}");
+        self.said.iter().map(|line| serde_json::from_str(&line).expect("one object a line")).collect()
+    }
+
     /// SIGKILL: no drain, no last words.
     pub(crate) fn kill(mut self) {
         self.end();
     }
 
     fn end(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

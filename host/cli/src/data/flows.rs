@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::access::Access;
 use super::collect::{Stop, writer};
+use super::drops::dropped;
 use super::known::export_options;
 use crate::args::{CollectArgs, NeighbourArgs};
 use crate::link::now;
@@ -44,12 +45,13 @@ pub(crate) fn run(ui: Ui, args: &CollectArgs, neighbours: &NeighbourArgs) -> Res
     let address = socket.local_addr()?;
     ui.line(format!("listening on {address} (udp) for NetFlow v5, v9, IPFIX and sFlow; Ctrl-C ends it"));
     ui.object(&json!({"listening": address.to_string()}));
-    let mut collector =
-        Collector { ui, access, listener: Listener::new(options, ListenLimits::default()), unused: Unused::default() };
+    let listener = Listener::new(options, ListenLimits::default());
+    let mut collector = Collector { ui, access, listener, port: address.port(), unused: Unused::default() };
     let heard = collector.run(&socket, &stop, &mut sink);
     drop(sink);
     ended()?;
     heard?;
+    collector.unused.look(collector.port);
     collector.summary();
     Ok(ExitCode::SUCCESS)
 }
@@ -68,13 +70,24 @@ struct Unused {
     strangers: u64,
     damaged: u64,
     full: u64,
+    /// Dropped by the kernel, as far as it says.
+    dropped: u64,
     /// The last of them and why.
-    last: Option<(IpAddr, String)>,
+    last: Option<String>,
 }
 
 impl Unused {
     const fn count(&self) -> u64 {
-        self.strangers + self.damaged + self.full
+        self.strangers + self.damaged + self.full + self.dropped
+    }
+
+    /// Asks the kernel how many it dropped.
+    fn look(&mut self, port: u16) {
+        let dropped = dropped(port).unwrap_or(0);
+        if dropped > self.dropped {
+            self.last = Some(format!("the kernel dropped {} that came too fast", dropped - self.dropped));
+            self.dropped = dropped;
+        }
     }
 }
 
@@ -82,6 +95,7 @@ struct Collector {
     ui: Ui,
     access: Access,
     listener: Listener,
+    port: u16,
     unused: Unused,
 }
 
@@ -114,7 +128,7 @@ impl Collector {
     fn datagram(&mut self, from: IpAddr, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
         if !self.access.allows(from) {
             self.unused.strangers += 1;
-            self.unused.last = Some((from, "it is not in --from".to_owned()));
+            self.unused.last = Some(format!("{from} is not in --from"));
             return Ok(());
         }
         let received_us = now().unix().saturating_mul(1_000_000);
@@ -122,29 +136,30 @@ impl Collector {
             Outcome::Rows(_) => {}
             Outcome::Damaged(fault) => {
                 self.unused.damaged += 1;
-                self.unused.last = Some((from, format!("damaged at byte {}: {}", fault.offset, fault.reason)));
+                self.unused.last = Some(format!("from {from}: damaged at byte {}: {}", fault.offset, fault.reason));
             }
             Outcome::Full { what, max } => {
                 self.unused.full += 1;
-                self.unused.last = Some((from, format!("{what} is at its bound of {max}")));
+                self.unused.last = Some(format!("from {from}: {what} is at its bound of {max}"));
             }
         }
         Ok(())
     }
 
     /// Says once in a while how many datagrams were of no use, when there were new ones.
-    fn complain(&self, time: Timestamp, told: (Timestamp, u64)) -> (Timestamp, u64) {
+    fn complain(&mut self, time: Timestamp, told: (Timestamp, u64)) -> (Timestamp, u64) {
         let (since, before) = told;
-        let count = self.unused.count();
         if (time.unix() - since.unix()).abs() < COMPLAIN_S {
             return told;
         }
+        self.unused.look(self.port);
+        let count = self.unused.count();
         if count > before
-            && let Some((from, why)) = &self.unused.last
+            && let Some(why) = &self.unused.last
         {
-            let text = format!("{} datagrams were not used, the last from {from}: {}", count - before, escaped(why));
+            let text = format!("{} datagrams were not used, the last: {}", grouped(count - before), escaped(why));
             self.ui.line(self.ui.paint(Tone::Warn, &text));
-            self.ui.object(&json!({"unused": count - before, "last": {"from": from, "reason": why}}));
+            self.ui.object(&json!({"unused": count - before, "last": why}));
         }
         (time, count)
     }
@@ -161,8 +176,14 @@ impl Collector {
         for (why, records) in tally.to_skips() {
             self.ui.line(format!("  skipped: {} {why}", grouped(records)));
         }
-        let Unused { strangers, damaged, full, .. } = &self.unused;
-        for (count, what) in [(strangers, "from senders not in --from"), (damaged, "damaged"), (full, "past a bound")] {
+        let Unused { strangers, damaged, full, dropped, .. } = &self.unused;
+        let unused = [
+            (strangers, "from senders not in --from"),
+            (damaged, "damaged"),
+            (full, "past a bound"),
+            (dropped, "dropped by the kernel because they came too fast"),
+        ];
+        for (count, what) in unused {
             if *count > 0 {
                 self.ui.line(format!("  not used: {} datagrams {what}", grouped(*count)));
             }
@@ -175,6 +196,7 @@ impl Collector {
             "strangers": strangers,
             "damaged": damaged,
             "full": full,
+            "dropped": dropped,
         }));
     }
 }

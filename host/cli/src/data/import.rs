@@ -192,8 +192,9 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
     ui.table(&["file", "format", "rows", "read", "skipped"], &lines);
     for (input, outcome) in done {
         if let Outcome::Refused(error) = outcome {
-            let text = escaped(&format!("{error:#}"));
-            ui.line(format!("{} {}: {text}", ui.paint(Tone::Bad, "refused"), escaped(&input.display().to_string())));
+            let (text, name) = (escaped(&format!("{error:#}")), escaped(&input.display().to_string()));
+            let named = if text.contains(&name) { text } else { format!("`{name}`: {text}") };
+            ui.line(format!("{} {named}", ui.paint(Tone::Bad, "refused")));
         }
     }
     let shown = schema.map(|schema| format!(" of {schema}")).unwrap_or_default();

@@ -4,6 +4,7 @@
 mod access;
 mod bmp;
 mod collect;
+mod drops;
 mod files;
 mod flows;
 mod import;
