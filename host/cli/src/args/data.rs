@@ -54,9 +54,10 @@ pub(crate) struct NeighbourArgs {
     /// exporter).
     #[arg(long, value_name = "FILE")]
     pub(crate) neighbours: Option<PathBuf>,
-    /// Neighbour AS of flows of which nothing else says it (0: unknown).
-    #[arg(long, value_name = "ASN", default_value_t = 0)]
-    pub(crate) ingress_as: u32,
+    /// Neighbour AS of flows of which nothing else says it; 0 says that they come from inside your network. Without it
+    /// such flows are skipped and counted.
+    #[arg(long, value_name = "ASN")]
+    pub(crate) ingress_as: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use iog_import::columns::{Sink, flow_schema};
 use iog_import::listen::{ListenLimits, Listener, Outcome};
+use iog_import::netflow::Reason;
 use iog_protocol::time::Timestamp;
 use serde_json::json;
 
 use super::access::Access;
 use super::collect::{Stop, writer};
 use super::drops::dropped;
-use super::known::export_options;
+use super::known::{NEIGHBOURS_HINT, export_options};
 use crate::args::{CollectArgs, NeighbourArgs};
 use crate::link::now;
 use crate::ui::{Tone, Ui, escaped, grouped};
@@ -153,6 +154,12 @@ impl Collector {
             return told;
         }
         self.unused.look(self.port);
+        let nowhere = self.listener.tally().skipped(Reason::NoIngress);
+        if nowhere > 0 {
+            self.ui.line(
+                self.ui.paint(Tone::Warn, &format!("{} flows skipped so far: {NEIGHBOURS_HINT}", grouped(nowhere))),
+            );
+        }
         let count = self.unused.count();
         if count > before
             && let Some(why) = &self.unused.last
@@ -166,6 +173,9 @@ impl Collector {
 
     fn summary(&self) {
         let tally = self.listener.tally();
+        if tally.skipped(Reason::NoIngress) > 0 {
+            self.ui.line(self.ui.paint(Tone::Warn, NEIGHBOURS_HINT));
+        }
         let exporters = self.listener.exporters().count();
         self.ui.line(format!(
             "{} rows from {} messages of {exporters} exporters ({})",

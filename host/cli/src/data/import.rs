@@ -8,14 +8,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::ProgressBar;
-use iog_import::FileReport;
 use iog_import::detect::Format;
 use iog_import::files::{ImportOptions, Importer, format_of, schema_of};
 use iog_import::tables::AsinfoKind;
+use iog_import::{FileReport, Skip};
 use serde_json::{Value, json};
 
 use super::files::{ParquetSink, target};
-use super::known::export_options;
+use super::known::{NEIGHBOURS_HINT, export_options};
 use crate::args::ImportArgs;
 use crate::ui::{Tone, Ui, escaped, grouped, size};
 
@@ -81,18 +81,18 @@ fn options(args: &ImportArgs) -> Result<ImportOptions> {
 fn job<'a>(input: &'a Path, args: &ImportArgs) -> Result<Job<'a>> {
     let out = target(&args.out, input)?;
     let named = args.format.as_deref().and_then(|name| Format::ALL.into_iter().find(|format| format.name() == name));
-    let (bytes, found) = match look(input, &out, named, args.new) {
+    let (bytes, found) = match look(input, &out, named, args) {
         Ok((bytes, found)) => (bytes, found),
         Err(error) => (0, Found::Refused(error)),
     };
     Ok(Job { input, out, bytes, found })
 }
 
-fn look(input: &Path, out: &Path, named: Option<Format>, only_new: bool) -> Result<(u64, Found)> {
+fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> Result<(u64, Found)> {
     let mut file = open(input)?;
     let metadata = file.metadata()?;
     ensure!(metadata.is_file(), "`{}` is no regular file", input.display());
-    if only_new
+    if args.new
         && let Ok(made) = std::fs::metadata(out)
         && made.modified()? >= metadata.modified()?
     {
@@ -102,6 +102,12 @@ fn look(input: &Path, out: &Path, named: Option<Format>, only_new: bool) -> Resu
         Some(format) => format,
         None => format_of(&mut file, input)?,
     };
+    ensure!(
+        format != Format::Pcap || args.neighbours.ingress_as.is_some(),
+        "`{}` is a capture, which does not say through which AS its packets came: name it with --ingress-as ASN (0: \
+         they come from inside), or --format exports-in-pcap if it holds flow exports",
+        input.display()
+    );
     Ok((metadata.len(), Found::Format(format)))
 }
 
@@ -196,6 +202,11 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
             let named = if text.contains(&name) { text } else { format!("`{name}`: {text}") };
             ui.line(format!("{} {named}", ui.paint(Tone::Bad, "refused")));
         }
+    }
+    let unknown = Skip::Incomplete("ingress_as".to_owned());
+    if done.iter().any(|(_, outcome)| matches!(outcome, Outcome::Read(read, _) if read.skipped.contains_key(&unknown)))
+    {
+        ui.line(ui.paint(Tone::Warn, NEIGHBOURS_HINT));
     }
     let shown = schema.map(|schema| format!(" of {schema}")).unwrap_or_default();
     let known_too = if known > 0 { format!(", {known} were imported before") } else { String::new() };

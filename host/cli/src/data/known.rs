@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use iog_import::columns::address;
-use iog_import::netflow::{AsRole, ExportOptions};
+use iog_import::netflow::{AsRole, ExportOptions, WhenUnknown};
 
 use crate::args::NeighbourArgs;
 
@@ -18,6 +18,11 @@ const TABLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Neighbour AS by exporter (`None` for every one) and interface.
 type Neighbours = BTreeMap<(Option<[u8; 16]>, u32), u32>;
 
+/// How to make rows of flows that were skipped because nothing says through which AS they entered. They are not written
+/// with a guess: AS 0 is a statement, that the source is inside.
+pub(super) const NEIGHBOURS_HINT: &str = "name the neighbours of such flows with --neighbours FILE, --peer-as or \
+                                          --ingress-as ASN (0: they come from inside)";
+
 /// How exports become rows.
 pub(super) fn export_options(args: &NeighbourArgs) -> Result<ExportOptions> {
     let neighbours = match &args.neighbours {
@@ -25,7 +30,11 @@ pub(super) fn export_options(args: &NeighbourArgs) -> Result<ExportOptions> {
         None => Neighbours::new(),
     };
     let as_role = if args.peer_as { AsRole::Peer } else { AsRole::Origin };
-    Ok(ExportOptions { as_role, neighbours, ingress_as: args.ingress_as, ..ExportOptions::default() })
+    let (unknown_ingress, ingress_as) = match args.ingress_as {
+        Some(asn) => (WhenUnknown::Approximate, asn),
+        None => (WhenUnknown::Skip, 0),
+    };
+    Ok(ExportOptions { as_role, neighbours, unknown_ingress, ingress_as, ..ExportOptions::default() })
 }
 
 fn table(path: &Path) -> Result<Neighbours> {
