@@ -69,10 +69,15 @@ impl Importer {
     ///
     /// # Errors
     /// As [`Self::read`]; what was learned before the error stays.
-    pub fn learn(&mut self, input: &mut dyn Read, path: &Path, format: Format) -> Result<(), ImportError> {
+    pub fn learn(
+        &mut self,
+        input: &mut dyn Read,
+        (path, format): (&Path, Format),
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), ImportError> {
         match format {
-            Format::Exports => self.exports.collect(input, path, &mut |_| {}),
-            Format::ExportsInPcap => self.exports.collect_capture(input, path, &mut |_| {}),
+            Format::Exports => self.exports.collect(input, path, progress),
+            Format::ExportsInPcap => self.exports.collect_capture(input, path, progress),
             _ => Ok(()),
         }
     }

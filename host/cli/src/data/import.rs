@@ -30,8 +30,8 @@ struct Job<'a> {
 /// What a look at the file said.
 enum Found {
     Format(Format),
-    /// It was imported before, and only new files are wanted.
-    Known,
+    /// It was imported before, and only new files are wanted. Its templates may serve these.
+    Known(Format),
     Refused(anyhow::Error),
 }
 
@@ -48,12 +48,10 @@ pub(crate) fn run(ui: Ui, args: &ImportArgs) -> Result<ExitCode> {
     let jobs = args.files.iter().map(|input| job(input, args)).collect::<Result<Vec<_>>>()?;
     let schema = one_schema(&jobs)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?;
+    let mut importer = Importer::new(options);
+    learn(ui, &mut importer, &jobs);
     let to_read = |job: &&Job<'_>| matches!(job.found, Found::Format(_));
     let bar = ui.bytes("importing", jobs.iter().filter(to_read).map(|job| job.bytes).sum());
-    let mut importer = Importer::new(options);
-    for job in &jobs {
-        learn(&mut importer, job);
-    }
     let mut done = Vec::with_capacity(jobs.len());
     let mut before = 0;
     for job in jobs {
@@ -92,16 +90,16 @@ fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> R
     let mut file = open(input)?;
     let metadata = file.metadata()?;
     ensure!(metadata.is_file(), "`{}` is no regular file", input.display());
-    if args.new
-        && let Ok(made) = std::fs::metadata(out)
-        && made.modified()? >= metadata.modified()?
-    {
-        return Ok((metadata.len(), Found::Known));
-    }
     let format = match named {
         Some(format) => format,
         None => format_of(&mut file, input)?,
     };
+    if args.new
+        && let Ok(made) = std::fs::metadata(out)
+        && made.modified()? >= metadata.modified()?
+    {
+        return Ok((metadata.len(), Found::Known(format)));
+    }
     ensure!(
         format != Format::Pcap || args.neighbours.ingress_as.is_some(),
         "`{}` is a capture, which does not say through which AS its packets came: name it with --ingress-as ASN (0: \
@@ -140,19 +138,29 @@ fn one_schema(jobs: &[Job<'_>]) -> Result<Option<&'static str>> {
     }))
 }
 
-/// Learns the templates of a file.
-fn learn(importer: &mut Importer, job: &Job<'_>) {
-    let Found::Format(format) = job.found else { return };
-    let learned = open(job.input).and_then(|mut file| Ok(importer.learn(&mut file, job.input, format)?));
-    if let Err(error) = learned {
-        tracing::debug!(file = %job.input.display(), %error, "templates are known up to the damage");
+/// Learns the templates of all files of exports, so that it does not matter in which file one is.
+fn learn(ui: Ui, importer: &mut Importer, jobs: &[Job<'_>]) {
+    let exports = |format| matches!(format, Format::Exports | Format::ExportsInPcap);
+    let templates = |job: &&Job<'_>| matches!(job.found, Found::Format(f) | Found::Known(f) if exports(f));
+    let bar = ui.bytes("looking for templates", jobs.iter().filter(templates).map(|job| job.bytes).sum());
+    let mut before = 0;
+    for job in jobs.iter().filter(templates) {
+        let (Found::Format(format) | Found::Known(format)) = job.found else { continue };
+        let mut progress = |bytes: u64| bar.set_position(before + bytes);
+        let file = (job.input, format);
+        let learned = open(job.input).and_then(|mut input| Ok(importer.learn(&mut input, file, &mut progress)?));
+        if let Err(error) = learned {
+            tracing::debug!(file = %job.input.display(), %error, "templates are known up to the damage");
+        }
+        before += job.bytes;
     }
+    bar.finish_and_clear();
 }
 
 fn import(importer: &mut Importer, job: Job<'_>, bar: &ProgressBar, before: u64) -> Outcome {
     let format = match job.found {
         Found::Format(format) => format,
-        Found::Known => return Outcome::Known,
+        Found::Known(_) => return Outcome::Known,
         Found::Refused(error) => return Outcome::Refused(error),
     };
     let mut progress = |bytes: u64| bar.set_position(before + bytes);
