@@ -77,7 +77,13 @@ fn files_are_imported_whole_or_refused_with_a_reason() {
     write(folder.path(), "letter.txt", b"Dear all\n");
     write(folder.path(), "interfaces.csv", INTERFACES.as_bytes());
 
-    let done = iog.run(&["data", "import", "monday.nf5", "cut.nf5", "letter.txt", "--out", "flows", "--json"]);
+    let unknown = iog.json(&["data", "import", "monday.nf5", "--out", "flows"]);
+    let skipped = json!([{"reason": "records without `ingress_as`", "records": 2}]);
+    assert_eq!((&unknown["rows"], &unknown["files"][0]["skipped"]), (&json!(0), &skipped), "no neighbour is guessed");
+    assert_eq!(parquet_files(&folder.path().join("flows")), 0);
+
+    let files = ["data", "import", "monday.nf5", "cut.nf5", "letter.txt", "--out", "flows", "--json"];
+    let done = iog.run(&[&files[..], &["--neighbours", "interfaces.csv"]].concat());
     let said = done.json();
     assert_eq!((done.code, &said["rows"], &said["refused"]), (1, &json!(2), &json!(2)), "{said}");
     let refused = |index: usize| said["files"][index]["refused"].as_str().expect("a reason").to_owned();
