@@ -137,11 +137,16 @@ impl FlowTable {
             rows.push(&ended, sink)?;
             at = newer;
         }
+        self.clear();
+        Ok(())
+    }
+
+    /// Forgets all flows without a row, as after a capture that is refused.
+    pub fn clear(&mut self) {
         self.index.clear();
         self.flows.clear();
         self.free.clear();
         (self.oldest, self.newest) = (NONE, NONE);
-        Ok(())
     }
 
     /// Whether a packet at `time` belongs to the flow, by both timeouts and in either direction of time.

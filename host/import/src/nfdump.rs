@@ -53,6 +53,7 @@ pub fn read(
         progress(blocks.bytes());
     }
     rows.flush(sink)?;
+    progress(blocks.bytes());
     tally.rows = rows.rows();
     let format = blocks.format();
     tally.finish(blocks.stored(), path, format)

@@ -32,7 +32,8 @@ pub fn is_capture(head: &[u8]) -> bool {
     classic::Order::of(head).is_some() || ng::is_section(head)
 }
 
-/// Reads a capture to its end and ends the table's flows with it. `progress` is told the bytes read so far.
+/// Reads a capture to its end and ends the table's flows with it; a capture that is refused leaves no flow in the table.
+/// `progress` is told the bytes read so far.
 ///
 /// # Errors
 /// The file cannot be read, is no capture, breaks its format, or the rows cannot be stored.
@@ -46,8 +47,15 @@ pub fn read(
     let stored = Stored::open(input, path)?;
     let out = Flows { table, rows: FlowBuilder::new(), sink, tally: Tally::default() };
     let mut capture = Capture { stored, path, out, progress, reported: 0, scratch: Vec::new() };
-    let format = capture.read()?;
+    let read = capture.read();
     let Capture { out, progress, stored, .. } = capture;
+    let format = match read {
+        Ok(format) => format,
+        Err(error) => {
+            out.table.clear();
+            return Err(error);
+        }
+    };
     progress(stored.bytes());
     out.finish()?.finish(&stored, path, format)
 }
