@@ -117,7 +117,7 @@ struct Uints {
 
 impl Uints {
     fn new() -> Self {
-        Self { values: Vec::with_capacity(BATCH_ROWS), valid: NullBufferBuilder::new(BATCH_ROWS) }
+        Self { values: Vec::new(), valid: NullBufferBuilder::new(BATCH_ROWS) }
     }
 
     fn push(&mut self, value: Option<impl Into<u64>>) {
@@ -154,15 +154,15 @@ impl Default for FlowBuilder {
 }
 
 impl FlowBuilder {
-    /// A builder with no rows. It holds memory for one batch.
+    /// A builder with no rows. Its memory grows with them up to that of one batch, because most files are small.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            times: [const { Vec::new() }; 2].map(|_: Vec<i64>| Vec::with_capacity(BATCH_ROWS)),
-            addresses: [const { Vec::new() }; 2].map(|_: Vec<u8>| Vec::with_capacity(BATCH_ROWS * 16)),
-            counts: [const { Vec::new() }; 4].map(|_: Vec<u64>| Vec::with_capacity(BATCH_ROWS)),
+            times: [const { Vec::new() }; 2],
+            addresses: [const { Vec::new() }; 2],
+            counts: [const { Vec::new() }; 4],
             optional: std::array::from_fn(|_| Uints::new()),
-            exporter: (Vec::with_capacity(BATCH_ROWS * 16), NullBufferBuilder::new(BATCH_ROWS)),
+            exporter: (Vec::new(), NullBufferBuilder::new(BATCH_ROWS)),
             rows: 0,
         }
     }

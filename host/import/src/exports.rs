@@ -141,13 +141,14 @@ impl Exports {
     }
 }
 
-/// Zero bytes before the next message, which itself begins with one, or before the end; none before sFlow.
+/// Zero bytes before the next message, which itself begins with one (sFlow with three), or before the end.
 fn zeros_before_message(bytes: &[u8]) -> usize {
     if crate::sflow::is_sflow(bytes) {
         return 0;
     }
     match bytes.iter().position(|byte| *byte != 0) {
         None => bytes.len(),
+        Some(first @ 3..) if crate::sflow::is_sflow(&bytes[first - 3..]) => first - 3,
         Some(first) => first.saturating_sub(1),
     }
 }

@@ -69,7 +69,7 @@ impl NotIp {
             Self::EtherType(_) => Why::NotApplicable("packet of another ethertype than ip"),
             Self::Ieee8023 => Why::NotApplicable("ieee 802.3 frame"),
             Self::Family(_) => Why::NotApplicable("packet of another protocol family than ip"),
-            Self::Short => Why::Incomplete("packet captured without its whole ip header"),
+            Self::Short => Why::NotApplicable("packet captured without its whole ip header"),
             Self::Malformed => Why::Malformed("packet with a contradictory ip header"),
         }
     }

@@ -45,7 +45,8 @@ pub fn read(
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {
     let stored = Stored::open(input, path)?;
-    let out = Flows { table, rows: FlowBuilder::new(), sink, tally: Tally::default() };
+    let evicted_before = table.evicted();
+    let out = Flows { table, rows: FlowBuilder::new(), sink, tally: Tally::default(), evicted_before };
     let mut capture = Capture { stored, path, out, progress, reported: 0, scratch: Vec::new() };
     let read = capture.read();
     let Capture { out, progress, stored, .. } = capture;
@@ -85,6 +86,8 @@ struct Flows<'a> {
     rows: FlowBuilder,
     sink: &'a mut dyn Sink,
     tally: Tally,
+    /// Flows that the table ended early before this capture.
+    evicted_before: u64,
 }
 
 /// A packet's place in the capture.
@@ -120,6 +123,10 @@ impl Flows<'_> {
     fn finish(mut self) -> Result<Tally, ImportError> {
         self.table.finish(&mut self.rows, self.sink)?;
         self.rows.flush(self.sink)?;
+        let evicted = self.table.evicted() - self.evicted_before;
+        if evicted > 0 {
+            self.tally.skip_many(Why::EndedEarly, evicted);
+        }
         self.tally.rows = self.rows.rows();
         Ok(self.tally)
     }
@@ -138,7 +145,7 @@ impl<P: Packets> Capture<'_, P> {
 
     /// The file ends in the middle of something.
     fn cut(&mut self) {
-        self.out.tally().skip(Why::Incomplete("packet cut off by the end of the file"));
+        self.out.tally().skip(Why::Malformed("packet cut off by the end of the file"));
     }
 
     /// Reads `count` bytes into the scratch buffer; false when the file ends before.

@@ -17,6 +17,15 @@ use crate::{FileReport, ImportError};
 /// Bytes a line may have: a record of 65,535 bytes, the most that DNS carries, as an array of many, escaped.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes that a name may have: 255 of DNS (RFC 1035 §2.3.4), each escaped as four.
+pub const NAME_BYTES_MAX: usize = 4 * 255;
+
+/// Bytes that a sensor or an origin, which every row repeats, may have: a URI of the usual longest.
+pub const LABEL_BYTES_MAX: usize = 2048;
+
+/// Values of an object: a message of 65,535 bytes holds no more records of 12 bytes or more (RFC 1035 §4.1.3).
+pub const VALUES_MAX: usize = 5461;
+
 /// Lines between two calls of `progress`.
 const PROGRESS_LINES: u64 = 4096;
 
@@ -148,8 +157,19 @@ fn row_of<'a>(object: &'a Object<'a>) -> Result<(Shared<'a>, &'a [Cow<'a, str>])
     let values = match object.rdata.as_ref().ok_or(Why::Incomplete("rdata"))? {
         Rdata::One(value) => std::slice::from_ref(value),
         Rdata::Several(values) if values.is_empty() => return Err(Why::Incomplete("rdata")),
+        Rdata::Several(values) if values.len() > VALUES_MAX => {
+            return Err(Why::Malformed("an object has more values than DNS can carry"));
+        }
         Rdata::Several(values) => values,
     };
+    let short = |text: &Option<Cow<'_, str>>, max: usize| text.as_ref().is_none_or(|text| text.len() <= max);
+    let kind = matches!(rrtype, Rrtype::Name(name) if name.len() > NAME_BYTES_MAX);
+    if rrname.len() > NAME_BYTES_MAX || kind || !short(&object.bailiwick, NAME_BYTES_MAX) {
+        return Err(Why::Malformed("a name is longer than DNS allows"));
+    }
+    if !short(&object.sensor_id, LABEL_BYTES_MAX) || !short(&object.origin, LABEL_BYTES_MAX) {
+        return Err(Why::Malformed("a sensor or an origin is longer than 2048 bytes"));
+    }
     let rest = PdnsRow {
         time_first: micros(object.time_first, object.time_first_ms)?.ok_or(Why::Incomplete("time_first"))?,
         time_last: micros(object.time_last, object.time_last_ms)?.ok_or(Why::Incomplete("time_last"))?,

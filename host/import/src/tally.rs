@@ -19,6 +19,8 @@ pub(crate) enum Why {
     Malformed(&'static str),
     /// See [`Skip::Padding`].
     Padding,
+    /// A flow that was ended before its time, because the table of open flows was full: it may be in several rows.
+    EndedEarly,
 }
 
 /// Counts of one file or stream.
@@ -84,5 +86,6 @@ fn shown(why: Why) -> Skip {
         Why::Incomplete(reason) => Skip::Incomplete(reason.to_owned()),
         Why::Malformed(reason) => Skip::Malformed(reason.to_owned()),
         Why::Padding => Skip::Padding,
+        Why::EndedEarly => Skip::NotApplicable("flows ended early because the table of open flows was full".to_owned()),
     }
 }

@@ -54,7 +54,7 @@ pub fn looks_like(head: &[u8]) -> bool {
 /// no rows. `progress` is told the bytes of the file read so far, compressed as stored.
 ///
 /// # Errors
-/// When the file cannot be read or breaks the framing; when the sink fails.
+/// When the file cannot be read, breaks the framing or nothing in it could be used; when the sink fails.
 pub fn read(
     input: &mut dyn Read,
     path: &Path,
@@ -74,8 +74,9 @@ pub fn read(
         stored.consume(count);
         progress(stored.bytes());
     }
-    let report = decoder.finish(sink)?;
-    Ok(FileReport { bytes: stored.bytes(), format: format!("bmp{}", stored.compression().suffix()), ..report })
+    decoder.flush(sink)?;
+    decoder.end();
+    decoder.tally.finish(&stored, path, "bmp")
 }
 
 /// Decodes one router's stream.
@@ -157,10 +158,14 @@ impl Decoder {
     /// When the sink fails.
     pub fn finish(mut self, sink: &mut dyn Sink) -> Result<FileReport, ImportError> {
         self.flush(sink)?;
+        self.end();
+        Ok(self.report())
+    }
+
+    fn end(&mut self) {
         if !self.buffer.is_empty() {
             self.tally.malformed(self.offset, "the stream ends inside a message");
         }
-        Ok(self.report())
     }
 
     /// Length of the message at the beginning of `bytes`, when its header is there.

@@ -48,6 +48,9 @@ impl Decoder<'_> {
             Message::Other(name) => return self.no_routes(name),
         };
         self.update.read(update, session)?;
+        if !body.is_empty() {
+            self.tally.malformed(record.offset, "bytes follow the BGP message of a record");
+        }
         let said = Said { time: record.time, peer: &peer, peer_as, collector: self.collector };
         self.tally.update(&self.update);
         Ok(self.builder.push_update(&said, &self.update, sink)?)

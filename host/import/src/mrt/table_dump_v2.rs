@@ -95,7 +95,7 @@ impl Decoder<'_> {
             };
             self.builder.push(&row, sink)?;
         }
-        Ok(())
+        if body.is_empty() { Ok(()) } else { Err(Malformed("bytes follow the last entry of a table record").into()) }
     }
 }
 

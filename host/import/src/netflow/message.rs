@@ -4,7 +4,7 @@
 use super::element::Slot;
 use super::options::ExportOptions;
 use super::raw::{Raw, u16_at, u32_at};
-use super::state::{SamplingKey, Stream, StreamKey, Templates};
+use super::state::{SamplingKey, StreamKey, Templates};
 use super::tally::{Reason, Tally};
 use super::template::{Kind, Listed, Template, list};
 use super::{record, v5};
@@ -365,10 +365,8 @@ impl<'a> Decoder<'a> {
                 Listed::Template(id, template, fields) => {
                     self.templates.insert(context.key, context.now, (id, template, fields))?;
                 }
-                Listed::Withdrawn(gone) => self.templates.withdraw(context.key, |id, _| id == gone),
-                Listed::WithdrawnAll(options) => {
-                    self.templates.withdraw(context.key, |_, template| template.options == options);
-                }
+                Listed::Withdrawn(id) => self.templates.withdraw(context.key, id),
+                Listed::WithdrawnAll(options) => self.templates.withdraw_all(context.key, options),
             }
         }
         Ok(count)
@@ -407,9 +405,14 @@ impl<'a> Decoder<'a> {
 
     /// Keeps what the options data of a set say; how many records there were.
     fn options_data(&mut self, template: &Template, body: &[u8], context: &Context) -> Result<u64, Failure> {
-        let max = self.templates.limits.samplers_max;
-        let stream = self.templates.stream(context.key, context.now)?;
-        let (known, cut) = records(template, body, &mut |raw| keep_options(stream, template, raw, max))?;
+        let (key, now, templates) = (context.key, context.now, &mut *self.templates);
+        let (known, cut) = records(template, body, &mut |raw| {
+            if let Some(boot) = raw.get(Slot::BootMillis) {
+                templates.stream(key, now)?.boot_ms = Some(boot);
+            }
+            let Some(rate) = record::sampling(raw) else { return Ok(()) };
+            templates.sample(key, now, sampled(template, raw), rate)
+        })?;
         if self.pass == Pass::Rows {
             self.tally.skip(Reason::Options, known);
             self.tally.skip(Reason::CutShort, u64::from(cut));
@@ -439,15 +442,11 @@ fn records(
     Ok((known, rest.len() >= template.shortest() || !padding))
 }
 
-fn keep_options(stream: &mut Stream, template: &Template, raw: &Raw, max: usize) -> Result<(), Failure> {
-    if let Some(boot) = raw.get(Slot::BootMillis) {
-        stream.boot_ms = Some(boot);
-    }
-    let Some(rate) = record::sampling(raw) else { return Ok(()) };
-    let key = match (raw.get(Slot::Sampler), raw.get(Slot::IngressIf)) {
+/// What the sampling rate of a record of options holds for.
+fn sampled(template: &Template, raw: &Raw) -> SamplingKey {
+    match (raw.get(Slot::Sampler), raw.get(Slot::IngressIf)) {
         (Some(sampler), _) => SamplingKey::Sampler(sampler),
         (None, Some(interface)) if template.by_interface => SamplingKey::Interface(interface),
         _ => SamplingKey::All,
-    };
-    stream.sample(key, rate, max)
+    }
 }

@@ -17,7 +17,7 @@ pub struct TemplateLimits {
     pub templates_max: usize,
     /// Fields of one template. A message of 64 KiB could hold 16,000.
     pub fields_max: usize,
-    /// Bytes of all templates. 64 MiB are about 100,000 templates of 50 fields.
+    /// Bytes of all templates and sampling rates. 64 MiB are about 100,000 templates of 50 fields.
     pub bytes_max: usize,
     /// Samplers and interfaces with a sampling rate of one stream.
     pub samplers_max: usize,
@@ -42,6 +42,9 @@ impl StreamKey {
         Self { exporter, version, domain: if options.share_domains { 0 } else { domain } }
     }
 }
+
+/// Bytes that a sampling rate takes: three slots of its map, the lowest load, of 17 bytes.
+const SAMPLER_BYTES: usize = 3 * 17;
 
 /// What one exporter has said in one observation domain.
 #[derive(Debug, Default)]
@@ -68,21 +71,38 @@ impl Stream {
         of(&self.by_sampler, sampler).or_else(|| of(&self.by_interface, interface)).or(self.sampling)
     }
 
-    /// Keeps a sampling rate that options data announce.
-    pub(super) fn sample(&mut self, key: SamplingKey, rate: u64, max: usize) -> Result<(), Failure> {
+    /// Counts bytes that are free again. Room for many templates must not stay where few are left.
+    fn freed(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        if self.templates.len() < self.templates.capacity() / 8 {
+            self.templates.shrink_to_fit();
+        }
+    }
+
+    /// Keeps a sampling rate that options data announce; gives the bytes that it takes anew. `held` are those of all
+    /// streams.
+    fn sample(&mut self, key: SamplingKey, rate: u64, held: usize, limits: TemplateLimits) -> Result<usize, Failure> {
         let (map, key) = match key {
             SamplingKey::All => {
                 self.sampling = Some(rate);
-                return Ok(());
+                return Ok(0);
             }
             SamplingKey::Sampler(id) => (&mut self.by_sampler, id),
             SamplingKey::Interface(id) => (&mut self.by_interface, id),
         };
-        if map.len() >= max && !map.contains_key(&key) {
-            return Err(full("the number of samplers of an exporter", map.len() + 1, max));
+        if let Some(known) = map.get_mut(&key) {
+            *known = rate;
+            return Ok(0);
+        }
+        if map.len() >= limits.samplers_max {
+            return Err(full("the number of samplers of an exporter", map.len() + 1, limits.samplers_max));
+        }
+        if held + SAMPLER_BYTES > limits.bytes_max {
+            return Err(full(BYTES, held + SAMPLER_BYTES, limits.bytes_max));
         }
         map.insert(key, rate);
-        Ok(())
+        self.bytes += SAMPLER_BYTES;
+        Ok(SAMPLER_BYTES)
     }
 }
 
@@ -101,6 +121,9 @@ pub struct Templates {
     streams: HashMap<StreamKey, Stream>,
     bytes: usize,
 }
+
+/// What `bytes_max` bounds.
+const BYTES: &str = "the size of all templates and sampling rates in bytes";
 
 fn full(what: &'static str, found: usize, max: usize) -> Failure {
     Failure::Full { what, found: found as u64, max: max as u64 }
@@ -131,7 +154,7 @@ impl Templates {
         self.streams.len()
     }
 
-    /// Bytes that the templates hold, about.
+    /// Bytes that templates and sampling rates take, about.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -174,7 +197,7 @@ impl Templates {
         }
         let bytes = template.bytes();
         if self.bytes + bytes > limits.bytes_max {
-            return Err(full("the size of all templates in bytes", self.bytes + bytes, limits.bytes_max));
+            return Err(full(BYTES, self.bytes + bytes, limits.bytes_max));
         }
         let stream = self.stream(key, now)?;
         if stream.templates.len() >= limits.templates_max && !stream.templates.contains_key(&id) {
@@ -186,16 +209,31 @@ impl Templates {
         Ok(())
     }
 
-    /// Forgets the templates that the test accepts.
-    pub(super) fn withdraw(&mut self, key: StreamKey, gone: impl Fn(u16, &Template) -> bool) {
+    /// Keeps a sampling rate that options data of a stream announce.
+    pub(super) fn sample(&mut self, key: StreamKey, now: i64, what: SamplingKey, rate: u64) -> Result<(), Failure> {
+        let (held, limits) = (self.bytes, self.limits);
+        self.bytes += self.stream(key, now)?.sample(what, rate, held, limits)?;
+        Ok(())
+    }
+
+    /// Forgets the template of this id.
+    pub(super) fn withdraw(&mut self, key: StreamKey, id: u16) {
+        let Some(stream) = self.streams.get_mut(&key) else { return };
+        let freed = stream.templates.remove(&id).map_or(0, |gone| gone.bytes());
+        stream.freed(freed);
+        self.bytes -= freed;
+    }
+
+    /// Forgets all templates of options, or all others.
+    pub(super) fn withdraw_all(&mut self, key: StreamKey, options: bool) {
         let Some(stream) = self.streams.get_mut(&key) else { return };
         let mut freed = 0;
-        stream.templates.retain(|id, template| {
-            let keep = !gone(*id, template);
+        stream.templates.retain(|_, template| {
+            let keep = template.options != options;
             freed += if keep { 0 } else { template.bytes() };
             keep
         });
-        stream.bytes -= freed;
+        stream.freed(freed);
         self.bytes -= freed;
     }
 }

@@ -7,6 +7,9 @@ use super::raw::{Raw, u16_at, u32_at};
 
 /// The length that says "variable" (RFC 7011 §7).
 const VARIABLE: u16 = 65535;
+/// Bytes that a template takes besides its fields: its place in the map of its exporter at the lowest load (three slots of
+/// 17 bytes) and the counters of its `Arc`.
+const PLACE_BYTES: usize = 3 * 17 + 16;
 /// Scope type `interface` of NetFlow v9 (RFC 3954 §6.1).
 const SCOPE_INTERFACE: u16 = 2;
 
@@ -22,9 +25,10 @@ struct Take {
 #[derive(Debug, Clone)]
 enum Layout {
     /// All records have this length; the values to take.
-    Fixed(usize, Vec<Take>),
-    /// Every field must be walked: length and slot.
-    Walk(Vec<(u16, Option<Slot>)>),
+    Fixed(usize, Box<[Take]>),
+    /// Every field must be walked: length and slot. Fields without bytes are left out, so that the work is bounded by the
+    /// bytes of a record, whose shortest form has this length.
+    Walk(usize, Box<[(u16, Option<Slot>)]>),
 }
 
 /// A template.
@@ -75,7 +79,9 @@ impl Template {
         };
         let variable = kind.ipfix && fields.iter().any(|field| field.len == VARIABLE);
         let layout = if variable {
-            Layout::Walk(fields.iter().map(|field| (field.len, slot(field))).collect())
+            let shortest = |field: &Field| if field.len == VARIABLE { 1 } else { usize::from(field.len) };
+            let walked = fields.iter().filter(|field| field.len > 0).map(|field| (field.len, slot(field)));
+            Layout::Walk(fields.iter().map(shortest).sum(), walked.collect())
         } else {
             let mut at = 0u32;
             let mut takes = Vec::new();
@@ -85,7 +91,7 @@ impl Template {
                 }
                 at += u32::from(field.len);
             }
-            Layout::Fixed(at as usize, takes)
+            Layout::Fixed(at as usize, takes.into())
         };
         Self { layout, options: kind.options, by_interface }
     }
@@ -93,19 +99,17 @@ impl Template {
     /// Bytes that the template holds in memory, about.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
+            + PLACE_BYTES
             + match &self.layout {
                 Layout::Fixed(_, takes) => takes.len() * size_of::<Take>(),
-                Layout::Walk(fields) => fields.len() * size_of::<(u16, Option<Slot>)>(),
+                Layout::Walk(_, fields) => fields.len() * size_of::<(u16, Option<Slot>)>(),
             }
     }
 
     /// Bytes of its shortest record.
     pub(super) fn shortest(&self) -> usize {
-        match &self.layout {
-            Layout::Fixed(len, _) => *len,
-            Layout::Walk(fields) => {
-                fields.iter().map(|(len, _)| if *len == VARIABLE { 1 } else { usize::from(*len) }).sum()
-            }
+        match self.layout {
+            Layout::Fixed(len, _) | Layout::Walk(len, _) => len,
         }
     }
 
@@ -122,7 +126,7 @@ impl Template {
                 }
                 Some(*len)
             }
-            Layout::Walk(fields) => walk(fields, bytes, raw),
+            Layout::Walk(_, fields) => walk(fields, bytes, raw),
         }
     }
 }

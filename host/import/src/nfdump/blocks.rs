@@ -34,6 +34,8 @@ pub(super) struct Blocks<'a> {
     method: Method,
     /// Data blocks left to read; none when the header does not say, as in a file still being written.
     left: Option<u32>,
+    /// Blocks about the file itself behind them.
+    appendix: u16,
     raw: Vec<u8>,
     plain: Vec<u8>,
 }
@@ -75,14 +77,16 @@ impl<'a> Blocks<'a> {
         if raw.len() < wanted {
             return Err(damaged("the file header is cut off"));
         }
-        let (method, left) = if layout == 1 { header_1(&raw) } else { header_2(&raw) }.map_err(|why| damaged(&why))?;
-        Ok(Self { stored, path, layout, method, left, raw, plain: Vec::new() })
+        let known = if layout == 1 { header_1(&raw) } else { header_2(&raw) };
+        let (method, left, appendix) = known.map_err(|why| damaged(&why))?;
+        Ok(Self { stored, path, layout, method, left, appendix, raw, plain: Vec::new() })
     }
 
     /// The next data block; none after the last.
     pub(super) fn next_block(&mut self, tally: &mut Tally) -> Result<Option<Block<'_>>, ImportError> {
         loop {
             if self.left == Some(0) {
+                self.rest(tally)?;
                 return Ok(None);
             }
             let offset = self.stored.offset();
@@ -126,6 +130,32 @@ impl<'a> Blocks<'a> {
             return Err(cut());
         }
         Ok(Some(Header { records: word(0), size, kind: half(8), flags: half(10) }))
+    }
+
+    /// Passes over the blocks of the appendix, and counts the bytes behind it, of which the header does not know.
+    fn rest(&mut self, tally: &mut Tally) -> Result<(), ImportError> {
+        for _ in 0..self.appendix {
+            let offset = self.stored.offset();
+            self.header(offset)?;
+        }
+        let mut padding = true;
+        let mut count = 0;
+        loop {
+            let bytes = self.stored.fill()?;
+            if bytes.is_empty() {
+                break;
+            }
+            padding &= bytes.iter().all(|byte| *byte == 0);
+            let length = bytes.len();
+            count += length as u64;
+            self.stored.consume(length);
+        }
+        match (count, padding) {
+            (0, _) => {}
+            (_, true) => tally.skip_many(Why::Padding, count),
+            (_, false) => tally.skip_many(Why::Malformed("bytes behind the last block of the file"), count),
+        }
+        Ok(())
     }
 
     /// Decompresses the block and says how long it is, or that it was not compressed.
@@ -178,8 +208,8 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Compression and number of blocks, or why the file cannot be read.
-type Known = Result<(Method, Option<u32>), String>;
+/// Compression, number of blocks and of those behind them, or why the file cannot be read.
+type Known = Result<(Method, Option<u32>, u16), String>;
 
 /// The header of layout 1: flags, number of blocks, a name and statistics.
 fn header_1(raw: &[u8]) -> Known {
@@ -190,10 +220,11 @@ fn header_1(raw: &[u8]) -> Known {
         0x10 => Method::Lz4,
         _ => return Err("its flags name several compressions".to_owned()),
     };
-    Ok((method, Some(word(raw, 4)).filter(|blocks| *blocks > 0)))
+    Ok((method, Some(word(raw, 4)).filter(|blocks| *blocks > 0), 0))
 }
 
-/// The header of layout 2: version of nfdump, time, compression, encryption, appendix, size and number of blocks.
+/// The header of layout 2: version of nfdump, time, compression, encryption, blocks of the appendix and its place, size
+/// and number of blocks.
 fn header_2(raw: &[u8]) -> Known {
     let method = match raw[12] {
         0 => Method::None,
@@ -206,8 +237,10 @@ fn header_2(raw: &[u8]) -> Known {
     if raw[13] != 0 {
         return Err("it is encrypted".to_owned());
     }
-    let (appendix, blocks) = (word(raw, 20) | word(raw, 24), word(raw, 32));
-    Ok((method, if blocks == 0 && appendix == 0 { None } else { Some(blocks) }))
+    let (place, blocks) = (word(raw, 20) | word(raw, 24), word(raw, 32));
+    let known = blocks != 0 || place != 0;
+    let appendix = if place == 0 { 0 } else { u16::from_le_bytes([raw[14], raw[15]]) };
+    Ok((method, known.then_some(blocks), appendix))
 }
 
 /// The little-endian number at `at` of a header that was read as a whole.

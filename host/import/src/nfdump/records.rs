@@ -81,6 +81,9 @@ impl<'a> Decoder<'a> {
             rest = after;
             self.record(record, tally, rows)?;
         }
+        if rest.iter().any(|byte| *byte != 0) {
+            tally.skip(Why::Malformed("bytes behind the last record of a block"));
+        }
         Ok(())
     }
 
@@ -99,7 +102,8 @@ impl<'a> Decoder<'a> {
                 self.exporter(record);
                 return Ok(());
             }
-            // Port histograms, exporter statistics, samplers, names of applications, interfaces and routing tables.
+            // Port histograms, exporter statistics, samplers, names of applications, interfaces and routing tables: none
+            // is a flow that is lost.
             3..=6 | 8 | 9 | 12..=15 => return Ok(()),
             _ => Err(Why::NotApplicable("record of an unknown type")),
         };
@@ -131,7 +135,7 @@ impl<'a> Decoder<'a> {
     /// Decodes a flow record of layout 2.
     #[inline]
     fn flow(&self, record: &[u8]) -> Read {
-        let cut = Why::Malformed("flow record that contradicts its own lengths");
+        let cut = CUT;
         let (Some(elements), Some(number), Some(&flags)) = (u16_at(record, 4), u16_at(record, 8), record.get(10))
         else {
             return Err(cut);
@@ -155,6 +159,8 @@ fn ends(number: u32, records: u32) -> Broken {
     Broken::Format(format!("the block ends after {number} of {records} records"))
 }
 
+const CUT: Why = Why::Malformed("flow record that contradicts its own lengths or has an impossible time");
+
 /// A flow record while its elements are read.
 struct Flow {
     row: FlowRow,
@@ -170,7 +176,7 @@ impl Flow {
         let row = &mut self.row;
         match kind {
             1 => {
-                (row.start, row.end) = (micros(u64_at(body, 0)?), micros(u64_at(body, 8)?));
+                (row.start, row.end) = (micros(u64_at(body, 0)?)?, micros(u64_at(body, 8)?)?);
                 (row.packets, row.bytes) = (u64_at(body, 24)?, u64_at(body, 32)?);
                 let ports = (u16_at(body, 40)?, u16_at(body, 42)?);
                 row.proto = *body.get(44)?;
@@ -200,19 +206,20 @@ impl Flow {
     /// The row, when all that a row needs was there.
     fn finish(mut self, event: bool) -> Read {
         if !self.addressed {
-            return Err(Why::Incomplete("flow record without addresses"));
+            return Err(Why::Incomplete("src"));
         }
         if !self.counted {
-            return Err(Why::Incomplete("flow record without counters"));
+            return Err(Why::Incomplete("packets"));
         }
         if event && self.row.packets == 0 && self.row.bytes == 0 {
             return Err(Why::NotApplicable("event of a firewall or of address translation without counters"));
         }
         if self.row.start == 0 {
             if self.event_ms == 0 {
-                return Err(Why::Incomplete("flow record without a time"));
+                return Err(Why::Incomplete("start"));
             }
-            (self.row.start, self.row.end) = (micros(self.event_ms), micros(self.event_ms));
+            let event = micros(self.event_ms).ok_or(CUT)?;
+            (self.row.start, self.row.end) = (event, event);
         }
         Ok(self.row)
     }
@@ -228,10 +235,10 @@ pub(super) fn set_transport(row: &mut FlowRow, (src_port, dst_port): (u16, u16),
     row.tcp_flags = (row.proto == proto::TCP).then_some(u16::from(tcp_flags));
 }
 
-/// Milliseconds as µs; later than the year 294,000 is the end of time.
+/// Milliseconds as µs, up to the year 294,247.
 #[inline]
-pub(super) fn micros(milliseconds: u64) -> i64 {
-    i64::try_from(milliseconds).unwrap_or(i64::MAX).saturating_mul(1000)
+fn micros(milliseconds: u64) -> Option<i64> {
+    i64::try_from(milliseconds).ok()?.checked_mul(1000)
 }
 
 /// An IPv4 address, mapped.

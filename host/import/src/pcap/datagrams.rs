@@ -73,7 +73,7 @@ impl Packets for Datagrams<'_> {
         }
         let length = be16(payload, 4).map_or(0, usize::from);
         let Some(payload) = payload.get(UDP_HEADER_BYTES..length) else {
-            self.tally.skip(Why::Incomplete("udp datagram in fragments or not captured as a whole"));
+            self.tally.skip(Why::NotApplicable("udp datagram in fragments or not captured as a whole"));
             return Ok(());
         };
         let (src_port, dst_port) = (packet.src_port, packet.dst_port);

@@ -195,7 +195,7 @@ fn packet<P: Packets>(
 ) -> Result<(), ImportError> {
     if kind == SIMPLE_PACKET {
         capture.out.tally().messages += 1;
-        capture.out.tally().skip(Why::Incomplete("packet without a time"));
+        capture.out.tally().skip(Why::Incomplete("start"));
         return Ok(());
     }
     let body = &capture.scratch[..length];

@@ -147,7 +147,7 @@ fn every_ng_form_gives_the_same_rows() {
         assert_eq!(
             report.skipped.keys().collect::<Vec<_>>(),
             [
-                &Skip::Incomplete("packet without a time".to_owned()),
+                &Skip::Incomplete("start".to_owned()),
                 &Skip::Malformed("packet block that contradicts itself or names no interface".to_owned())
             ]
         );
@@ -180,7 +180,7 @@ fn a_capture_cut_off_is_read_up_to_there() {
             assert!(report.messages >= 1, "{end}");
         }
         let report = import(&file[..first + 9]).0.unwrap();
-        assert_eq!(report.skipped[&Skip::Incomplete("packet cut off by the end of the file".to_owned())], 1);
+        assert_eq!(report.skipped[&Skip::Malformed("packet cut off by the end of the file".to_owned())], 1);
     }
 }
 

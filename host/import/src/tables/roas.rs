@@ -155,10 +155,12 @@ fn micros(text: &str) -> Result<i64, Why> {
         parts.next().is_none().then_some(three)
     };
     let ([year, month, day], [hour, minute, second]) = numbers(date, '-').zip(numbers(time, ':')).ok_or(WRONG)?;
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+    let days = days_since_epoch(year, month, day);
+    let in_month = day >= 1 && days < days_since_epoch(year + month / 12, month % 12 + 1, 1);
+    if !(1..=12).contains(&month) || !in_month || hour > 23 || minute > 59 || second > 60 {
         return Err(WRONG);
     }
-    let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
     Ok(seconds * 1_000_000)
 }
 
@@ -177,9 +179,21 @@ mod tests {
     fn times_are_read_in_both_forms() {
         assert_eq!(micros("0"), Ok(0));
         assert_eq!(micros("1970-01-01 00:00:00"), Ok(0));
+        assert_eq!(micros("2025-12-31 00:00:00"), Ok(1_767_139_200_000_000));
+        assert_eq!(micros("1969-12-31 23:59:59"), Ok(-1_000_000));
         assert_eq!(micros("2000-02-29T12:00:01Z"), Ok(951_825_601_000_000));
         assert_eq!(micros("2026-11-21 10:20:30"), Ok(1_795_256_430_000_000));
-        for bad in ["", "x", "2026-13-01 00:00:00", "2026-01-01", "2026-01-01 00:00", "9223372036854775807"] {
+        for bad in [
+            "",
+            "x",
+            "2026-13-01 00:00:00",
+            "2026-02-29 00:00:00",
+            "2026-00-01 00:00:00",
+            "2026-12-32 00:00:00",
+            "2026-01-01",
+            "2026-01-01 00:00",
+            "9223372036854775807",
+        ] {
             assert!(micros(bad).is_err(), "{bad}");
         }
     }

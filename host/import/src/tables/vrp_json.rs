@@ -49,6 +49,11 @@ struct Scan {
     /// The last string at the level of the outer object, cut off.
     key: Vec<u8>,
     in_roas: bool,
+    /// Whether the array was found.
+    found: bool,
+    /// Values of the array that are no objects, and whether the scan is in one.
+    others: u64,
+    in_other: bool,
     capturing: bool,
     captured: Vec<u8>,
 }
@@ -71,7 +76,14 @@ pub(super) fn read(
         let bytes = stored.fill()?;
         if bytes.is_empty() {
             progress(stored.bytes());
-            return if scan.depth == 0 { Ok(tally) } else { Err(damaged(0, "the file ends inside its object")) };
+            if scan.others > 0 {
+                tally.skip_many(Why::Malformed("a payload is no object of the known form"), scan.others);
+            }
+            return match (scan.depth, scan.found) {
+                (0, true) => Ok(tally),
+                (0, false) => Err(damaged(0, "the object has no array `roas`")),
+                _ => Err(damaged(0, "the file ends inside its object")),
+            };
         }
         for (place, byte) in bytes.iter().enumerate() {
             if scan.take(*byte).map_err(|reason| damaged(place, reason))? {
@@ -102,6 +114,12 @@ impl Scan {
         if self.in_string {
             self.take_in_string(byte);
             return Ok(false);
+        }
+        let in_array = self.depth == 2 && self.in_roas;
+        if in_array && !matches!(byte, b'{' | b',' | b']') && !byte.is_ascii_whitespace() {
+            self.others += u64::from(!std::mem::replace(&mut self.in_other, true));
+        } else if in_array && byte == b',' {
+            self.in_other = false;
         }
         match byte {
             b'"' => {
@@ -141,6 +159,8 @@ impl Scan {
     fn open(&mut self, byte: u8) {
         if self.depth == 1 {
             self.in_roas = byte == b'[' && self.key == b"roas";
+            self.found |= self.in_roas;
+            self.in_other = false;
         }
         if self.depth == 2 && self.in_roas && byte == b'{' {
             self.capturing = true;
