@@ -16,7 +16,7 @@ use common::Kept;
 use iog_import::exports::Exports;
 use iog_import::flows::{FlowOptions, FlowTable};
 use iog_import::netflow::TemplateLimits;
-use iog_import::nfdump::NfdumpOptions;
+use iog_import::netflow::ExportOptions;
 use iog_import::tables::{Options, TableFormat};
 use iog_import::{FileReport, ImportError, Skip, bmp, mrt, nfdump, pcap, pdns, tables};
 use writer::{Method, layout_1, layout_2};
@@ -67,7 +67,7 @@ fn a_refused_capture_leaves_no_flow_to_the_next() {
 }
 
 fn nfdump(file: &[u8]) -> FileReport {
-    nfdump::read(&mut &*file, path(), NfdumpOptions::default(), &mut Kept::default(), &mut |_| ()).unwrap()
+    nfdump::read(&mut &*file, path(), &ExportOptions::default(), &mut Kept::default(), &mut |_| ()).unwrap()
 }
 
 #[test]

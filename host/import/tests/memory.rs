@@ -16,7 +16,7 @@ use iog_import::columns::Sink;
 use iog_import::exports::Exports;
 use iog_import::flows::{FlowOptions, FlowTable};
 use iog_import::listen::{ListenLimits, Listener};
-use iog_import::nfdump::NfdumpOptions;
+use iog_import::netflow::ExportOptions;
 use iog_import::tables::{Options, TableFormat};
 use iog_import::{ImportError, bmp, mrt, nfdump, pcap, pdns, tables};
 use peak_alloc::PeakAlloc;
@@ -62,7 +62,7 @@ fn capture(input: &mut dyn Read) -> Result<(), ImportError> {
 }
 
 fn nfdump(input: &mut dyn Read) -> Result<(), ImportError> {
-    nfdump::read(input, path(), NfdumpOptions::default(), &mut Nowhere, &mut |_| ()).map(drop)
+    nfdump::read(input, path(), &ExportOptions::default(), &mut Nowhere, &mut |_| ()).map(drop)
 }
 
 fn mrt(input: &mut dyn Read) -> Result<(), ImportError> {

@@ -13,7 +13,6 @@ use iog_import::exports::Exports;
 use iog_import::flows::{FlowOptions, FlowTable};
 use iog_import::listen::{ListenLimits, Listener, Outcome};
 use iog_import::netflow::{AsRole, ExportOptions, TemplateLimits, WhenUnknown, check};
-use iog_import::nfdump::NfdumpOptions;
 use iog_import::packet::{Link, parse, parse_ip};
 use iog_import::rows::TEXT_BYTES_MAX;
 use iog_import::stored::{Compression, Stored};
@@ -199,8 +198,8 @@ pub fn datagrams(data: &[u8]) {
 /// A file of nfdump. Its blocks may be compressed, so that rows are bounded by each block alone.
 pub fn nfdump(data: &[u8]) {
     if is_plain(data) {
-        let options = NfdumpOptions::default();
-        judge(data, u64::MAX, |call| nfdump::read(call.input, call.path, options, call.sink, call.progress));
+        let options = export_options(data);
+        judge(data, u64::MAX, |call| nfdump::read(call.input, call.path, &options, call.sink, call.progress));
     }
 }
 
