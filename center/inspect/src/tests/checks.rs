@@ -114,8 +114,10 @@ fn merge_takes_the_parts_of_the_first_entry() {
 fn the_prebuilt_analyses_fit_their_manifests() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../modules");
     for (name, columns) in [
+        ("dns-watch", "count rdata rrname rrtype time_first time_last"),
         ("hello", "dst packets"),
         ("ip-traceback", "bytes dst end ingress_as packets src start"),
+        ("origin-check", "asn kind max_len prefix prefix_len valid_to"),
         ("top-talkers", "bytes dst packets src start"),
     ] {
         let wasm = std::fs::read(format!("{root}/prebuilt/{name}.wasm")).expect("the module");
