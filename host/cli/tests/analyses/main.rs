@@ -1,0 +1,96 @@
+//! The analyses of routes and names on real data of `../shared/data`, through inspection, planning, data engine and
+//! sandbox as a gateway has them. What a module says is compared with what the test counts itself from the same rows.
+//! The data stay where they are; where they are absent, a line says what was skipped.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and says what it skips")]
+
+mod dns_watch;
+mod origin_check;
+mod roas;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use iog_gateway::config::{DatasetConfig, LimitsConfig};
+use iog_gateway::local::{TrySpec, try_module};
+use iog_sandbox::{
+    CancelFlag, Grants, Limits, NothingGranted, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, SandboxConfig,
+};
+use serde_json::{Value, json};
+
+/// A file of the shared data, if it is there.
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    if !path.is_file() {
+        println!("skipped: `{}` is not there", path.display());
+    }
+    path.is_file().then_some(path)
+}
+
+fn modules(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../modules").join(name)
+}
+
+/// A committed analysis.
+struct Analysis {
+    name: &'static str,
+    wasm: Vec<u8>,
+    manifest: String,
+    sandbox: Sandbox,
+}
+
+impl Analysis {
+    fn new(name: &'static str) -> Self {
+        let wasm = std::fs::read(modules(&format!("prebuilt/{name}.wasm"))).unwrap();
+        let manifest = std::fs::read_to_string(modules(&format!("{name}/iog.toml"))).unwrap();
+        let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() }).unwrap();
+        Self { name, wasm, manifest, sandbox }
+    }
+
+    /// What its entry returns, `{"ok": …}` or `{"err": …}`, over CSV files bound to its slots.
+    async fn run(&self, params: Value, files: &[(&str, &str, &Path)]) -> Value {
+        let dataset = |&(slot, schema, path): &(&str, &str, &Path)| {
+            let config = json!({ "schema": schema, "path": path, "format": "csv", "class": "reviewed" });
+            (slot.parse().unwrap(), serde_json::from_value::<DatasetConfig>(config).unwrap())
+        };
+        let spec = TrySpec {
+            wasm: &self.wasm,
+            manifest: &self.manifest,
+            entry: None,
+            params,
+            datasets: files.iter().map(dataset).collect::<BTreeMap<_, _>>(),
+            limits: LimitsConfig::default(),
+            provider: Provider { domain: "local".into(), asn: None },
+        };
+        let report = try_module(&self.sandbox, &spec).await.unwrap();
+        let result = report.result.unwrap_or_else(|| panic!("{}: {}", self.name, report.ended));
+        let usage = report.usage;
+        let per_row = usage.fuel / usage.rows.max(1);
+        println!("{}: {} fuel, {} rows, {per_row} a row, {}", self.name, usage.fuel, usage.rows, spec.params);
+        serde_json::from_str(result.as_str()).unwrap()
+    }
+
+    /// What its `merge` makes of the answers of several domains.
+    async fn merge(&self, parts: &[(&str, Value)]) -> Value {
+        let part = |(domain, outcome): &(&str, Value)| json!({ "domain": domain, "asn": null, "outcome": outcome });
+        let parts: Vec<_> = parts.iter().map(part).collect();
+        let spec = RunSpec {
+            module: self.sandbox.load(&self.wasm).await.unwrap(),
+            entry: "merge".into(),
+            params: json!({ "parts": parts }),
+            provider: Provider { domain: "caller".into(), asn: None },
+            grants: Grants::ALL,
+            limits: Limits { result_bytes: 1 << 20, ..Limits::default() },
+            cancel: CancelFlag::new(),
+        };
+        let report = self.sandbox.run(spec, Arc::new(NothingGranted)).await;
+        let RunOutcome::Succeeded { json } = report.outcome else { panic!("{}: {:?}", self.name, report.outcome) };
+        serde_json::from_str(&json).unwrap()
+    }
+}
+
+/// The texts of a list, or of one field of its records.
+fn texts<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
+    let text = |item: &'a Value| item.as_str().or_else(|| item[field].as_str());
+    list.as_array().into_iter().flatten().filter_map(text).collect()
+}
