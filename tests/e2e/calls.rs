@@ -115,7 +115,7 @@ fn record(folder: &Path, name: &str) -> Value {
 fn rebuilt_components_are_of_the_same_source_and_answer_alike() {
     let Some(folder) = rebuilt() else { return };
     let prebuilt = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../modules/prebuilt");
-    for name in ["hello", "ip-traceback", "top-talkers"] {
+    for name in ["dns-watch", "hello", "ip-traceback", "origin-check", "top-talkers"] {
         assert_eq!(record(&folder, name)["source"], record(&prebuilt, name)["source"], "source of `{name}`");
     }
     let wasm = std::fs::read(folder.join("ip-traceback.wasm")).expect("it was built");

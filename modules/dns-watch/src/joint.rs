@@ -1,21 +1,31 @@
 //! Compares what many domains saw of one name: who has which record, who lacks it, and what changed. Pure. A domain can
-//! speak for itself only: a record that it lists twice counts once.
+//! speak for itself only: a record that it lists twice counts once. However large the answers are, what is kept of them is
+//! bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bindings::{Agreement, Answer, Change, JointAnswer, JointReport, Part, Report, Sighting, Silent, What};
-use crate::table::sum;
+use crate::name::owner;
+use crate::table::{can_be, json_bytes, sum};
 
 /// How far from the beginning or end of what a domain saw of a type a record must lie to be a change: a day, the longest
 /// time to live that is common, after which a sensor has seen all records of a set.
 const SETTLED_US: i64 = 86_400_000_000;
 
-/// Records that a joint answer lists at most, and changes.
-const LISTED_MAX: usize = 1_000;
-/// Names of domains that the records hold together at most, 80 bytes each with their times.
-const NAMES_MAX: usize = 4_000;
-/// Text of the data of records, and again of changes, in bytes.
-const TEXT_BYTES_MAX: usize = 96 << 10;
+/// What the records of a joint answer take at most of its 768 KiB of JSON.
+const ANSWERS_BYTES_MAX: usize = 384 << 10;
+/// What the changes take at most.
+const CHANGES_BYTES_MAX: usize = 160 << 10;
+/// What each of the other lists takes at most.
+const LIST_BYTES_MAX: usize = 48 << 10;
+/// JSON of any item without the texts in it, in bytes; measured, with the largest numbers.
+const ITEM_BYTES: usize = 160;
+/// Records of all answers together at most, about 400 bytes each while they are compared, with their data.
+const RECORDS_TOTAL_MAX: usize = 40_000;
+/// Text of all answers together at most, in bytes of JSON.
+const TEXT_TOTAL_BYTES_MAX: usize = 4 << 20;
+/// Characters of a reason that are shown.
+const REASON_CHARS_MAX: usize = 160;
 
 /// A record: type and data.
 type Record = (String, String);
@@ -45,62 +55,98 @@ impl View {
 pub(crate) fn merge(parts: Vec<Part>) -> JointReport {
     let asked = count(parts.len());
     let name = agreed_name(&parts);
-    let (mut views, mut silent) = (Vec::new(), Vec::new());
-    for Part { domain, asn, outcome } in parts {
-        match outcome {
-            Ok(report) if name.as_ref() == Some(&report.name) => views.push(View::new(domain, report)),
-            Ok(report) => {
-                let reason = format!("answered for another name, `{}`", report.name);
-                silent.push(Silent { domain, asn, reason });
-            }
-            Err(reason) => silent.push(Silent { domain, asn, reason }),
-        }
-    }
-    views.sort_by(|a, b| a.domain.cmp(&b.domain));
-    silent.sort_by(|a, b| a.domain.cmp(&b.domain));
+    let (views, silent) = views(parts, name.as_deref());
     let records: BTreeSet<&Record> = views.iter().flat_map(|view| view.records.keys()).collect();
-    let (answers, changes) = (answers(&views, &records), changes(&views, &records));
+    let changes = changes(&views, &records);
+    let agreements = agreements(&views, &records);
+    let joined = records.iter().filter_map(|record| joint(&views, record));
+    let unaware = views.iter().filter(|view| view.records.is_empty()).map(|view| view.domain.clone());
     JointReport {
         name,
+        answers: fitting(joined, ANSWERS_BYTES_MAX, answer_bytes),
         answers_found: count(records.len()),
-        agreements: agreements(&views, &records),
+        agreements: fitting(agreements.into_iter(), LIST_BYTES_MAX, |agreement| {
+            ITEM_BYTES + json_bytes(&agreement.rrtype)
+        }),
         changes_found: count(changes.len()),
-        unaware: views.iter().filter(|view| view.records.is_empty()).map(|view| view.domain.clone()).collect(),
-        silent,
+        changes: fitting(changes.into_iter().map(Came::shown), CHANGES_BYTES_MAX, |change| {
+            ITEM_BYTES + json_bytes(&change.rrtype) + json_bytes(&change.rdata)
+        }),
+        unaware: fitting(unaware, LIST_BYTES_MAX, |domain| 1 + json_bytes(domain)),
+        silent: fitting(silent.into_iter(), LIST_BYTES_MAX, |silent| {
+            ITEM_BYTES + json_bytes(&silent.domain) + json_bytes(&silent.reason)
+        }),
         answered: count(views.len()),
         asked,
-        answers,
-        changes: fitting(changes, |change| change.rrtype.len() + change.rdata.len()),
     }
 }
 
-/// The name that most answers are about; of equally many the first in order.
-fn agreed_name(parts: &[Part]) -> Option<String> {
-    let mut votes = BTreeMap::<&str, u32>::new();
-    for report in parts.iter().filter_map(|part| part.outcome.as_ref().ok()) {
-        *votes.entry(&report.name).or_default() += 1;
+/// The answers about the name, by domain, and the domains that gave none, with the reason.
+fn views(mut parts: Vec<Part>, name: Option<&str>) -> (Vec<View>, Vec<Silent>) {
+    parts.sort_by(|a, b| a.domain.cmp(&b.domain));
+    let (mut views, mut silent) = (Vec::new(), Vec::new());
+    let mut left = (RECORDS_TOTAL_MAX, TEXT_TOTAL_BYTES_MAX);
+    for Part { domain, asn, outcome } in parts {
+        match outcome.and_then(|report| usable(report, name, &mut left)) {
+            Ok(report) => views.push(View::new(domain, report)),
+            Err(reason) => silent.push(Silent { domain, asn, reason: shortened(&reason) }),
+        }
     }
-    let most = votes.values().copied().max()?;
-    votes.iter().find(|&(_, &votes)| votes == most).map(|(&name, _)| name.to_owned())
+    (views, silent)
 }
 
-fn answers(views: &[View], records: &BTreeSet<&Record>) -> Vec<JointAnswer> {
-    let most = LISTED_MAX.min(NAMES_MAX / views.len().max(1)).max(1);
-    let joined = records.iter().take(most).filter_map(|record| joint(views, record));
-    fitting(joined.collect(), |answer| answer.rrtype.len() + answer.rdata.len())
+/// An answer that is about the name and no larger than one of this analysis can be; else why it is left out.
+fn usable(report: Report, name: Option<&str>, left: &mut (usize, usize)) -> Result<Report, String> {
+    if name != Some(&report.name) {
+        return Err(format!("answered for another name, `{}`", shortened(&report.name)));
+    }
+    let records = report.answers.len();
+    if !can_be(&report) {
+        return Err(format!("listed {records} records, which are more than an answer holds"));
+    }
+    let text = report.answers.iter().map(|answer| json_bytes(&answer.rrtype) + json_bytes(&answer.rdata)).sum();
+    let rest = left.0.checked_sub(records).zip(left.1.checked_sub(text));
+    *left = rest.ok_or("not compared: with its answer there are too many records; ask for a shorter time")?;
+    Ok(report)
 }
 
-/// The first of a list whose texts fit.
-fn fitting<T>(mut list: Vec<T>, text_bytes: impl Fn(&T) -> usize) -> Vec<T> {
-    let mut left = TEXT_BYTES_MAX;
-    let fits = list.iter().take(LISTED_MAX).take_while(|item| {
-        let rest = left.checked_sub(text_bytes(item));
+/// A text of somebody else, in one line of bounded length.
+fn shortened(text: &str) -> String {
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = chars.by_ref().take(REASON_CHARS_MAX).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// The first items of a list, as many as take so many bytes of JSON.
+fn fitting<T>(items: impl Iterator<Item = T>, bytes_max: usize, bytes: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut left = bytes_max;
+    let fits = items.take_while(|item| {
+        let rest = left.checked_sub(bytes(item));
         left = rest.unwrap_or_default();
         rest.is_some()
     });
-    let fits = fits.count();
-    list.truncate(fits);
-    list
+    fits.collect()
+}
+
+fn answer_bytes(answer: &JointAnswer) -> usize {
+    let seen: usize = answer.seen_by.iter().map(|seen| ITEM_BYTES + json_bytes(&seen.domain)).sum();
+    let not_seen: usize = answer.not_seen_by.iter().map(|domain| 1 + json_bytes(domain)).sum();
+    2 * ITEM_BYTES + json_bytes(&answer.rrtype) + json_bytes(&answer.rdata) + seen + not_seen
+}
+
+/// The name that most answers are about; of equally many the first in order. What is no name in its one form is none.
+fn agreed_name(parts: &[Part]) -> Option<String> {
+    let mut votes = BTreeMap::<&str, u32>::new();
+    for report in parts.iter().filter_map(|part| part.outcome.as_ref().ok()) {
+        if owner(&report.name).as_ref() == Ok(&report.name) {
+            *votes.entry(&report.name).or_default() += 1;
+        }
+    }
+    let most = votes.values().copied().max()?;
+    votes.iter().find(|&(_, &votes)| votes == most).map(|(&name, _)| name.to_owned())
 }
 
 /// One record over all domains that have records of its type.
@@ -140,20 +186,29 @@ fn agreements(views: &[View], records: &BTreeSet<&Record>) -> Vec<Agreement> {
         last.answers += 1;
         last.common += u32::from(having == last.domains);
     }
-    agreements.truncate(LISTED_MAX);
     agreements
 }
 
+/// A change, before its texts are copied.
+struct Came<'a> {
+    at_us: i64,
+    what: What,
+    record: &'a Record,
+}
+
+impl Came<'_> {
+    fn shown(self) -> Change {
+        let (rrtype, rdata) = self.record.clone();
+        Change { at_us: self.at_us, what: self.what, rrtype, rdata }
+    }
+}
+
 /// Records that came or went, by time.
-fn changes(views: &[View], records: &BTreeSet<&Record>) -> Vec<Change> {
+fn changes<'a>(views: &[View], records: &BTreeSet<&'a Record>) -> Vec<Came<'a>> {
     let mut changes = Vec::new();
     for &record in records {
         let seen = || views.iter().filter_map(|view| Some((view.records.get(record)?, *view.spans.get(&record.0)?)));
-        let mut add = |what, at_us: Option<i64>| {
-            if let Some(at_us) = at_us {
-                changes.push(Change { at_us, what, rrtype: record.0.clone(), rdata: record.1.clone() });
-            }
-        };
+        let mut add = |what, at_us: Option<i64>| changes.extend(at_us.map(|at_us| Came { at_us, what, record }));
         if seen().all(|(answer, (first, _))| answer.first_us.saturating_sub(first) > SETTLED_US) {
             add(What::Appeared, seen().map(|(answer, _)| answer.first_us).min());
         }
@@ -268,15 +323,72 @@ mod tests {
 
     #[test]
     fn lists_are_cut_to_what_an_answer_holds_and_say_how_many_there_were() {
-        let names: Vec<_> = (0..1_500).map(|n| format!("{n:04}")).collect();
+        let names: Vec<_> = (0..2_000).map(|n| format!("{n:04}")).collect();
         let many: Vec<_> = names.iter().map(|name| ("A", name.as_str(), 0, 0)).collect();
+        let one = 3 * ITEM_BYTES + 3 + 6 + 3;
         let report = merge(vec![part("a", &many)]);
-        assert_eq!((report.answers.len(), report.answers_found), (LISTED_MAX, 1_500));
-        let report = merge((0..40).map(|n| part(&format!("as{n}"), &many)).collect());
-        assert_eq!((report.answers.len(), report.agreements[0].common), (NAMES_MAX / 40, 1_500));
-        let long: Vec<_> = (0..4).map(|n| format!("{n}{}", "x".repeat(30 << 10))).collect();
-        let long: Vec<_> = long.iter().map(|text| ("TXT", text.as_str(), 0, 0)).collect();
-        assert_eq!(merge(vec![part("a", &long)]).answers.len(), 3);
+        assert_eq!((report.answers.len(), report.answers_found), (ANSWERS_BYTES_MAX / one, 2_000));
+        let report = merge((0..18).map(|n| part(&format!("as{n:02}"), &many)).collect());
+        let one = 2 * ITEM_BYTES + 3 + 6 + 18 * (ITEM_BYTES + 6);
+        assert_eq!((report.answers.len(), report.agreements[0].common), (ANSWERS_BYTES_MAX / one, 2_000));
+        let gone: Vec<_> =
+            names.iter().map(|name| ("A", name.as_str(), 0, 0)).chain([("A", "x", 0, 9 * DAY)]).collect();
+        let report = merge(vec![part("a", &gone[1..])]);
+        assert_eq!(report.changes_found, 1_999);
+        assert_eq!(report.changes.len(), CHANGES_BYTES_MAX / (ITEM_BYTES + 3 + 6));
+    }
+
+    #[test]
+    fn an_item_takes_no_more_than_is_reckoned_for_it() {
+        for (item, reckoned) in [
+            (
+                r#"{"domain":,"first-us":-9223372036854775808,"last-us":-9223372036854775808,"count":18446744073709551615},"#,
+                1,
+            ),
+            (
+                r#"{"rrtype":,"rdata":,"first-us":-9223372036854775808,"last-us":-9223372036854775808,"count":18446744073709551615,"seen-by":[],"not-seen-by":[]},"#,
+                2,
+            ),
+            (r#"{"rrtype":,"domains":4294967295,"answers":4294967295,"common":4294967295},"#, 1),
+            (r#"{"at-us":-9223372036854775808,"what":"appeared","rrtype":,"rdata":},"#, 1),
+            (r#"{"domain":,"asn":4294967295,"reason":},"#, 1),
+        ] {
+            assert!(item.len() <= reckoned * ITEM_BYTES, "{item}");
+        }
+    }
+
+    #[test]
+    fn an_answer_larger_than_any_is_left_out_and_texts_of_others_are_cut() {
+        let names: Vec<_> = (0..2_001).map(|n| format!("{n:04}")).collect();
+        let many: Vec<_> = names.iter().map(|name| ("A", name.as_str(), 0, 0)).collect();
+        let long = "x".repeat(300 << 10);
+        let mut other = part("c", &[]);
+        other.outcome.as_mut().unwrap().name = "é".repeat(1 << 20);
+        let failed = Part { domain: "d".into(), asn: None, outcome: Err("x\n".repeat(1 << 20)) };
+        let parts = vec![part("a", &many), part("b", &[("TXT", &long, 0, 0)]), other, failed, part("e", &many[1..])];
+        let report = merge(parts);
+        let reasons: Vec<_> = report.silent.iter().map(|silent| silent.reason.as_str()).collect();
+        assert_eq!(reasons[0], "listed 2001 records, which are more than an answer holds");
+        assert_eq!(reasons[1], "listed 1 records, which are more than an answer holds");
+        assert!(reasons[2].starts_with("answered for another name, `éé") && reasons[2].chars().count() <= 161);
+        assert_eq!(reasons[3], format!("{}…", "x ".repeat(REASON_CHARS_MAX / 2)));
+        assert_eq!((report.answered, report.answers_found), (1, 2_000));
+    }
+
+    #[test]
+    fn more_answers_than_can_be_compared_are_named() {
+        let names: Vec<_> = (0..2_000).map(|n| format!("{n:04}")).collect();
+        let many: Vec<_> = names.iter().map(|name| ("A", name.as_str(), 0, 0)).collect();
+        let report = merge((0..22).map(|n| part(&format!("as{n:02}"), &many)).collect());
+        assert_eq!(report.silent.iter().map(|silent| silent.domain.as_str()).collect::<Vec<_>>(), ["as20", "as21"]);
+        assert!(report.silent[0].reason.starts_with("not compared: "), "{}", report.silent[0].reason);
+    }
+
+    #[test]
+    fn what_is_no_name_does_not_become_the_name() {
+        let mut other = part("a", &[]);
+        other.outcome.as_mut().unwrap().name = "..".into();
+        assert_eq!(merge(vec![other, part("b", &[])]).name.as_deref(), Some("example.net"));
     }
 
     #[test]

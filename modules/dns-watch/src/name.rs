@@ -15,15 +15,20 @@ const TYPES_OF_NAMES: [&str; 16] =
 pub(crate) fn owner(text: &str) -> Result<String, String> {
     let text = text.trim();
     if !text.is_ascii() {
-        return Err(format!("`name`: `{text}` has to be in its `xn--` form"));
+        return Err(format!("`name`: `{}` has to be in its `xn--` form", shown(text)));
     }
     let name = undotted(text);
     let in_range = (1..=NAME_BYTES_MAX).contains(&name.len());
     let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
     if !in_range || !plain || (name != "." && has_empty_label(name)) {
-        return Err(format!("`name`: `{}` is no domain name", text.chars().take(80).collect::<String>()));
+        return Err(format!("`name`: `{}` is no domain name", shown(text)));
     }
     Ok(name.to_ascii_lowercase())
+}
+
+/// The first characters of a text, for messages.
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 /// Without the final dot, unless that is all there is, an empty label is before it, or it is part of a label (`\.`).
@@ -53,6 +58,14 @@ fn has_empty_label(name: &str) -> bool {
         empty = false;
     }
     empty
+}
+
+/// A record type in upper case.
+pub(crate) fn kind(rrtype: &str) -> Cow<'_, str> {
+    if rrtype.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Cow::Owned(rrtype.to_ascii_uppercase());
+    }
+    Cow::Borrowed(rrtype)
 }
 
 /// Record data in one form: see `answer.rdata` in the contract.

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use crate::bindings::{Answer, Report};
-use crate::name::canonical;
+use crate::name::{canonical, kind};
 
-/// Different records in one answer: 2,000 take about 250 KiB of JSON beside their text.
+/// Different records in one answer: 2,000 take at most 450 KiB of JSON beside their text.
 const ANSWERS_MAX: usize = 2_000;
-/// Text of their data together, in bytes.
-const TEXT_BYTES_MAX: usize = 192 << 10;
+/// Their types and data together, in bytes of JSON; with the rest it stays within the 768 KiB of a result.
+const TEXT_BYTES_MAX: usize = 256 << 10;
 
 /// One row.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub(crate) struct TooMany;
 impl From<TooMany> for String {
     fn from(_: TooMany) -> Self {
         let kib = TEXT_BYTES_MAX >> 10;
-        format!("more than {ANSWERS_MAX} different records or {kib} KiB of data: ask for a shorter time")
+        format!("more than {ANSWERS_MAX} different records or {kib} KiB of them: ask for a shorter time")
     }
 }
 
@@ -54,7 +54,8 @@ pub(crate) struct Table {
 impl Table {
     /// Adds one row.
     pub(crate) fn add(&mut self, row: &Row<'_>) -> Result<(), TooMany> {
-        let &Row { rrtype, rdata, first, last, count } = row;
+        let &Row { rdata, first, last, count, .. } = row;
+        let rrtype = &*kind(row.rrtype);
         let rdata = canonical(rrtype, rdata);
         let (first, last) = (first.min(last), first.max(last));
         if let Some(seen) = self.seen.get_mut(rrtype).and_then(|records| records.get_mut(&*rdata)) {
@@ -65,7 +66,7 @@ impl Table {
             return Ok(());
         }
         self.answers += 1;
-        self.text_bytes += rrtype.len() + rdata.len();
+        self.text_bytes += json_bytes(rrtype) + json_bytes(&rdata);
         if self.answers > ANSWERS_MAX || self.text_bytes > TEXT_BYTES_MAX {
             return Err(TooMany);
         }
@@ -90,6 +91,22 @@ impl Table {
     }
 }
 
+/// A text in JSON with its quotes, at most.
+pub(crate) fn json_bytes(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' => 2,
+        byte if byte < 0x20 => 6,
+        _ => 1,
+    });
+    escaped.sum::<usize>() + 2
+}
+
+/// Whether an answer is no larger than one of this analysis can be.
+pub(crate) fn can_be(report: &Report) -> bool {
+    let bytes = |answer: &Answer| json_bytes(&answer.rrtype) + json_bytes(&answer.rdata);
+    report.answers.len() <= ANSWERS_MAX && report.answers.iter().map(bytes).sum::<usize>() <= TEXT_BYTES_MAX
+}
+
 /// Both together, where at least one is known.
 pub(crate) fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
@@ -110,7 +127,7 @@ mod tests {
     fn rows_of_one_record_are_one_answer() {
         let rows = [
             row("NS", "b.example", 50, 60, Some(5)),
-            row("NS", "B.example.", 10, 20, None),
+            row("ns", "B.example.", 10, 20, None),
             row("NS", "a.example", 70, 5, None),
             row("A", "192.0.2.1", 1, 2, Some(u64::MAX)),
             row("A", "192.0.2.1", 3, 4, Some(1)),
@@ -145,7 +162,9 @@ mod tests {
         let mut table = Table::default();
         let long = "x".repeat(60_000);
         let added = (0..9).find(|n| table.add(&row("TXT", &format!("{n}{long}"), 0, 0, None)).is_err());
-        assert_eq!(added, Some(3));
-        assert!(String::from(TooMany).starts_with("more than 2000 different records or 192 KiB"));
+        assert_eq!(added, Some(4));
+        let controls = "\u{1}".repeat(TEXT_BYTES_MAX / 6);
+        assert_eq!(Table::default().add(&row("TXT", &controls, 0, 0, None)), Err(TooMany), "six bytes each in JSON");
+        assert!(String::from(TooMany).starts_with("more than 2000 different records or 256 KiB"));
     }
 }

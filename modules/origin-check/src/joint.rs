@@ -1,65 +1,67 @@
 //! Compares the answers of many domains: who sees which origin, whether they agree, and what is left over for suspicion.
 //! Pure. A domain can speak for itself only: whatever it writes, it has one vote on each route, and a prefix that is none,
-//! lies elsewhere or comes twice is passed over.
+//! lies elsewhere or comes twice is passed over. However large the answers are, what is kept of them is bounded.
 
 use std::collections::BTreeMap;
 
 use iog_guest::Prefix;
 
-use crate::bindings::{
-    Agreement, JointOrigin, JointPrefix, JointReport, Origin, Part, Report, Silent, Validity, Votes,
-};
-use crate::rpki::covers;
+use crate::bindings::{Agreement, JointOrigin, JointPrefix, JointReport, Part, Validity, Votes};
+use crate::bits::Bits;
 use crate::suspects;
+use crate::view::{View, views};
 
-/// Routes inside the prefix that a joint answer lists at most.
-const MORE_SPECIFICS_MAX: usize = 600;
-/// Suspects that a joint answer lists at most.
-const SUSPECTS_MAX: usize = 300;
-/// Names of domains that the lists hold together at most, about 20 bytes each; so many fewer routes for many domains.
-const NAMES_MAX: usize = 15_000;
-/// However many domains there are, so many routes are listed.
-const LISTED_MIN: usize = 20;
+/// What the lists of a joint answer take at most of its 1,024 KiB of JSON: 300 KiB each.
+pub(crate) const LIST_BYTES_MAX: usize = 300 << 10;
+/// What the domains without an answer take at most, and again those that see nothing.
+const NAMES_BYTES_MAX: usize = 48 << 10;
+/// JSON of a route, a suspect or a silent domain without the texts in it, in bytes; measured, with the largest numbers.
+pub(crate) const ITEM_BYTES: usize = 520;
 
 /// A prefix and who originates it.
 pub(crate) type Route = (Prefix, Option<u32>);
 
-/// One domain's answer.
-pub(crate) struct View {
-    pub(crate) domain: String,
-    /// Peers that announced the very prefix asked for.
+/// An origin over all answers, with domains as their places in the list of views.
+#[derive(Debug, Default)]
+pub(crate) struct Joint {
+    pub(crate) seen_by: Bits,
     pub(crate) peers: u64,
-    /// Peers that announced it or something inside it.
-    pub(crate) peers_all: u64,
-    pub(crate) routes: BTreeMap<Route, Origin>,
+    pub(crate) observations: u64,
+    pub(crate) first_us: i64,
+    pub(crate) last_us: i64,
+    pub(crate) votes: Ballot,
 }
 
-impl View {
-    fn new(domain: String, target: Prefix, report: Report) -> Self {
-        let mut routes = BTreeMap::new();
-        let mut add = |prefix: Prefix, origins: Vec<Origin>| {
-            for origin in origins {
-                routes.entry((prefix, origin.asn)).or_insert(origin);
-            }
+/// Domains by what they say of a route: valid, invalid-asn, invalid-length, not-found.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Ballot([u32; 4]);
+
+impl Ballot {
+    fn cast(&mut self, validity: Validity) {
+        let place = match validity {
+            Validity::Valid => 0,
+            Validity::InvalidAsn => 1,
+            Validity::InvalidLength => 2,
+            Validity::NotFound => 3,
         };
-        add(target, report.origins);
-        for inside in report.more_specifics {
-            match inside.prefix.parse() {
-                Ok(prefix) if prefix != target && covers(target, prefix) => add(prefix, inside.origins),
-                _ => (),
-            }
+        self.0[place] += 1;
+    }
+
+    /// What most domains say that have a ROA for the route; of equal votes the worse.
+    pub(crate) fn majority(self) -> Validity {
+        let [valid, invalid_asn, invalid_length, _] = self.0;
+        let most = valid.max(invalid_asn).max(invalid_length);
+        match () {
+            () if most == 0 => Validity::NotFound,
+            () if invalid_asn == most => Validity::InvalidAsn,
+            () if invalid_length == most => Validity::InvalidLength,
+            () => Validity::Valid,
         }
-        Self { domain, peers: report.peers, peers_all: report.peers_all, routes }
     }
 
-    /// Origins of one prefix.
-    pub(crate) fn origins(&self, prefix: Prefix) -> impl Iterator<Item = (Option<u32>, &Origin)> + '_ {
-        self.routes.range((prefix, None)..=(prefix, Some(u32::MAX))).map(|(&(_, asn), origin)| (asn, origin))
-    }
-
-    /// Whether it could see a route: it sees the prefix, or for one inside it anything at all.
-    pub(crate) fn could_see(&self, target: Prefix, prefix: Prefix) -> bool {
-        if prefix == target { self.origins(target).next().is_some() } else { !self.routes.is_empty() }
+    pub(crate) fn shown(self) -> Votes {
+        let [valid, invalid_asn, invalid_length, not_found] = self.0;
+        Votes { valid, invalid_asn, invalid_length, not_found }
     }
 }
 
@@ -68,6 +70,7 @@ pub(crate) fn merge(parts: Vec<Part>) -> JointReport {
     let asked = count(parts.len());
     let target = agreed_target(&parts);
     let (views, silent) = views(parts, target);
+    let unaware = views.iter().filter(|view| view.routes.is_empty()).map(|view| view.domain.clone());
     let mut report = JointReport {
         prefix: target.map(|target| target.to_string()),
         agreement: Agreement::Nobody,
@@ -75,10 +78,13 @@ pub(crate) fn merge(parts: Vec<Part>) -> JointReport {
         suspects: Vec::new(),
         suspects_found: 0,
         origins: Vec::new(),
+        origins_found: 0,
         more_specifics: Vec::new(),
         more_specifics_found: 0,
-        unaware: views.iter().filter(|view| view.routes.is_empty()).map(|view| view.domain.clone()).collect(),
-        silent,
+        unaware: fitting(unaware, NAMES_BYTES_MAX, |domain| json_bytes(domain)),
+        silent: fitting(silent, NAMES_BYTES_MAX, |silent| {
+            ITEM_BYTES / 4 + json_bytes(&silent.domain) + json_bytes(&silent.reason)
+        }),
         answered: count(views.len()),
         asked,
     };
@@ -90,25 +96,19 @@ pub(crate) fn merge(parts: Vec<Part>) -> JointReport {
 
 fn fill(report: &mut JointReport, target: Prefix, views: &[View]) {
     let joined = join(target, views);
-    let listed = |most: usize, names: usize| most.min(names / views.len().max(1)).max(LISTED_MIN);
     let judged = suspects::judge(target, views, &joined);
     report.agreement = agreement(target, views);
     report.expected = judged.expected;
-    report.suspects_found = count(judged.suspects.len());
+    report.suspects_found = judged.suspects_found;
     report.suspects = judged.suspects;
-    report.suspects.truncate(listed(SUSPECTS_MAX, NAMES_MAX / 3));
-    report.more_specifics_found = count(joined.keys().filter(|(prefix, _)| *prefix != target).count());
-    let mut left = listed(MORE_SPECIFICS_MAX, NAMES_MAX / 3 * 2);
-    for ((prefix, _), origin) in joined {
-        if prefix == target {
-            report.origins.push(origin);
-            continue;
-        }
-        if left == 0 {
-            break;
-        }
-        left -= 1;
-        let prefix = prefix.to_string();
+    let origins = joined.range((target, None)..=(target, Some(u32::MAX)));
+    report.origins_found = count(origins.clone().count());
+    report.more_specifics_found = count(joined.len()) - report.origins_found;
+    let shown = |((prefix, asn), joint): (&Route, &Joint)| shown(views, target, (*prefix, *asn), joint);
+    report.origins = fitting(origins.map(shown), LIST_BYTES_MAX, origin_bytes);
+    let inside = joined.iter().filter(|((prefix, _), _)| *prefix != target);
+    let inside = inside.map(|(route, joint)| (route.0.to_string(), shown((route, joint))));
+    for (prefix, origin) in fitting(inside, LIST_BYTES_MAX, |(_, origin)| origin_bytes(origin)) {
         match report.more_specifics.last_mut() {
             Some(last) if last.prefix == prefix => last.origins.push(origin),
             _ => report.more_specifics.push(JointPrefix { prefix, origins: vec![origin] }),
@@ -116,24 +116,33 @@ fn fill(report: &mut JointReport, target: Prefix, views: &[View]) {
     }
 }
 
-/// The answers about the target, by domain, and the domains that gave none.
-fn views(parts: Vec<Part>, target: Option<Prefix>) -> (Vec<View>, Vec<Silent>) {
-    let (mut views, mut silent) = (Vec::new(), Vec::new());
-    for Part { domain, asn, outcome } in parts {
-        match outcome {
-            Ok(report) => match target.filter(|&target| report.prefix.parse() == Ok(target)) {
-                Some(target) => views.push(View::new(domain, target, report)),
-                None => {
-                    let reason = format!("answered for another prefix, `{}`", report.prefix);
-                    silent.push(Silent { domain, asn, reason });
-                }
-            },
-            Err(reason) => silent.push(Silent { domain, asn, reason }),
-        }
-    }
-    views.sort_by(|a, b| a.domain.cmp(&b.domain));
-    silent.sort_by(|a, b| a.domain.cmp(&b.domain));
-    (views, silent)
+/// The first items of a list, as many as take so many bytes of JSON.
+pub(crate) fn fitting<T>(items: impl Iterator<Item = T>, bytes_max: usize, bytes: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut left = bytes_max;
+    let fits = items.take_while(|item| {
+        let rest = left.checked_sub(bytes(item));
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    });
+    fits.collect()
+}
+
+/// A text in JSON with quotes and comma, at most.
+pub(crate) fn json_bytes(text: &str) -> usize {
+    let escaped = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' => 2,
+        byte if byte < 0x20 => 6,
+        _ => 1,
+    });
+    escaped.sum::<usize>() + 3
+}
+
+fn origin_bytes(origin: &JointOrigin) -> usize {
+    ITEM_BYTES + names_bytes(&origin.seen_by) + names_bytes(&origin.not_seen_by)
+}
+
+pub(crate) fn names_bytes(names: &[String]) -> usize {
+    names.iter().map(|name| json_bytes(name)).sum()
 }
 
 /// The prefix that most answers are about; of equally many the first in order.
@@ -149,63 +158,77 @@ fn agreed_target(parts: &[Part]) -> Option<Prefix> {
 }
 
 /// Every route that any domain sees.
-fn join(target: Prefix, views: &[View]) -> BTreeMap<Route, JointOrigin> {
-    let mut joined = BTreeMap::<Route, JointOrigin>::new();
-    for view in views {
-        for (&route, origin) in &view.routes {
-            let joint = joined.entry(route).or_insert_with(|| fresh(origin));
-            joint.seen_by.push(view.domain.clone());
+fn join(target: Prefix, views: &[View]) -> BTreeMap<Route, Joint> {
+    let mut joined = BTreeMap::<Route, Joint>::new();
+    for (number, view) in (0u32..).zip(views) {
+        for (route, origin) in &view.routes {
+            let fresh = || Joint { first_us: origin.first_us, last_us: origin.last_us, ..Joint::default() };
+            let joint = joined.entry(*route).or_insert_with(fresh);
+            joint.seen_by.set(number);
             joint.peers = joint.peers.saturating_add(origin.peers);
             joint.observations = joint.observations.saturating_add(origin.observations);
             joint.first_us = joint.first_us.min(origin.first_us);
             joint.last_us = joint.last_us.max(origin.last_us);
-            *vote(&mut joint.votes, origin.validity) += 1;
+            joint.votes.cast(origin.validity);
         }
     }
-    for (route, joint) in &mut joined {
-        let blind = views.iter().filter(|view| view.could_see(target, route.0) && !view.routes.contains_key(route));
-        joint.not_seen_by = blind.map(|view| view.domain.clone()).collect();
-        joint.validity = majority(&joint.votes);
-    }
+    votes_of_others(target, views, &mut joined);
     joined
 }
 
-fn fresh(origin: &Origin) -> JointOrigin {
+/// The votes of domains that do not see a route but can judge it all the same: their answer lists every ROA that covers
+/// the prefix, because it is the one asked for or they see it from another origin.
+fn votes_of_others(target: Prefix, views: &[View], joined: &mut BTreeMap<Route, Joint>) {
+    let mut judges = BTreeMap::<Prefix, Bits>::new();
+    for ((prefix, _), joint) in &*joined {
+        judges.entry(*prefix).or_default().add(&joint.seen_by);
+    }
+    if let Some(all) = judges.get_mut(&target) {
+        (0u32..).zip(views).for_each(|(number, _)| all.set(number));
+    }
+    for ((prefix, asn), joint) in joined {
+        let others = judges.get(prefix).into_iter().flat_map(Bits::numbers);
+        for number in others.filter(|&number| !joint.seen_by.has(number)) {
+            let roas = &views[number as usize].roas;
+            // Nothing to go by: the domain may have no ROAs at all.
+            if !roas.is_empty() {
+                joint.votes.cast(roas.validity(*prefix, *asn, joint.first_us));
+            }
+        }
+    }
+}
+
+/// A route with the names of the domains.
+pub(crate) fn shown(views: &[View], target: Prefix, (prefix, asn): Route, joint: &Joint) -> JointOrigin {
+    let (seen_by, not_seen_by) = names(views, target, prefix, joint);
     JointOrigin {
-        asn: origin.asn,
-        seen_by: Vec::new(),
-        not_seen_by: Vec::new(),
-        peers: 0,
-        observations: 0,
-        first_us: origin.first_us,
-        last_us: origin.last_us,
-        validity: Validity::NotFound,
-        votes: Votes { valid: 0, invalid_asn: 0, invalid_length: 0, not_found: 0 },
+        asn,
+        seen_by,
+        not_seen_by,
+        peers: joint.peers,
+        observations: joint.observations,
+        first_us: joint.first_us,
+        last_us: joint.last_us,
+        validity: joint.votes.majority(),
+        votes: joint.votes.shown(),
     }
 }
 
-fn vote(votes: &mut Votes, validity: Validity) -> &mut u32 {
-    match validity {
-        Validity::Valid => &mut votes.valid,
-        Validity::InvalidAsn => &mut votes.invalid_asn,
-        Validity::InvalidLength => &mut votes.invalid_length,
-        Validity::NotFound => &mut votes.not_found,
+/// The domains that see a route, and those that could and do not.
+pub(crate) fn names(views: &[View], target: Prefix, prefix: Prefix, joint: &Joint) -> (Vec<String>, Vec<String>) {
+    let (mut seen_by, mut not_seen_by) = (Vec::new(), Vec::new());
+    for (number, view) in (0u32..).zip(views) {
+        if joint.seen_by.has(number) {
+            seen_by.push(view.domain.clone());
+        } else if view.could_see(target, prefix) {
+            not_seen_by.push(view.domain.clone());
+        }
     }
-}
-
-/// What most domains say that have a ROA for the route; of equal votes the worse.
-fn majority(votes: &Votes) -> Validity {
-    let most = votes.valid.max(votes.invalid_asn).max(votes.invalid_length);
-    match () {
-        () if most == 0 => Validity::NotFound,
-        () if votes.invalid_asn == most => Validity::InvalidAsn,
-        () if votes.invalid_length == most => Validity::InvalidLength,
-        () => Validity::Valid,
-    }
+    (seen_by, not_seen_by)
 }
 
 fn agreement(target: Prefix, views: &[View]) -> Agreement {
-    let origins = |view: &View| view.origins(target).map(|(asn, _)| asn).collect::<Vec<_>>();
+    let origins = |view: &View| view.origins(target).iter().map(|&((_, asn), _)| asn).collect::<Vec<_>>();
     let mut seen: Vec<_> = views.iter().map(origins).filter(|origins| !origins.is_empty()).collect();
     let domains = seen.len();
     seen.dedup();
@@ -224,7 +247,7 @@ pub(crate) fn count(n: usize) -> u32 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::bindings::MoreSpecific;
+    use crate::bindings::{MoreSpecific, Origin, Report, Roa};
 
     /// An origin seen by two of the domain's peers.
     pub(crate) fn origin(asn: u32, first_us: i64, validity: Validity) -> Origin {
@@ -295,7 +318,7 @@ pub(crate) mod tests {
     #[test]
     fn the_worse_of_equal_votes_counts_and_not_found_says_nothing() {
         let votes = |valid, invalid_asn, invalid_length, not_found| {
-            majority(&Votes { valid, invalid_asn, invalid_length, not_found })
+            Ballot([valid, invalid_asn, invalid_length, not_found]).majority()
         };
         assert_eq!(votes(0, 0, 0, 9), Validity::NotFound);
         assert_eq!(votes(1, 0, 0, 9), Validity::Valid);
@@ -341,14 +364,49 @@ pub(crate) mod tests {
 
     #[test]
     fn lists_are_cut_to_what_an_answer_holds_and_say_how_many_there_were() {
-        let inside: Vec<_> = (0..700u32).map(|n| (format!("10.{}.{}.0/24", n / 256, n % 256), known(n + 2))).collect();
+        let inside: Vec<_> = (0..900u32).map(|n| (format!("10.{}.{}.0/24", n / 256, n % 256), known(n + 2))).collect();
         let inside: Vec<_> = inside.iter().map(|(prefix, origin)| (prefix.as_str(), *origin)).collect();
-        let report = merge(vec![part("a", &[known(1)], &inside)]);
-        assert_eq!((report.more_specifics.len(), report.more_specifics_found), (MORE_SPECIFICS_MAX, 700));
-        assert_eq!((report.suspects.len(), report.suspects_found), (SUSPECTS_MAX, 700));
-        let many = (0..100).map(|n| part(&format!("as{n}"), &[known(1)], &inside)).collect();
+        let origins: Vec<_> = (1..=900).map(known).collect();
+        let report = merge(vec![part("a", &origins, &inside)]);
+        let cut = LIST_BYTES_MAX / (ITEM_BYTES + json_bytes("a"));
+        assert_eq!((report.more_specifics.len(), report.more_specifics_found), (cut, 900));
+        assert_eq!((report.origins.len(), report.origins_found), (cut, 900));
+        assert!(report.suspects.len() < 700 && report.suspects_found > 1_700, "{}", report.suspects_found);
+        let many = (0..100).map(|n| part(&format!("as{n:02}"), &[known(1)], &inside)).collect();
         let report = merge(many);
-        assert_eq!((report.more_specifics.len(), report.suspects.len()), (100, 50));
+        assert_eq!(report.more_specifics.len(), LIST_BYTES_MAX / (ITEM_BYTES + 100 * json_bytes("as00")));
+    }
+
+    #[test]
+    fn a_domain_that_does_not_see_an_origin_judges_it_by_the_roas_it_lists() {
+        let with_roas = |domain, roas: &[(&str, u8, u32)], found| {
+            let mut part = part(domain, &[origin(1, 0, Validity::Valid)], &[("10.1.0.0/16", known(2))]);
+            let report = part.outcome.as_mut().unwrap();
+            let shown = |&(prefix, max_length, asn): &(&str, u8, u32)| Roa { prefix: prefix.into(), max_length, asn };
+            (report.roas, report.roas_found) = (roas.iter().map(shown).collect(), found);
+            part
+        };
+        let taken = || part("z", &[known(9)], &[("10.1.0.0/16", known(9)), ("10.2.0.0/16", known(9))]);
+        let roas = [("10.0.0.0/8", 8, 1), ("10.1.0.0/16", 16, 2)];
+        let report = merge(vec![with_roas("a", &roas, 2), with_roas("b", &roas, 2), taken()]);
+        let votes = |o: &JointOrigin| (o.votes.valid, o.votes.invalid_asn, o.votes.not_found);
+        assert_eq!(votes(&report.origins[1]), (0, 2, 1), "it was asked for");
+        assert_eq!(votes(&report.more_specifics[0].origins[1]), (0, 2, 1), "they see it from another origin");
+        assert_eq!(votes(&report.more_specifics[1].origins[0]), (0, 0, 1), "its ROAs are unknown to them");
+        let cut = merge(vec![with_roas("a", &roas, 3), with_roas("b", &[], 0), taken()]);
+        assert_eq!(votes(&cut.origins[1]), (0, 0, 1), "some ROAs or none are no ground to judge");
+    }
+
+    #[test]
+    fn an_item_takes_no_more_than_is_reckoned_for_it() {
+        let longest = "2001:db8:1111:2222:3333:4444:5555:6666/128";
+        let origin = r#"{"asn":4294967295,"seen-by":[],"not-seen-by":[],"peers":18446744073709551615,"observations":18446744073709551615,"first-us":-9223372036854775808,"last-us":-9223372036854775808,"validity":"invalid-length","votes":{"valid":4294967295,"invalid-asn":4294967295,"invalid-length":4294967295,"not-found":4294967295}},"#;
+        let around = format!(r#"{{"prefix":"{longest}","origins":[]}},"#);
+        assert!(origin.len() + around.len() <= ITEM_BYTES, "{}", origin.len() + around.len());
+        let more = r#""reasons":["rpki-invalid-asn","other-origin","more-specific","new","seen-by-some"],"assessment":"likely-hijack","prefix":,"#;
+        // A suspect has `peers-of` in place of `observations`.
+        let suspect = origin.len() + more.len() + longest.len();
+        assert!(suspect <= ITEM_BYTES, "{suspect}");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Origin check: who originates a prefix and what lies inside it (`check`), and what do the answers of many domains say
 //! together (`merge`)? This file joins the pure parts to the host's data; it holds no rule of its own.
 
+mod bits;
 mod joint;
 mod rpki;
 mod suspects;
 mod table;
+mod view;
 
 use bindings::{Guest, JointReport, Part, Report};
 use iog_guest::{Batch, Prefix, bounded};

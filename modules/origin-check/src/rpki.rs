@@ -40,6 +40,11 @@ impl Roa {
         let fits = (prefix.length()..=bits(prefix.is_ipv4())).contains(&max_length);
         fits.then_some(Self { prefix, asn: u32::try_from(asn).ok()?, max_length, until })
     }
+
+    /// Whether it had ended before a time.
+    pub(crate) fn ended_before(&self, time_us: i64) -> bool {
+        self.until.is_some_and(|until| until < time_us)
+    }
 }
 
 /// A prefix out of two columns; `None` for a length that the family does not have, or bits beyond it.
@@ -95,6 +100,10 @@ impl Roas {
         self.lengths = lengths.into_iter().collect();
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
     /// Those that cover a prefix, shortest first.
     pub(crate) fn covering(&self, prefix: Prefix) -> impl Iterator<Item = &Roa> + '_ {
         let lengths = self.lengths.iter().take_while(move |&&length| length <= prefix.length());
@@ -110,7 +119,7 @@ impl Roas {
     /// matter, because its certificate begins anew whenever it is issued again.
     pub(crate) fn validity(&self, prefix: Prefix, origin: Option<u32>, first_us: i64) -> Validity {
         let (mut covered, mut named) = (false, false);
-        for roa in self.covering(prefix).filter(|roa| roa.until.is_none_or(|until| until >= first_us)) {
+        for roa in self.covering(prefix).filter(|roa| !roa.ended_before(first_us)) {
             covered = true;
             // AS 0 matches nothing, not even a route that claims it (RFC 6483 §4, RFC 7607).
             if roa.asn == 0 || Some(roa.asn) != origin {

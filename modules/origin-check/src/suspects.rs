@@ -2,60 +2,71 @@
 //! there are, by a rule that the README states.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use iog_guest::Prefix;
 
-use crate::bindings::{Assessment, Basis, Expected, JointOrigin, Reason, Suspect, Validity};
-use crate::joint::{Route, View, count};
+use crate::bindings::{Assessment, Basis, Expected, Reason, Suspect, Validity};
+use crate::joint::{ITEM_BYTES, Joint, LIST_BYTES_MAX, Route, count, fitting, names, names_bytes};
+use crate::view::View;
+
+/// Expected origins that are named at most.
+const EXPECTED_MAX: usize = 1_000;
 
 /// What was found.
 pub(crate) struct Judged {
     pub(crate) expected: Option<Expected>,
-    /// Likely hijacks first, then by prefix and AS number.
+    /// Likely hijacks first, then what more domains see, then by prefix and AS number; as many as an answer holds.
     pub(crate) suspects: Vec<Suspect>,
+    pub(crate) suspects_found: u32,
 }
 
 /// Judges every route of the joint answer.
-pub(crate) fn judge(target: Prefix, views: &[View], joined: &BTreeMap<Route, JointOrigin>) -> Judged {
+pub(crate) fn judge(target: Prefix, views: &[View], joined: &BTreeMap<Route, Joint>) -> Judged {
     let expected = expected(target, views, joined);
-    let case = Case { target, views, expected: expected.as_ref() };
-    let mut found = Vec::new();
-    for (&(prefix, _), origin) in joined {
-        let reasons = case.reasons(prefix, origin);
-        if let Some(assessment) = assess(&reasons, origin.validity) {
-            found.push((assessment, case.suspect(assessment, prefix, origin, reasons)));
-        }
-    }
-    // The routes are in order already, and the sort keeps it.
-    found.sort_by_key(|(assessment, _)| matches!(assessment, Assessment::Unusual));
-    Judged { expected, suspects: found.into_iter().map(|(_, suspect)| suspect).collect() }
+    let case = Case::new(target, views, expected.as_ref());
+    let assessed = joined.iter().filter_map(|(route, joint)| {
+        let assessment = assess(&case.reasons(*route, joint), joint.votes.majority())?;
+        Some((matches!(assessment, Assessment::Unusual), Reverse(joint.seen_by.count()), *route, joint))
+    });
+    let mut found: Vec<_> = assessed.collect();
+    found.sort_unstable_by_key(|&(unusual, domains, route, _)| (unusual, domains, route));
+    let suspects_found = count(found.len());
+    let suspects = found.into_iter().filter_map(|(_, _, route, joint)| case.suspect(route, joint));
+    let bytes = |suspect: &Suspect| ITEM_BYTES + names_bytes(&suspect.seen_by) + names_bytes(&suspect.not_seen_by);
+    let suspects = fitting(suspects, LIST_BYTES_MAX, bytes);
+    Judged { suspects, suspects_found, expected }
 }
 
 /// Who is expected to originate the prefix asked for: whoever the RPKI authorises, else whoever most domains saw first.
-fn expected(target: Prefix, views: &[View], joined: &BTreeMap<Route, JointOrigin>) -> Option<Expected> {
-    let origins = || joined.range((target, Some(0))..=(target, Some(u32::MAX))).map(|(_, origin)| origin);
-    let authorised: Vec<_> = origins().filter(|origin| matches!(origin.validity, Validity::Valid)).collect();
+fn expected(target: Prefix, views: &[View], joined: &BTreeMap<Route, Joint>) -> Option<Expected> {
+    let origins = || joined.range((target, Some(0))..=(target, Some(u32::MAX)));
+    let authorised: Vec<_> =
+        origins().filter(|(_, joint)| matches!(joint.votes.majority(), Validity::Valid)).take(EXPECTED_MAX).collect();
     if !authorised.is_empty() {
         return Some(Expected {
-            asns: authorised.iter().filter_map(|origin| origin.asn).collect(),
+            asns: authorised.iter().filter_map(|(route, _)| route.1).collect(),
             basis: Basis::Rpki,
-            first_us: authorised.iter().map(|origin| origin.first_us).min()?,
+            first_us: authorised.iter().map(|(_, joint)| joint.first_us).min()?,
         });
     }
-    let mut first_in = BTreeMap::<Option<u32>, u32>::new();
-    for view in views {
-        let Some(first) = view.origins(target).map(|(_, origin)| origin.first_us).min() else { continue };
-        for (asn, _) in view.origins(target).filter(|(_, origin)| origin.first_us == first) {
-            *first_in.entry(asn).or_default() += 1;
+    // One vote a domain, whatever numbers it writes: who was first, and who has most peers.
+    let (mut first_in, mut most_in) = (BTreeMap::<Option<u32>, u32>::new(), BTreeMap::<Option<u32>, u32>::new());
+    for origins in views.iter().map(|view| view.origins(target)) {
+        let first = origins.iter().map(|(_, origin)| origin.first_us).min();
+        let most = origins.iter().map(|(_, origin)| origin.peers).max();
+        for ((_, asn), origin) in origins {
+            *first_in.entry(*asn).or_default() += u32::from(Some(origin.first_us) == first);
+            *most_in.entry(*asn).or_default() += u32::from(Some(origin.peers) == most);
         }
     }
-    let rank = |origin: &&JointOrigin| {
-        let first_in = first_in.get(&origin.asn).copied().unwrap_or_default();
-        (first_in, count(origin.seen_by.len()), origin.peers, Reverse(origin.asn))
+    let votes = |votes: &BTreeMap<Option<u32>, u32>, asn| votes.get(&asn).copied().unwrap_or_default();
+    let rank = |&(&(_, asn), joint): &(&Route, &Joint)| {
+        (votes(&first_in, asn), joint.seen_by.count(), votes(&most_in, asn), Reverse(asn))
     };
-    let known = origins().filter(|origin| !matches!(origin.validity, Validity::InvalidAsn)).max_by_key(rank)?;
-    Some(Expected { asns: known.asn.into_iter().collect(), basis: Basis::SeenFirst, first_us: known.first_us })
+    let known = origins().filter(|(_, joint)| !matches!(joint.votes.majority(), Validity::InvalidAsn));
+    let (route, joint) = known.max_by_key(rank)?;
+    Some(Expected { asns: route.1.into_iter().collect(), basis: Basis::SeenFirst, first_us: joint.first_us })
 }
 
 /// What every route is judged against.
@@ -63,19 +74,35 @@ struct Case<'a> {
     target: Prefix,
     views: &'a [View],
     expected: Option<&'a Expected>,
+    /// When each domain saw the expected origins of the prefix asked for first, where it does.
+    known_us: Vec<Option<i64>>,
+    /// How many domains could see the prefix asked for, and anything inside it.
+    could_see: (u64, u64),
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    fn new(target: Prefix, views: &'a [View], expected: Option<&'a Expected>) -> Self {
+        let known = |view: &View| {
+            let origins = view.origins(target).iter();
+            origins.filter(|((_, asn), _)| is_expected(expected, *asn)).map(|(_, origin)| origin.first_us).min()
+        };
+        let could = |sees: fn(&View, Prefix) -> bool| views.iter().filter(|view| sees(view, target)).count() as u64;
+        let could_see =
+            (could(|view, target| !view.origins(target).is_empty()), could(|view, _| !view.routes.is_empty()));
+        Self { target, views, expected, known_us: views.iter().map(known).collect(), could_see }
+    }
+
     /// What speaks against a route, in the order of declaration.
-    fn reasons(&self, prefix: Prefix, origin: &JointOrigin) -> Vec<Reason> {
-        let (foreign, inside) = (self.is_foreign(origin), prefix != self.target);
+    fn reasons(&self, route: Route, joint: &Joint) -> Vec<Reason> {
+        let validity = joint.votes.majority();
+        let (foreign, inside) = (self.is_foreign(route.1, validity), route.0 != self.target);
         [
-            (matches!(origin.validity, Validity::InvalidAsn), Reason::RpkiInvalidAsn),
-            (matches!(origin.validity, Validity::InvalidLength), Reason::RpkiInvalidLength),
+            (matches!(validity, Validity::InvalidAsn), Reason::RpkiInvalidAsn),
+            (matches!(validity, Validity::InvalidLength), Reason::RpkiInvalidLength),
             (foreign, Reason::OtherOrigin),
             (inside, Reason::MoreSpecific),
-            ((foreign || inside) && self.is_new(prefix, origin.asn), Reason::New),
-            (self.is_seen_by_some(prefix, origin), Reason::SeenBySome),
+            ((foreign || inside) && self.is_new(route, joint), Reason::New),
+            (self.is_seen_by_some(route, joint), Reason::SeenBySome),
         ]
         .into_iter()
         .filter_map(|(holds, reason)| holds.then_some(reason))
@@ -83,53 +110,61 @@ impl Case<'_> {
     }
 
     /// Whether the origin is none of the expected ones. Where nobody is expected, it is so if ROAs name others.
-    fn is_foreign(&self, origin: &JointOrigin) -> bool {
+    fn is_foreign(&self, asn: Option<u32>, validity: Validity) -> bool {
         match self.expected {
-            Some(expected) => origin.asn.is_none_or(|asn| !expected.asns.contains(&asn)),
-            None => matches!(origin.validity, Validity::InvalidAsn),
+            Some(_) => !is_expected(self.expected, asn),
+            None => matches!(validity, Validity::InvalidAsn),
         }
+    }
+
+    /// The domains that see a route, with their places.
+    fn seeing(&self, joint: &'a Joint) -> impl Iterator<Item = (usize, &'a View)> {
+        joint.seen_by.numbers().map(|number| (number as usize, &self.views[number as usize]))
     }
 
     /// Whether every domain that sees both saw the route later than the expected origins of the prefix asked for.
-    fn is_new(&self, prefix: Prefix, asn: Option<u32>) -> bool {
-        let Some(expected) = self.expected else { return false };
-        let mut later = self.views.iter().filter_map(|view| {
-            let known =
-                view.origins(self.target).filter(|(asn, _)| asn.is_some_and(|asn| expected.asns.contains(&asn)));
-            let known = known.map(|(_, origin)| origin.first_us).min()?;
-            Some(view.routes.get(&(prefix, asn))?.first_us > known)
-        });
+    fn is_new(&self, route: Route, joint: &Joint) -> bool {
+        let mut later =
+            self.seeing(joint).filter_map(|(number, view)| Some(view.get(route)?.first_us > self.known_us[number]?));
         later.next().is_some_and(|first| first && later.all(|later| later))
     }
 
-    fn is_seen_by_some(&self, prefix: Prefix, origin: &JointOrigin) -> bool {
-        !origin.not_seen_by.is_empty() || origin.peers.saturating_mul(2) < self.peers_of(prefix, origin)
+    /// Whether a domain that could see it does not, or in most that do fewer than half of the peers announced it.
+    fn is_seen_by_some(&self, route: Route, joint: &Joint) -> bool {
+        let domains = joint.seen_by.count();
+        let could_see = if route.0 == self.target { self.could_see.0 } else { self.could_see.1 };
+        let rare = self.seeing(joint).filter(|(_, view)| {
+            let peers = view.get(route).map_or(0, |origin| origin.peers);
+            peers.saturating_mul(2) < view.peers_of(self.target, route.0)
+        });
+        domains < could_see || rare.count() as u64 * 2 > domains
     }
 
-    /// Peers that could have announced the route, in the domains that see it.
-    fn peers_of(&self, prefix: Prefix, origin: &JointOrigin) -> u64 {
-        let seeing: BTreeSet<&str> = origin.seen_by.iter().map(String::as_str).collect();
-        let views = self.views.iter().filter(|view| seeing.contains(view.domain.as_str()));
-        let peers = views.map(|view| if prefix == self.target { view.peers } else { view.peers_all });
-        peers.fold(0, u64::saturating_add)
-    }
-
-    fn suspect(&self, assessment: Assessment, prefix: Prefix, origin: &JointOrigin, reasons: Vec<Reason>) -> Suspect {
-        Suspect {
-            assessment,
-            prefix: prefix.to_string(),
-            asn: origin.asn,
+    fn suspect(&self, route: Route, joint: &Joint) -> Option<Suspect> {
+        let reasons = self.reasons(route, joint);
+        let validity = joint.votes.majority();
+        let (seen_by, not_seen_by) = names(self.views, self.target, route.0, joint);
+        let peers = self.seeing(joint).map(|(_, view)| view.peers_of(self.target, route.0));
+        Some(Suspect {
+            assessment: assess(&reasons, validity)?,
+            prefix: route.0.to_string(),
+            asn: route.1,
             reasons,
-            validity: origin.validity,
-            votes: origin.votes,
-            seen_by: origin.seen_by.clone(),
-            not_seen_by: origin.not_seen_by.clone(),
-            peers: origin.peers,
-            peers_of: self.peers_of(prefix, origin),
-            first_us: origin.first_us,
-            last_us: origin.last_us,
-        }
+            validity,
+            votes: joint.votes.shown(),
+            seen_by,
+            not_seen_by,
+            peers: joint.peers,
+            peers_of: peers.fold(0, u64::saturating_add),
+            first_us: joint.first_us,
+            last_us: joint.last_us,
+        })
     }
+}
+
+/// Whether an origin is one of the expected ones, which are in order.
+fn is_expected(expected: Option<&Expected>, asn: Option<u32>) -> bool {
+    expected.zip(asn).is_some_and(|(expected, asn)| expected.asns.binary_search(&asn).is_ok())
 }
 
 /// What the reasons amount to; `None` where there is nothing unusual.

@@ -159,9 +159,14 @@ mod tests {
     #[test]
     fn the_committed_components_belong_to_their_sources() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for (workspace, module) in
-            [("modules", "hello"), ("modules", "ip-traceback"), ("modules", "top-talkers"), ("tests/guests", "hostile")]
-        {
+        for (workspace, module) in [
+            ("modules", "dns-watch"),
+            ("modules", "hello"),
+            ("modules", "ip-traceback"),
+            ("modules", "origin-check"),
+            ("modules", "top-talkers"),
+            ("tests/guests", "hostile"),
+        ] {
             let component = root.join(workspace).join("prebuilt").join(module).with_extension("wasm");
             let record = Record::read(&component).unwrap();
             let source = source_digest(&root.join(workspace).join(module)).unwrap();

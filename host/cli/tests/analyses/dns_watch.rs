@@ -1,13 +1,13 @@
 //! `dns-watch` on ten months of the root zone as passive DNS, given to two domains that do not hold the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::Ipv6Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::tables::{Batches, csv};
 use crate::{Analysis, shared, texts};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -17,20 +17,16 @@ fn records(path: &Path) -> Vec<Value> {
     file.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect()
 }
 
-/// Writes the records of one domain, times in microseconds.
-fn domain(dir: &Path, name: &str, records: &[&Value]) -> PathBuf {
-    let mut text = "rrname,rrtype,rdata,time_first,time_last,count\n".to_owned();
-    for record in records {
-        let field = |name: &str| record[name].as_str().unwrap();
-        let micros = |name: &str| record[name].as_i64().unwrap() * 1_000_000;
-        let (first, last) = (micros("time_first"), micros("time_last"));
-        let (name, rrtype, rdata) = (field("rrname"), field("rrtype"), field("rdata"));
-        writeln!(text, "{name},{rrtype},\"{rdata}\",{first},{last},{}", record["count"]).unwrap();
-    }
-    let path = dir.join(name);
-    std::fs::write(&path, text).unwrap();
-    path
+/// A line of CSV, times in microseconds.
+fn line(record: &Value) -> String {
+    let field = |name: &str| record[name].as_str().unwrap();
+    let micros = |name: &str| record[name].as_i64().unwrap() * 1_000_000;
+    let (first, last) = (micros("time_first"), micros("time_last"));
+    let (name, rrtype, rdata) = (field("rrname"), field("rrtype"), field("rdata"));
+    format!("{name},{rrtype},\"{rdata}\",{first},{last},{}\n", record["count"])
 }
+
+const HEAD: &str = "rrname,rrtype,rdata,time_first,time_last,count\n";
 
 /// Type, data, first and last seen in microseconds.
 type Known = (String, String, i64, i64);
@@ -56,7 +52,9 @@ async fn two_domains_with_real_passive_dns_are_compared() {
     // The second domain never saw the name servers whose names begin with `a` to `c`.
     let blind = |record: &&Value| record["rrtype"] == "NS" && record["rdata"].as_str().unwrap() < "d";
     let some: Vec<_> = all.iter().copied().filter(|record| !blind(record)).collect();
-    let files = [domain(dir.path(), "all.csv", &all), domain(dir.path(), "some.csv", &some)];
+    // One domain imported the file, the other has a table of its own.
+    let imported = Batches::of_pdns(&path).parquet(dir.path(), "all.parquet");
+    let files = [imported, csv(dir.path(), "some.csv", HEAD, some.iter().map(|record| line(record)))];
     let analysis = Analysis::new("dns-watch");
     let (mut changes, mut lacking) = (0, 0);
     for name in ["au", "yandex", "uno", "virgin", ".", "m.root-servers.net"] {
@@ -129,8 +127,8 @@ fn expected_changes(domains: &[BTreeSet<Known>]) -> BTreeSet<Changed> {
 #[tokio::test]
 async fn a_name_that_is_none_and_a_time_that_ends_before_it_begins_are_refused() {
     let Some(path) = shared("dns_rootzone_pdns/pdns_cof.jsonl.gz") else { return };
-    let (dir, all) = (tempfile::tempdir().unwrap(), records(&path));
-    let file = domain(dir.path(), "all.csv", &all.iter().collect::<Vec<_>>());
+    let dir = tempfile::tempdir().unwrap();
+    let file = Batches::of_pdns(&path).parquet(dir.path(), "all.parquet");
     let analysis = Analysis::new("dns-watch");
     let slots = [("pdns", "pdns/1", file.as_path())];
     let answer = analysis.run(json!({ "name": "a..b" }), &slots).await;

@@ -1,18 +1,25 @@
-//! The analyses of routes and names on real data of `../shared/data`, through inspection, planning, data engine and
-//! sandbox as a gateway has them. What a module says is compared with what the test counts itself from the same rows.
-//! The data stay where they are; where they are absent, a line says what was skipped.
+//! The analyses of routes and names on real data of `../shared/data`, through the decoders of `iog-import`, inspection,
+//! planning, data engine and sandbox as a gateway has them, and with stories made up for them. What a module says is
+//! compared with what the test counts itself from the same rows. The data stay where they are; where they are absent, a
+//! line says what was skipped.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and says what it skips")]
 
 mod dns_watch;
+mod hijacks;
+mod hostile;
+mod limits;
 mod origin_check;
 mod roas;
+mod tables;
+mod updates;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use iog_gateway::config::{DatasetConfig, LimitsConfig};
-use iog_gateway::local::{TrySpec, try_module};
+use iog_gateway::local::{TryReport, TrySpec, try_module};
+use iog_protocol::manifest::Manifest;
 use iog_sandbox::{
     CancelFlag, Grants, Limits, NothingGranted, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, SandboxConfig,
 };
@@ -47,10 +54,13 @@ impl Analysis {
         Self { name, wasm, manifest, sandbox }
     }
 
-    /// What its entry returns, `{"ok": …}` or `{"err": …}`, over CSV files bound to its slots.
-    async fn run(&self, params: Value, files: &[(&str, &str, &Path)]) -> Value {
+    /// Runs its entry over files bound to its slots: CSV with times in microseconds, or Parquet.
+    async fn try_on(&self, params: Value, files: &[(&str, &str, &Path)]) -> TryReport {
         let dataset = |&(slot, schema, path): &(&str, &str, &Path)| {
-            let config = json!({ "schema": schema, "path": path, "format": "csv", "class": "reviewed" });
+            let format = path.extension().unwrap().to_str().unwrap();
+            let config = json!({
+                "schema": schema, "path": path, "format": format, "timestamp": "micros", "class": "reviewed"
+            });
             (slot.parse().unwrap(), serde_json::from_value::<DatasetConfig>(config).unwrap())
         };
         let spec = TrySpec {
@@ -63,27 +73,45 @@ impl Analysis {
             provider: Provider { domain: "local".into(), asn: None },
         };
         let report = try_module(&self.sandbox, &spec).await.unwrap();
-        let result = report.result.unwrap_or_else(|| panic!("{}: {}", self.name, report.ended));
         let usage = report.usage;
         let per_row = usage.fuel / usage.rows.max(1);
-        println!("{}: {} fuel, {} rows, {per_row} a row, {}", self.name, usage.fuel, usage.rows, spec.params);
+        let peak_kib = usage.memory_peak_bytes >> 10;
+        println!("{}: {} rows, {} fuel, {per_row} a row, {peak_kib} KiB", self.name, usage.rows, usage.fuel);
+        report
+    }
+
+    /// What its entry returns, `{"ok": …}` or `{"err": …}`.
+    async fn run(&self, params: Value, files: &[(&str, &str, &Path)]) -> Value {
+        let report = self.try_on(params, files).await;
+        let result = report.result.unwrap_or_else(|| panic!("{}: {}", self.name, report.ended));
         serde_json::from_str(result.as_str()).unwrap()
     }
 
-    /// What its `merge` makes of the answers of several domains.
+    /// What its `merge` makes of the answers of several domains, under the limits of its manifest and with nothing
+    /// granted, as a caller runs it.
     async fn merge(&self, parts: &[(&str, Value)]) -> Value {
         let part = |(domain, outcome): &(&str, Value)| json!({ "domain": domain, "asn": null, "outcome": outcome });
         let parts: Vec<_> = parts.iter().map(part).collect();
+        let asked = Manifest::parse(&self.manifest).unwrap().limits;
+        let limits = Limits {
+            fuel: asked.fuel,
+            memory_bytes: usize::try_from(asked.memory_mib).unwrap() << 20,
+            wall: std::time::Duration::from_secs(asked.wall_s.into()),
+            result_bytes: usize::try_from(asked.result_kib).unwrap() << 10,
+            ..Limits::default()
+        };
         let spec = RunSpec {
             module: self.sandbox.load(&self.wasm).await.unwrap(),
             entry: "merge".into(),
             params: json!({ "parts": parts }),
             provider: Provider { domain: "caller".into(), asn: None },
             grants: Grants::ALL,
-            limits: Limits { result_bytes: 1 << 20, ..Limits::default() },
+            limits,
             cancel: CancelFlag::new(),
         };
         let report = self.sandbox.run(spec, Arc::new(NothingGranted)).await;
+        let (fuel, peak_kib) = (report.usage.fuel, report.usage.memory_peak_bytes >> 10);
+        println!("{}: merge of {} parts, {fuel} fuel, {peak_kib} KiB", self.name, parts.len());
         let RunOutcome::Succeeded { json } = report.outcome else { panic!("{}: {:?}", self.name, report.outcome) };
         serde_json::from_str(&json).unwrap()
     }

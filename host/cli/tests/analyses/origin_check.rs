@@ -1,35 +1,18 @@
-//! `origin-check` on a table of prefixes and origins of 2014 with real ROAs, and on a routing table of 47 peers that is
-//! given to two domains.
+//! `origin-check` on a table of prefixes and origins of 2014 with real ROAs, and on a routing table of 2014 that is given to
+//! two domains.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Int64Type, UInt64Type};
 use serde_json::{Value, json};
 
 use crate::roas::{self, Roa};
+use crate::tables::{Batches, ROAS_HEAD, ROUTES_HEAD, Route, covers, csv, prefix, vrps};
 use crate::{Analysis, shared, texts};
 
-const ROUTES_HEAD: &str = "time,kind,peer,peer_as,prefix,prefix_len,origin_as\n";
-
-fn bits(address: IpAddr) -> (u128, u8) {
-    match address {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-        IpAddr::V6(v6) => (v6.to_bits(), 128),
-    }
-}
-
-/// Whether one prefix lies in another.
-fn covers((outer, length): (IpAddr, u8), (inner, inner_length): (IpAddr, u8)) -> bool {
-    let ((outer, family), (inner, inner_family)) = (bits(outer), bits(inner));
-    let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-    family == inner_family && length <= inner_length && inner & mask == outer
-}
+const RIB: &str = "routeviews_rib_2014/rib.20140523.0600.first9072.mrt.bz2";
 
 /// RFC 6811, as its §2 writes it.
 fn validity(roas: &[Roa], route: (IpAddr, u8), origin: u32) -> &'static str {
@@ -44,18 +27,6 @@ fn validity(roas: &[Roa], route: (IpAddr, u8), origin: u32) -> &'static str {
     }
 }
 
-fn write_roas(dir: &Path, roas: &[Roa]) -> PathBuf {
-    let mut text = "prefix,prefix_len,asn,max_len,kind\n".to_owned();
-    for (prefix, length, most, asn) in roas {
-        writeln!(text, "{prefix},{length},{asn},{most},roa").unwrap();
-    }
-    // What other tables say about a prefix is no authorisation.
-    text.push_str("5.0.0.0,8,50459,24,irr\n");
-    let path = dir.join("roas.csv");
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
 /// Routes of 2014 in a few blocks that the ROAs are about: prefix, length, origin.
 fn table_of_2014(path: &Path) -> Vec<(IpAddr, u8, u32)> {
     let file = BufReader::new(flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()));
@@ -65,9 +36,9 @@ fn table_of_2014(path: &Path) -> Vec<(IpAddr, u8, u32)> {
         if !["5.", "37.", "85."].iter().any(|block| line.starts_with(block)) {
             continue;
         }
-        let (prefix, origin) = line.split_once('\t').unwrap();
-        let (address, length) = prefix.split_once('/').unwrap();
-        routes.push((address.parse().unwrap(), length.parse().unwrap(), origin.parse().unwrap()));
+        let (route, origin) = line.split_once('\t').unwrap();
+        let (address, length) = prefix(route);
+        routes.push((address, length, origin.parse().unwrap()));
     }
     routes
 }
@@ -78,19 +49,16 @@ async fn validity_of_real_routes_by_real_roas_is_that_of_rfc_6811() {
     let (Some(table), Some(snapshot)) = files else { return };
     let (dir, roas, routes) = (tempfile::tempdir().unwrap(), roas::read(&snapshot), table_of_2014(&table));
     assert!(roas.len() > 300 && routes.len() > 10_000, "{} ROAs, {} routes", roas.len(), routes.len());
-    let mut text = ROUTES_HEAD.to_owned();
-    for (address, length, origin) in &routes {
-        writeln!(text, "1399939200000000,rib,128.223.51.102,6447,{address},{length},{origin}").unwrap();
-    }
-    let routes_csv = dir.path().join("routes.csv");
-    std::fs::write(&routes_csv, text).unwrap();
-    let roas_csv = write_roas(dir.path(), &roas);
+    let line = |(address, length, origin): &(IpAddr, u8, u32)| {
+        format!("1399939200000000,rib,128.223.51.102,6447,{address},{length},{origin}\n")
+    };
+    let routes_csv = csv(dir.path(), "routes.csv", ROUTES_HEAD, routes.iter().map(line));
+    let roas_file = Batches::of_vrps(&vrps(&roas)).parquet(dir.path(), "roas.parquet");
     let analysis = Analysis::new("origin-check");
     let mut seen = BTreeMap::<&str, u32>::new();
     for asked in ["5.153.128.0/18", "37.75.8.0/21", "37.203.0.0/16", "85.22.0.0/16"] {
-        let (address, length) = asked.split_once('/').unwrap();
-        let target = (address.parse().unwrap(), length.parse().unwrap());
-        let slots = [("routes", "route/1", routes_csv.as_path()), ("roas", "asinfo/1", roas_csv.as_path())];
+        let target = prefix(asked);
+        let slots = [("routes", "route/1", routes_csv.as_path()), ("roas", "asinfo/1", roas_file.as_path())];
         let answer = analysis.run(json!({ "prefix": asked }), &slots).await;
         let mut expected = BTreeSet::new();
         for &(address, length, origin) in routes.iter().filter(|route| covers(target, (route.0, route.1))) {
@@ -99,6 +67,7 @@ async fn validity_of_real_routes_by_real_roas_is_that_of_rfc_6811() {
             expected.insert((format!("{address}/{length}"), u64::from(origin), validity.to_owned()));
         }
         assert_eq!(said(&answer["ok"]), expected, "{asked}");
+        assert_eq!(answer["ok"]["roas-skipped"], 0);
     }
     assert_eq!(seen.into_keys().collect::<Vec<_>>(), ["invalid-asn", "invalid-length", "not-found", "valid"]);
 }
@@ -117,123 +86,85 @@ fn said(report: &Value) -> BTreeSet<(String, u64, String)> {
     of(&report["prefix"], &report["origins"]).into_iter().chain(inside).collect()
 }
 
-/// Rows of a decoded table, as CSV lines by peer.
-struct Lines(BTreeMap<IpAddr, String>);
-
-impl iog_import::columns::Sink for Lines {
-    fn batch(&mut self, batch: RecordBatch) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let column = |name: &str| batch.column_by_name(name).unwrap();
-        let address = |name: &str, row| {
-            let bytes: [u8; 16] = column(name).as_fixed_size_binary().value(row).try_into().unwrap();
-            IpAddr::from(bytes).to_canonical()
-        };
-        let uint = |name: &str, row| column(name).as_primitive::<UInt64Type>().value(row);
-        for row in 0..batch.num_rows() {
-            let (peer, time) = (address("peer", row), column("time").as_primitive::<Int64Type>().value(row));
-            let kind = column("kind").as_string::<i32>().value(row);
-            let known = !arrow_array::Array::is_null(column("origin_as"), row);
-            let origin = known.then(|| uint("origin_as", row).to_string()).unwrap_or_default();
-            let (prefix, length) = (address("prefix", row), uint("prefix_len", row));
-            let lines = self.0.entry(peer).or_default();
-            writeln!(lines, "{time},{kind},{peer},{},{prefix},{length},{origin}", uint("peer_as", row))?;
-        }
-        Ok(())
-    }
-}
-
-/// The table of 2014-05-23 by peer.
-fn peers(rib: &Path) -> BTreeMap<IpAddr, String> {
-    let mut file = BufReader::new(std::fs::File::open(rib).unwrap());
-    let mut lines = Lines(BTreeMap::new());
-    let options = iog_import::mrt::Options::default();
-    let report = iog_import::mrt::read(&mut file, rib, &options, &mut lines, &mut |_| {}).unwrap();
-    println!("{report:?}");
-    lines.0
-}
-
-/// Writes the table of one domain.
-fn domain(dir: &Path, name: &str, lines: &[&str]) -> PathBuf {
-    let path = dir.join(name);
-    std::fs::write(&path, format!("{ROUTES_HEAD}{}", lines.concat())).unwrap();
-    path
-}
-
 #[tokio::test]
 async fn two_domains_with_a_real_table_agree_and_a_hijack_at_one_of_them_is_named() {
-    let Some(rib) = shared("routeviews_rib_2014/rib.20140523.0600.first9072.mrt.bz2") else { return };
-    let (dir, peers) = (tempfile::tempdir().unwrap(), peers(&rib));
-    assert_eq!(peers.values().map(|lines| lines.lines().count()).sum::<usize>(), 270_005);
-    let half = |odd| peers.values().enumerate().filter(move |(n, _)| n % 2 == odd).map(|(_, lines)| lines.as_str());
-    let (east, west): (Vec<_>, Vec<_>) = (half(0).collect(), half(1).collect());
-    let carried = |lines: &[&str]| lines.iter().filter(|peer| peer.contains(",8.8.8.0,24,15169\n")).count();
+    let Some(rib) = shared(RIB) else { return };
+    let (dir, routes) = (tempfile::tempdir().unwrap(), Batches::of_mrt(&rib).routes());
+    let mut peers: Vec<_> = routes.iter().map(|route| route.peer).collect::<BTreeSet<_>>().into_iter().collect();
+    // Every second peer of the collector is a peer of the domain `east`, the others of `west`.
+    let eastern: BTreeSet<_> = peers.iter().copied().step_by(2).collect();
+    peers.retain(|peer| !eastern.contains(peer));
+    let (east, west): (Vec<_>, Vec<_>) = routes.iter().partition(|route| eastern.contains(&route.peer));
+    let carried = |routes: &[&Route]| {
+        let carries = |route: &&&Route| route.prefix == prefix("8.8.8.0/24") && route.origin == Some(15_169);
+        routes.iter().filter(carries).map(|route| route.peer).collect::<BTreeSet<_>>().len()
+    };
     let (in_east, in_west) = (carried(&east), carried(&west));
-    assert!(in_east > 10 && in_west > 10, "{in_east}, {in_west}");
+    assert!(in_east > 10 && in_west > 10 && in_west <= peers.len(), "{in_east}, {in_west}");
+    let lines = |routes: &[&Route]| routes.iter().map(|route| route.line()).collect::<Vec<_>>();
     // Two routes that were not there, an hour after the table was made: the same prefix and half of it.
     let later = "1400828400000000,announce,198.51.100.1,64500";
-    let hijack = format!("{later},8.8.8.0,24,64666\n{later},8.8.8.0,25,64666\n");
-    let taken: Vec<_> = west.iter().copied().chain([hijack.as_str()]).collect();
-    let files = [domain(dir.path(), "east.csv", &east), domain(dir.path(), "west.csv", &west)];
-    let taken = domain(dir.path(), "taken.csv", &taken);
-    let roas = write_roas(dir.path(), &[("8.8.8.0".parse().unwrap(), 24, 24, 15169)]);
-    let none = dir.path().join("no-roas.csv");
-    std::fs::write(&none, "prefix,prefix_len,asn,max_len,kind\n").unwrap();
+    let hijack = [format!("{later},8.8.8.0,24,64666\n"), format!("{later},8.8.8.0,25,64666\n")];
+    let east = csv(dir.path(), "east.csv", ROUTES_HEAD, lines(&east));
+    let taken = csv(dir.path(), "taken.csv", ROUTES_HEAD, lines(&west).into_iter().chain(hijack));
+    let west = csv(dir.path(), "west.csv", ROUTES_HEAD, lines(&west));
+    let roas =
+        Batches::of_vrps(&vrps(&[("8.8.8.0".parse().unwrap(), 24, 24, 15_169)])).parquet(dir.path(), "r.parquet");
+    let none = csv(dir.path(), "none.csv", ROAS_HEAD, []);
 
     let analysis = Analysis::new("origin-check");
     let check = async |routes: &Path, roas: &Path| {
         let slots = [("routes", "route/1", routes), ("roas", "asinfo/1", roas)];
         analysis.run(json!({ "prefix": "8.8.8.0/24" }), &slots).await
     };
-    let (east, west) = (check(&files[0], &none).await, check(&files[1], &none).await);
-    let origin = &east["ok"]["origins"][0];
+    let (east_alone, west_alone) = (check(&east, &none).await, check(&west, &none).await);
+    let origin = &east_alone["ok"]["origins"][0];
     assert_eq!(
         (&origin["asn"], &origin["peers"], &origin["validity"]),
-        (&json!(15169), &json!(in_east), &json!("not-found"))
+        (&json!(15_169), &json!(in_east), &json!("not-found"))
     );
-    let quiet = analysis.merge(&[("east", east.clone()), ("west", west)]).await;
+    let quiet = analysis.merge(&[("east", east_alone.clone()), ("west", west_alone)]).await;
     assert_eq!((&quiet["agreement"], &quiet["origins"][0]["peers"]), (&json!("same"), &json!(in_east + in_west)));
-    assert_eq!((&quiet["suspects"], &quiet["expected"]["asns"]), (&json!([]), &json!([15169])));
+    assert_eq!((&quiet["suspects"], &quiet["expected"]["asns"]), (&json!([]), &json!([15_169])));
 
-    let blind = analysis.merge(&[("west", check(&taken, &none).await), ("east", east)]).await;
+    let blind = analysis.merge(&[("west", check(&taken, &none).await), ("east", east_alone)]).await;
     assert_eq!(blind["agreement"], "differ");
     assert_eq!(texts(&blind["suspects"], "assessment"), ["likely-hijack", "likely-hijack"], "{blind}");
     assert_eq!(texts(&blind["suspects"], "prefix"), ["8.8.8.0/24", "8.8.8.0/25"]);
-    let parts = [("west", check(&taken, &roas).await), ("east", check(&files[0], &roas).await)];
+    let parts = [("west", check(&taken, &roas).await), ("east", check(&east, &roas).await)];
     let named = analysis.merge(&parts).await;
     let suspect = &named["suspects"][1];
     assert_eq!(
         texts(&suspect["reasons"], ""),
         ["rpki-invalid-asn", "other-origin", "more-specific", "new", "seen-by-some"]
     );
-    assert_eq!((&suspect["asn"], &suspect["votes"]["invalid-asn"]), (&json!(64666), &json!(1)));
+    assert_eq!((&suspect["asn"], &suspect["votes"]["invalid-asn"]), (&json!(64_666), &json!(1)));
+    // `east` does not see the other origin, and its ROAs say what they say all the same.
+    assert_eq!(named["suspects"][0]["votes"]["invalid-asn"], 2);
     assert_eq!((texts(&suspect["seen-by"], ""), texts(&suspect["not-seen-by"], "")), (vec!["west"], vec!["east"]));
     assert_eq!(named["expected"]["basis"], "rpki");
 }
 
 #[tokio::test]
 async fn what_is_counted_inside_a_large_block_is_what_the_table_holds() {
-    let Some(rib) = shared("routeviews_rib_2014/rib.20140523.0600.first9072.mrt.bz2") else { return };
-    let (dir, peers) = (tempfile::tempdir().unwrap(), peers(&rib));
-    let mut expected = BTreeMap::<String, BTreeMap<String, u64>>::new();
-    for line in peers.values().flat_map(|lines| lines.lines()) {
-        let columns: Vec<_> = line.split(',').collect();
-        let length: u8 = columns[5].parse().unwrap();
-        if covers(("8.0.0.0".parse().unwrap(), 8), (columns[4].parse().unwrap(), length)) && length > 8 {
-            let origins = expected.entry(format!("{}/{length}", columns[4])).or_default();
-            *origins.entry(columns[6].to_owned()).or_default() += 1;
-        }
+    let Some(rib) = shared(RIB) else { return };
+    let (dir, table) = (tempfile::tempdir().unwrap(), Batches::of_mrt(&rib));
+    let mut expected = BTreeMap::<String, BTreeMap<Option<u64>, u64>>::new();
+    let (block, all) = (prefix("8.0.0.0/8"), table.routes());
+    assert_eq!(all.len(), 270_005);
+    for route in all.iter().filter(|route| covers(block, route.prefix) && route.prefix != block) {
+        let origins = expected.entry(format!("{}/{}", route.prefix.0, route.prefix.1)).or_default();
+        *origins.entry(route.origin).or_default() += 1;
     }
-    let all: Vec<_> = peers.values().map(String::as_str).collect();
-    let routes = domain(dir.path(), "routes.csv", &all);
-    let none = dir.path().join("no-roas.csv");
-    std::fs::write(&none, "prefix,prefix_len,asn,max_len,kind\n").unwrap();
+    let routes = table.parquet(dir.path(), "routes.parquet");
+    let none = csv(dir.path(), "none.csv", ROAS_HEAD, []);
     let slots = [("routes", "route/1", routes.as_path()), ("roas", "asinfo/1", none.as_path())];
     let answer = Analysis::new("origin-check").run(json!({ "prefix": "8.0.0.0/8" }), &slots).await;
-    let mut found = BTreeMap::<String, BTreeMap<String, u64>>::new();
+    let mut found = BTreeMap::<String, BTreeMap<Option<u64>, u64>>::new();
     for inside in answer["ok"]["more-specifics"].as_array().unwrap() {
         let origins = found.entry(inside["prefix"].as_str().unwrap().to_owned()).or_default();
         for origin in inside["origins"].as_array().unwrap() {
-            let asn = origin["asn"].as_u64().map(|asn| asn.to_string()).unwrap_or_default();
-            origins.insert(asn, origin["observations"].as_u64().unwrap());
+            origins.insert(origin["asn"].as_u64(), origin["observations"].as_u64().unwrap());
         }
     }
     assert!(expected.len() > 200, "{}", expected.len());
