@@ -24,7 +24,8 @@ use crate::harness::settings::{BORDER, Shipped, TALKERS, TARGET, TRACEBACK, serv
 const NORTH: &str = "as64500";
 const SOUTH: &str = "as64501";
 
-async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
+/// Asks every provider of a service, as `iog call --all` does.
+pub(crate) async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
     let home = Home::open(&net.home_of(ASKER)).expect("the home is there");
     let deps = Deps { sandbox: net.world.sandbox.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
     let spec = CallSpec {
@@ -62,7 +63,8 @@ fn why<'a>(report: &'a CallReport, domain: &str) -> &'a Why {
     }
 }
 
-fn merged(report: &CallReport) -> Value {
+/// The joint answer.
+pub(crate) fn merged(report: &CallReport) -> Value {
     match &report.merged {
         Some(Merged::Result { result, .. }) => result.to_value().expect("JSON"),
         other => panic!("not merged: {other:?}"),

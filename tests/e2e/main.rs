@@ -1,5 +1,6 @@
 //! Stories of callers, providers, auditors and attackers on real servers with real TLS, real SQLite and real Wasm.
 
+mod analyses;
 mod calls;
 mod collect;
 mod demo;

@@ -30,69 +30,82 @@ const REASON_CHARS_MAX: usize = 160;
 /// A record: type and data.
 type Record = (String, String);
 
-/// One domain's answer.
-struct View {
-    domain: String,
-    records: BTreeMap<Record, Answer>,
-    /// When the first record of a type was first seen, and the last one last.
-    spans: BTreeMap<String, (i64, i64)>,
-}
-
-impl View {
-    fn new(domain: String, report: Report) -> Self {
-        let mut records = BTreeMap::new();
-        let mut spans = BTreeMap::<String, (i64, i64)>::new();
-        for answer in report.answers {
-            let span = spans.entry(answer.rrtype.clone()).or_insert((answer.first_us, answer.last_us));
-            *span = (span.0.min(answer.first_us), span.1.max(answer.last_us));
-            records.entry((answer.rrtype.clone(), answer.rdata.clone())).or_insert(answer);
-        }
-        Self { domain, records, spans }
-    }
+/// One domain's view of a record; the domain is its place in the list of those that answered.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    domain: u32,
+    first_us: i64,
+    last_us: i64,
+    count: Option<u64>,
 }
 
 /// The joint answer of all parts.
 pub(crate) fn merge(parts: Vec<Part>) -> JointReport {
     let asked = count(parts.len());
     let name = agreed_name(&parts);
-    let (views, silent) = views(parts, name.as_deref());
-    let records: BTreeSet<&Record> = views.iter().flat_map(|view| view.records.keys()).collect();
-    let changes = changes(&views, &records);
-    let agreements = agreements(&views, &records);
-    let joined = records.iter().filter_map(|record| joint(&views, record));
-    let unaware = views.iter().filter(|view| view.records.is_empty()).map(|view| view.domain.clone());
+    let Views { domains, records, silent } = views(parts, name.as_deref());
+    let types = types(&records);
+    let having: BTreeSet<u32> = types.iter().flat_map(|of| of.spans.keys().copied()).collect();
+    let unaware = (0u32..).zip(&domains).filter(|(number, _)| !having.contains(number));
+    let joined = types.iter().flat_map(|of| of.records.iter().filter_map(|record| of.joint(&domains, record)));
+    let mut changes: Vec<_> = types.iter().flat_map(OfType::changes).collect();
+    // Records are in order already, and the sort keeps it.
+    changes.sort_by_key(|change| (change.at_us, matches!(change.what, What::Vanished)));
     JointReport {
         name,
         answers: fitting(joined, ANSWERS_BYTES_MAX, answer_bytes),
         answers_found: count(records.len()),
-        agreements: fitting(agreements.into_iter(), LIST_BYTES_MAX, |agreement| {
+        agreements: fitting(types.iter().map(OfType::agreement), LIST_BYTES_MAX, |agreement| {
             ITEM_BYTES + json_bytes(&agreement.rrtype)
         }),
         changes_found: count(changes.len()),
         changes: fitting(changes.into_iter().map(Came::shown), CHANGES_BYTES_MAX, |change| {
             ITEM_BYTES + json_bytes(&change.rrtype) + json_bytes(&change.rdata)
         }),
-        unaware: fitting(unaware, LIST_BYTES_MAX, |domain| 1 + json_bytes(domain)),
+        unaware: fitting(unaware.map(|(_, domain)| domain.clone()), LIST_BYTES_MAX, |domain| 1 + json_bytes(domain)),
         silent: fitting(silent.into_iter(), LIST_BYTES_MAX, |silent| {
             ITEM_BYTES + json_bytes(&silent.domain) + json_bytes(&silent.reason)
         }),
-        answered: count(views.len()),
+        answered: count(domains.len()),
         asked,
     }
 }
 
-/// The answers about the name, by domain, and the domains that gave none, with the reason.
-fn views(mut parts: Vec<Part>, name: Option<&str>) -> (Vec<View>, Vec<Silent>) {
+/// What the parts hold.
+struct Views {
+    /// Domains that answered about the name, in order.
+    domains: Vec<String>,
+    /// Every record with the domains that saw it, in order, each once.
+    records: BTreeMap<Record, Vec<Seen>>,
+    /// Domains that did not, with the reason.
+    silent: Vec<Silent>,
+}
+
+fn views(mut parts: Vec<Part>, name: Option<&str>) -> Views {
     parts.sort_by(|a, b| a.domain.cmp(&b.domain));
-    let (mut views, mut silent) = (Vec::new(), Vec::new());
+    let mut views = Views { domains: Vec::new(), records: BTreeMap::new(), silent: Vec::new() };
     let mut left = (RECORDS_TOTAL_MAX, TEXT_TOTAL_BYTES_MAX);
     for Part { domain, asn, outcome } in parts {
         match outcome.and_then(|report| usable(report, name, &mut left)) {
-            Ok(report) => views.push(View::new(domain, report)),
-            Err(reason) => silent.push(Silent { domain, asn, reason: shortened(&reason) }),
+            Ok(report) => views.add(domain, report),
+            Err(reason) => views.silent.push(Silent { domain, asn, reason: shortened(&reason) }),
         }
     }
-    (views, silent)
+    views
+}
+
+impl Views {
+    fn add(&mut self, domain: String, report: Report) {
+        let number = count(self.domains.len());
+        self.domains.push(domain);
+        for Answer { rrtype, rdata, first_us, last_us, count, .. } in report.answers {
+            let seen = self.records.entry((rrtype, rdata)).or_default();
+            // Of a record that comes twice the first counts.
+            if seen.last().is_none_or(|last| last.domain != number) {
+                seen.push(Seen { domain: number, first_us, last_us, count });
+            }
+        }
+    }
 }
 
 /// An answer that is about the name and no larger than one of this analysis can be; else why it is left out.
@@ -149,44 +162,79 @@ fn agreed_name(parts: &[Part]) -> Option<String> {
     votes.iter().find(|&(_, &votes)| votes == most).map(|(&name, _)| name.to_owned())
 }
 
-/// One record over all domains that have records of its type.
-fn joint(views: &[View], record: &Record) -> Option<JointAnswer> {
-    let (mut seen_by, mut not_seen_by) = (Vec::new(), Vec::new());
-    for view in views.iter().filter(|view| view.spans.contains_key(&record.0)) {
-        let domain = view.domain.clone();
-        match view.records.get(record) {
-            Some(&Answer { first_us, last_us, count, .. }) => {
-                seen_by.push(Sighting { domain, first_us, last_us, count });
-            }
-            None => not_seen_by.push(domain),
-        }
-    }
-    let (rrtype, rdata) = record.clone();
-    Some(JointAnswer {
-        rrtype,
-        rdata,
-        first_us: seen_by.iter().map(|seen| seen.first_us).min()?,
-        last_us: seen_by.iter().map(|seen| seen.last_us).max()?,
-        count: seen_by.iter().fold(None, |all, seen| sum(all, seen.count)),
-        seen_by,
-        not_seen_by,
-    })
+/// All records of one type.
+struct OfType<'a> {
+    rrtype: &'a str,
+    records: Vec<(&'a Record, &'a [Seen])>,
+    /// For each domain that has any, when the first was first seen and the last one last.
+    spans: BTreeMap<u32, (i64, i64)>,
 }
 
-fn agreements(views: &[View], records: &BTreeSet<&Record>) -> Vec<Agreement> {
-    let mut agreements = Vec::<Agreement>::new();
-    for record in records {
-        let rrtype = &record.0;
-        if agreements.last().is_none_or(|last| last.rrtype != *rrtype) {
-            let domains = count(views.iter().filter(|view| view.spans.contains_key(rrtype)).count());
-            agreements.push(Agreement { rrtype: rrtype.clone(), domains, answers: 0, common: 0 });
+/// The records by type. Texts are compared here for the last time.
+fn types(records: &BTreeMap<Record, Vec<Seen>>) -> Vec<OfType<'_>> {
+    let mut types = Vec::<OfType<'_>>::new();
+    for (record, seen) in records {
+        if types.last().is_none_or(|last| last.rrtype != record.0) {
+            types.push(OfType { rrtype: &record.0, records: Vec::new(), spans: BTreeMap::new() });
         }
-        let Some(last) = agreements.last_mut() else { continue };
-        let having = count(views.iter().filter(|view| view.records.contains_key(*record)).count());
-        last.answers += 1;
-        last.common += u32::from(having == last.domains);
+        let Some(of) = types.last_mut() else { continue };
+        of.records.push((record, seen));
+        for &Seen { domain, first_us, last_us, .. } in seen {
+            let span = of.spans.entry(domain).or_insert((first_us, last_us));
+            *span = (span.0.min(first_us), span.1.max(last_us));
+        }
     }
-    agreements
+    types
+}
+
+impl OfType<'_> {
+    /// One record over all domains that have records of its type.
+    fn joint(&self, domains: &[String], (record, seen): &(&Record, &[Seen])) -> Option<JointAnswer> {
+        let name = |number: u32| domains[number as usize].clone();
+        let sighting = |&Seen { domain, first_us, last_us, count }: &Seen| Sighting {
+            domain: name(domain),
+            first_us,
+            last_us,
+            count,
+        };
+        let lacking =
+            self.spans.keys().filter(|number| seen.binary_search_by_key(number, |seen| &seen.domain).is_err());
+        let (rrtype, rdata) = (*record).clone();
+        Some(JointAnswer {
+            rrtype,
+            rdata,
+            first_us: seen.iter().map(|seen| seen.first_us).min()?,
+            last_us: seen.iter().map(|seen| seen.last_us).max()?,
+            count: seen.iter().fold(None, |all, seen| sum(all, seen.count)),
+            seen_by: seen.iter().map(sighting).collect(),
+            not_seen_by: lacking.map(|&number| name(number)).collect(),
+        })
+    }
+
+    fn agreement(&self) -> Agreement {
+        let common = self.records.iter().filter(|(_, seen)| seen.len() == self.spans.len());
+        Agreement {
+            rrtype: self.rrtype.to_owned(),
+            domains: count(self.spans.len()),
+            answers: count(self.records.len()),
+            common: count(common.count()),
+        }
+    }
+
+    /// Records that came or went.
+    fn changes(&self) -> Vec<Came<'_>> {
+        let mut changes = Vec::new();
+        for &(record, seen) in &self.records {
+            let mut add = |what, at_us: Option<i64>| changes.extend(at_us.map(|at_us| Came { at_us, what, record }));
+            if seen.iter().all(|seen| seen.first_us.saturating_sub(self.spans[&seen.domain].0) > SETTLED_US) {
+                add(What::Appeared, seen.iter().map(|seen| seen.first_us).min());
+            }
+            if seen.iter().all(|seen| self.spans[&seen.domain].1.saturating_sub(seen.last_us) > SETTLED_US) {
+                add(What::Vanished, seen.iter().map(|seen| seen.last_us).max());
+            }
+        }
+        changes
+    }
 }
 
 /// A change, before its texts are copied.
@@ -201,24 +249,6 @@ impl Came<'_> {
         let (rrtype, rdata) = self.record.clone();
         Change { at_us: self.at_us, what: self.what, rrtype, rdata }
     }
-}
-
-/// Records that came or went, by time.
-fn changes<'a>(views: &[View], records: &BTreeSet<&'a Record>) -> Vec<Came<'a>> {
-    let mut changes = Vec::new();
-    for &record in records {
-        let seen = || views.iter().filter_map(|view| Some((view.records.get(record)?, *view.spans.get(&record.0)?)));
-        let mut add = |what, at_us: Option<i64>| changes.extend(at_us.map(|at_us| Came { at_us, what, record }));
-        if seen().all(|(answer, (first, _))| answer.first_us.saturating_sub(first) > SETTLED_US) {
-            add(What::Appeared, seen().map(|(answer, _)| answer.first_us).min());
-        }
-        if seen().all(|(answer, (_, last))| last.saturating_sub(answer.last_us) > SETTLED_US) {
-            add(What::Vanished, seen().map(|(answer, _)| answer.last_us).max());
-        }
-    }
-    // Records are in order already, and the sort keeps it.
-    changes.sort_by_key(|change| (change.at_us, matches!(change.what, What::Vanished)));
-    changes
 }
 
 fn count(n: usize) -> u32 {

@@ -179,20 +179,24 @@ fn join(target: Prefix, views: &[View]) -> BTreeMap<Route, Joint> {
 /// The votes of domains that do not see a route but can judge it all the same: their answer lists every ROA that covers
 /// the prefix, because it is the one asked for or they see it from another origin.
 fn votes_of_others(target: Prefix, views: &[View], joined: &mut BTreeMap<Route, Joint>) {
-    let mut judges = BTreeMap::<Prefix, Bits>::new();
+    let mut judges = BTreeMap::<Prefix, (Bits, u32)>::new();
     for ((prefix, _), joint) in &*joined {
-        judges.entry(*prefix).or_default().add(&joint.seen_by);
+        let (seeing, routes) = judges.entry(*prefix).or_default();
+        seeing.add(&joint.seen_by);
+        *routes += 1;
     }
-    if let Some(all) = judges.get_mut(&target) {
+    if let Some((all, _)) = judges.get_mut(&target) {
         (0u32..).zip(views).for_each(|(number, _)| all.set(number));
     }
-    for ((prefix, asn), joint) in joined {
-        let others = judges.get(prefix).into_iter().flat_map(Bits::numbers);
-        for number in others.filter(|&number| !joint.seen_by.has(number)) {
-            let roas = &views[number as usize].roas;
-            // Nothing to go by: the domain may have no ROAs at all.
-            if !roas.is_empty() {
-                joint.votes.cast(roas.validity(*prefix, *asn, joint.first_us));
+    // Where there is one route, only the prefix asked for has judges that do not see it.
+    for (prefix, (judges, _)) in judges.iter().filter(|&(prefix, &(_, routes))| routes > 1 || *prefix == target) {
+        // Without ROAs there is nothing to go by: the domain may have no table of them.
+        for number in judges.numbers().filter(|&number| !views[number as usize].roas.is_empty()) {
+            let verdicts = views[number as usize].roas.verdicts(*prefix);
+            for ((_, asn), joint) in joined.range_mut((*prefix, None)..=(*prefix, Some(u32::MAX))) {
+                if !joint.seen_by.has(number) {
+                    joint.votes.cast(verdicts.of(*asn));
+                }
             }
         }
     }

@@ -13,6 +13,9 @@ use iog_guest::{Batch, Prefix, bounded};
 use rpki::{Roa, Roas};
 use table::{Said, Statement, Table};
 
+/// Rows that decide where keys go in the tables.
+const SEED_ROWS: usize = 1_000;
+
 /// The types of `wit/`.
 #[expect(clippy::too_many_arguments, reason = "generated: one for each field")]
 mod bindings {
@@ -49,7 +52,8 @@ fn add_batch(table: &mut Option<Table>, target: Prefix, batch: &Batch<'_>) -> Re
     let origins = batch.u64s("origin_as")?;
     let table = table.get_or_insert_with(|| {
         // When which peer spoke is what nobody outside can foresee.
-        Table::new(target, bounded::seed(times.values().iter().zip(peers.values())))
+        let recorded = times.values().iter().zip(peers.values());
+        Table::new(target, bounded::seed(recorded.take(SEED_ROWS)))
     });
     for row in 0..batch.len() {
         let Some(said) = Said::new(kinds.bytes(row).unwrap_or_default(), origins.get(row)) else {

@@ -72,6 +72,27 @@ pub(crate) struct Roas {
     lengths: Vec<u8>,
 }
 
+/// What authorisations say about every origin of one prefix.
+#[derive(Debug)]
+pub(crate) struct Verdicts {
+    covered: bool,
+    /// By AS number, whether its routes may be that long.
+    named: Vec<(u32, bool)>,
+}
+
+impl Verdicts {
+    /// As `Roas::validity`.
+    pub(crate) fn of(&self, origin: Option<u32>) -> Validity {
+        let named = origin.and_then(|asn| self.named.binary_search_by_key(&asn, |&(asn, _)| asn).ok());
+        match (self.covered, named.map(|place| self.named[place].1)) {
+            (_, Some(true)) => Validity::Valid,
+            (_, Some(false)) => Validity::InvalidLength,
+            (true, None) => Validity::InvalidAsn,
+            (false, None) => Validity::NotFound,
+        }
+    }
+}
+
 /// There are more authorisations than can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooManyRoas;
@@ -112,6 +133,17 @@ impl Roas {
             let start = self.sorted.partition_point(|roa| roa.prefix < outer);
             self.sorted[start..].iter().take_while(move |roa| roa.prefix == outer)
         })
+    }
+
+    /// What is known of all routes to one prefix, whenever they were seen.
+    pub(crate) fn verdicts(&self, prefix: Prefix) -> Verdicts {
+        let covering = || self.covering(prefix);
+        let named = covering().filter(|roa| roa.asn != 0);
+        let mut named: Vec<_> = named.map(|roa| (roa.asn, prefix.length() <= roa.max_length)).collect();
+        // The best of each AS comes first and stays.
+        named.sort_unstable_by_key(|&(asn, fits)| (asn, !fits));
+        named.dedup_by_key(|&mut (asn, _)| asn);
+        Verdicts { covered: covering().next().is_some(), named }
     }
 
     /// What is known of a route first seen at `first_us`. `origin` is `None` where no single AS originates it, which no
@@ -276,6 +308,8 @@ mod tests {
                 (true, ..) => Validity::NotFound,
             };
             assert_eq!(roas.validity(prefix, Some(asn), 0), expected, "{prefix} from {asn}");
+            assert_eq!(roas.verdicts(prefix).of(Some(asn)), expected, "{prefix} from {asn}");
+            assert_eq!(roas.verdicts(prefix).of(None), roas.validity(prefix, None, 0), "{prefix} from a set");
         }
     }
 }

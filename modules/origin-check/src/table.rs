@@ -1,7 +1,7 @@
 //! Gathers what peers stated about a prefix and what lies inside it. Pure. Exact: where there is more than the answer
 //! holds, it gives up with an error instead of leaving something out, for what is left out might be the hijack.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use iog_guest::bounded::{BoundedMap, Budget};
 use iog_guest::{Address, Prefix};
@@ -54,9 +54,12 @@ pub(crate) enum Said {
 impl Said {
     /// What the columns `kind` and `origin_as` say; `None` for a kind or AS number that does not exist.
     pub(crate) fn new(kind: &[u8], origin: Option<u64>) -> Option<Self> {
+        // Byte by byte: a call that compares memory costs a guest several times the fuel.
         match kind {
-            b"rib" | b"announce" => Some(Self::Announced(origin.map(u32::try_from).transpose().ok()?)),
-            b"withdraw" => Some(Self::Withdrawn),
+            [b'r', b'i', b'b'] | [b'a', b'n', b'n', b'o', b'u', b'n', b'c', b'e'] => {
+                Some(Self::Announced(origin.map(u32::try_from).transpose().ok()?))
+            }
+            [b'w', b'i', b't', b'h', b'd', b'r', b'a', b'w'] => Some(Self::Withdrawn),
             _ => None,
         }
     }
@@ -81,8 +84,27 @@ impl From<TooMany> for String {
 /// Everything stated about one prefix.
 #[derive(Debug, Default)]
 struct Seen {
-    origins: BTreeMap<Option<u32>, Announced>,
+    /// By AS number; most prefixes have one.
+    origins: Vec<(Option<u32>, Announced)>,
     withdrawals: u64,
+}
+
+impl Seen {
+    /// An origin, and whether it is new.
+    fn origin(&mut self, asn: Option<u32>, time: i64) -> (&mut Announced, bool) {
+        let (place, new) = match self.origins.as_slice() {
+            [(only, _)] if *only == asn => (0, false),
+            all => match all.binary_search_by_key(&asn, |&(asn, _)| asn) {
+                Ok(place) => (place, false),
+                Err(place) => (place, true),
+            },
+        };
+        if new {
+            let announced = Announced { peers: Bits::default(), observations: 0, first: time, last: time };
+            self.origins.insert(place, (asn, announced));
+        }
+        (&mut self.origins[place].1, new)
+    }
 }
 
 /// One origin of one prefix.
@@ -105,7 +127,11 @@ pub(crate) struct Table {
     routes: usize,
     /// Numbers of peers, in the order in which they come.
     peers: BoundedMap<Address, u32>,
-    next_peer: u32,
+    /// The peers by number.
+    addresses: Vec<Address>,
+    /// The number of the last row's peer: updates come in bursts of one peer, and a table dump has the peers of each
+    /// prefix in the same order, so that the next row's is mostly the same or the next number.
+    last_peer: u32,
     pub(crate) skipped: u64,
 }
 
@@ -122,7 +148,8 @@ impl Table {
             last: (nowhere, Place::Unusable),
             routes: 0,
             peers,
-            next_peer: 0,
+            addresses: Vec::new(),
+            last_peer: 0,
             skipped: 0,
         }
     }
@@ -147,12 +174,9 @@ impl Table {
             Said::Withdrawn => seen.withdrawals = seen.withdrawals.saturating_add(1),
             Said::Announced(origin) => {
                 // The first origin of a prefix was counted with the prefix.
-                let another = usize::from(!seen.origins.is_empty());
-                let routes = &mut self.routes;
-                let announced = seen.origins.entry(origin).or_insert_with(|| {
-                    *routes += another;
-                    Announced { peers: Bits::default(), observations: 0, first: time, last: time }
-                });
+                let another = !seen.origins.is_empty();
+                let (announced, new) = seen.origin(origin, time);
+                self.routes += usize::from(new && another);
                 announced.peers.set(peer);
                 announced.observations = announced.observations.saturating_add(1);
                 announced.first = announced.first.min(time);
@@ -178,14 +202,22 @@ impl Table {
     }
 
     fn peer(&mut self, address: Address) -> Result<u32, TooMany> {
+        for number in [self.last_peer, self.last_peer + 1] {
+            if self.addresses.get(number as usize) == Some(&address) {
+                self.last_peer = number;
+                return Ok(number);
+            }
+        }
         let (number, new) = self.peers.entry(address).map_err(|_| TooMany::Peers)?;
         if new {
-            if self.next_peer >= PEERS_MAX {
+            let known = u32::try_from(self.addresses.len()).map_err(|_| TooMany::Peers)?;
+            if known >= PEERS_MAX {
                 return Err(TooMany::Peers);
             }
-            *number = self.next_peer;
-            self.next_peer += 1;
+            *number = known;
+            self.addresses.push(address);
         }
+        self.last_peer = *number;
         Ok(*number)
     }
 
@@ -198,9 +230,9 @@ impl Table {
         let mut more_specifics = Vec::new();
         let (mut origins, mut withdrawals) = (Vec::new(), 0);
         for (prefix, seen) in self.seen {
-            let first = seen.origins.values().map(|announced| announced.first).min();
+            let first = seen.origins.iter().map(|(_, announced)| announced.first).min();
             covering.extend(roas.covering(prefix).filter(|roa| !roa.ended_before(first.unwrap_or(i64::MIN))));
-            for announced in seen.origins.values() {
+            for (_, announced) in &seen.origins {
                 of_all.add(&announced.peers);
                 if prefix == self.target {
                     of_target.add(&announced.peers);
@@ -233,7 +265,7 @@ impl Table {
     }
 }
 
-fn shown(prefix: Prefix, origins: BTreeMap<Option<u32>, Announced>, roas: &Roas) -> Vec<Origin> {
+fn shown(prefix: Prefix, origins: Vec<(Option<u32>, Announced)>, roas: &Roas) -> Vec<Origin> {
     let shown = |(asn, announced): (Option<u32>, Announced)| Origin {
         asn,
         peers: announced.peers.count(),

@@ -82,8 +82,15 @@ impl Net {
 
     /// Starts a provider's gateway with `tables` over `flows`.
     pub(crate) async fn start_over(&mut self, domain: &str, tables: &str, flows: &str) {
+        self.start_with(domain, tables, &[("flows.csv", flows)]).await;
+    }
+
+    /// Starts a provider's gateway with `tables` over files beside its configuration: name and text.
+    pub(crate) async fn start_with(&mut self, domain: &str, tables: &str, files: &[(&str, &str)]) {
         let home = self.world.home(domain);
-        std::fs::write(home.join("flows.csv"), flows).expect("flows are written");
+        for (name, text) in files {
+            std::fs::write(home.join(name), text).expect("data are written");
+        }
         std::fs::write(home.join("gateway.toml"), format!("{QUIET}{tables}")).expect("the configuration is written");
         let seat = self.seats.remove(domain).expect("the provider is enrolled and not running");
         self.run(domain, seat).await;

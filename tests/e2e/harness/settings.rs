@@ -16,6 +16,14 @@ pub(crate) const TALKERS: Shipped = Shipped {
     wasm: include_bytes!("../../../modules/prebuilt/top-talkers.wasm"),
     manifest: include_str!("../../../modules/top-talkers/iog.toml"),
 };
+pub(crate) const ORIGINS: Shipped = Shipped {
+    wasm: include_bytes!("../../../modules/prebuilt/origin-check.wasm"),
+    manifest: include_str!("../../../modules/origin-check/iog.toml"),
+};
+pub(crate) const WATCH: Shipped = Shipped {
+    wasm: include_bytes!("../../../modules/prebuilt/dns-watch.wasm"),
+    manifest: include_str!("../../../modules/dns-watch/iog.toml"),
+};
 const HOSTILE: Shipped = Shipped {
     wasm: include_bytes!("../../guests/prebuilt/hostile.wasm"),
     manifest: include_str!("../../guests/hostile/iog.toml"),
@@ -49,10 +57,20 @@ timestamp = "seconds"
 class = "reviewed"
 "#;
 
+/// A dataset over a CSV file beside the configuration.
+pub(crate) fn dataset(name: &str, schema: &str, file: &str) -> String {
+    BORDER.replace("border", name).replace("flow/1", schema).replace("flows.csv", file)
+}
+
 /// A service over `border` for all members. What follows may add to its tables.
 pub(crate) fn service(name: &str, module: &str) -> String {
+    service_over(name, module, "flows = \"border\"")
+}
+
+/// A service over the datasets that are bound to its slots, for all members.
+pub(crate) fn service_over(name: &str, module: &str, bind: &str) -> String {
     let mut text = String::new();
-    writeln!(text, "[service.{name}]\nmodule = \"{module}\"\nbind = {{ flows = \"border\" }}").expect("texts grow");
+    writeln!(text, "[service.{name}]\nmodule = \"{module}\"\nbind = {{ {bind} }}").expect("texts grow");
     writeln!(text, "[service.{name}.allow]\ncallers = [\"members\"]").expect("texts grow");
     text
 }

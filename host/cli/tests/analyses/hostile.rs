@@ -99,16 +99,42 @@ async fn one_domain_cannot_excuse_what_others_judge_nor_speak_twice() {
 }
 
 #[tokio::test]
-async fn as_many_full_answers_as_can_be_compared_fit_in_the_memory_of_the_manifest() {
+async fn as_many_full_answers_as_can_be_compared_fit_in_the_limits_of_the_manifest() {
+    // Every domain has routes of its own, half of them to the prefix itself, and as many ROAs as an answer lists.
+    let roas: Vec<_> = (1..=500).map(|asn| json!({ "prefix": TARGET, "max-length": 8, "asn": asn })).collect();
     let full = |domain: u32| {
-        let one = |n: u32| inside(format!("10.{}.{}.{}/32", domain, n / 256, n % 256), n);
-        report(TARGET, &[origin(64_500, 1, "valid")], &(0..1_990).map(one).collect::<Vec<_>>())
+        let more: Vec<_> = (0..990).map(|n| inside(format!("10.{domain}.{}.{}/32", n / 256, n % 256), n)).collect();
+        let origins: Vec<_> = (0..1_000).map(|n| origin(domain << 16 | n, 1, "not-found")).collect();
+        let mut full = report(TARGET, &origins, &more);
+        (full["ok"]["roas"], full["ok"]["roas-found"]) = (json!(roas), json!(500));
+        full
     };
     let names: Vec<_> = (0..60).map(|n| format!("as{n:02}")).collect();
     let parts: Vec<_> = names.iter().map(String::as_str).zip((0..60).map(full)).collect();
     let joint = Analysis::new("origin-check").merge(&parts).await;
-    assert_eq!((&joint["answered"], &joint["more-specifics-found"]), (&json!(50), &json!(50 * 1_990)));
+    assert_eq!((&joint["answered"], &joint["more-specifics-found"]), (&json!(50), &json!(50 * 990)));
+    assert_eq!(joint["origins-found"], 50 * 1_000);
+    assert_eq!(joint["origins"][0]["votes"]["invalid-asn"], 49, "all others judge by their ROAs");
     assert!(reason(&joint, "as59").starts_with("not compared: "), "{}", joint["silent"]);
+}
+
+#[tokio::test]
+async fn as_many_full_answers_about_a_name_as_can_be_compared_fit_in_the_limits_of_the_manifest() {
+    let record = |domain: u32, n: u32| {
+        json!({ "rrtype": "TXT", "rdata": format!("{:0>110}", domain << 16 | n), "first-us": 0, "last-us": 1,
+                "records": 1, "count": 1 })
+    };
+    let full = |domain: u32| {
+        let answers: Vec<_> = (0..2_000).map(|n| record(domain, n)).collect();
+        json!({ "ok": { "name": "example.net", "answers": answers, "skipped": 0 } })
+    };
+    let names: Vec<_> = (0..24).map(|n| format!("as{n:02}")).collect();
+    let parts: Vec<_> = names.iter().map(String::as_str).zip((0..24).map(full)).collect();
+    let joint = Analysis::new("dns-watch").merge(&parts).await;
+    let answered = joint["answered"].as_u64().unwrap();
+    assert!((15..24).contains(&answered), "{answered}");
+    assert_eq!(joint["answers-found"], answered * 2_000);
+    assert!(reason(&joint, "as23").starts_with("not compared: "), "{}", joint["silent"]);
 }
 
 #[tokio::test]
