@@ -297,6 +297,33 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_one_domain_make_no_origin_expected_or_rare_elsewhere() {
+        let mut boast = origin(64666, OLD, Validity::NotFound);
+        (boast.peers, boast.observations) = (u64::MAX, u64::MAX);
+        let known = |domain| part(domain, &[origin(64500, OLD, Validity::NotFound)], &[]);
+        let mut liar = part("z", &[origin(64500, OLD, Validity::NotFound), boast], &[]);
+        liar.outcome.as_mut().unwrap().peers = u64::MAX;
+        let report = merge(vec![known("a"), known("b"), liar]);
+        assert_eq!(report.expected.as_ref().map(|e| e.asns.clone()), Some(vec![64500]));
+        assert_eq!(named(&report), [(false, "10.0.0.0/8", 64666, &[Reason::OtherOrigin, Reason::SeenBySome][..])]);
+        assert_eq!((report.suspects[0].peers, report.suspects[0].peers_of), (u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn what_more_domains_see_comes_before_what_one_alone_claims() {
+        let invalid = |asn| origin(asn, LATER, Validity::InvalidAsn);
+        let known = origin(64500, OLD, Validity::Valid);
+        let seen = ("10.9.0.0/16", invalid(64666));
+        let parts = vec![
+            part("a", &[known], &[seen]),
+            part("b", &[known], &[("10.1.0.0/16", invalid(64667)), seen]),
+            part("c", &[known], &[]),
+        ];
+        let report = merge(parts);
+        assert_eq!(named(&report).iter().map(|suspect| suspect.1).collect::<Vec<_>>(), ["10.9.0.0/16", "10.1.0.0/16"]);
+    }
+
+    #[test]
     fn likely_ones_come_first() {
         let inside = [
             ("10.1.0.0/16", origin(64501, OLD, Validity::NotFound)),
