@@ -70,7 +70,7 @@ async fn a_table_of_a_million_different_routes_or_peers_is_refused_by_name() {
 async fn a_million_rows_about_few_routes_or_about_no_prefix_at_all_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let none = csv(dir.path(), "none.csv", ROAS_HEAD, []);
-    let same = routes(|row| row % 1_000, |row| TEN | row % 500 << 8, |_| 24, |row| u64::from(row % 2));
+    let same = routes(|row| row % 1_000, |row| TEN | ((row % 500) << 8), |_| 24, |row| u64::from(row % 2));
     let (answer, rows, fuel) = asked(&same.parquet(dir.path(), "same.parquet"), &none).await;
     assert_eq!((rows, answer["ok"]["more-specifics"].as_array().map(Vec::len)), (u64::from(ROWS), Some(500)));
     println!("origin-check: {} fuel a row where the prefix changes with each", fuel / rows);
