@@ -41,6 +41,8 @@ pub struct Question<'a> {
     pub token: &'a str,
     /// The folder of this call's bundles.
     pub folder: &'a std::path::Path,
+    /// Bytes of canonical JSON that the module's manifest allows a result: what an honest gateway lets out at most.
+    pub result_bytes_max: u64,
 }
 
 /// Asks one provider.
@@ -92,7 +94,14 @@ async fn fill(session: &Session, question: &Question<'_>, provider: &Provider, p
     let path = bundle::store(question.folder, &run, believed.answer());
     part.bundle = Some(path.map_err(|e| Why::Here { problem: full_text(&e) })?);
     part.outcome = outcome(believed.answer().clone());
-    Ok(())
+    match &part.outcome {
+        PartOutcome::Result(result) if result.as_str().len() as u64 > question.result_bytes_max => {
+            let (found, max) = (result.as_str().len(), question.result_bytes_max);
+            let problem = format!("the result has {found} bytes, the module's manifest allows {max}");
+            Err(Why::NotBelieved { problem })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn request(session: &Session, question: &Question<'_>, provider: &Provider) -> Result<SignedRun, Why> {

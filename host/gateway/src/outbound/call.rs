@@ -173,7 +173,7 @@ pub async fn call(home: &Home, deps: &Deps, spec: &CallSpec, events: &dyn Events
     let effective = providers::module(&session, &spec.what).await?;
     let module = module(&session, deps, &effective).await?;
     let entry = entry(&module, spec.entry.as_ref())?;
-    let parts = ask_all(&session, spec, (&effective.digest, &entry), events).await?;
+    let parts = ask_all(&session, spec, (&effective.digest, &module, &entry), events).await?;
     let merged = match module.facts.merge && spec.merge {
         true => Some(merged(&session, deps, (&module, &entry), (&parts, events)).await),
         false => None,
@@ -228,22 +228,23 @@ fn entry(module: &Prepared, asked: Option<&EntryName>) -> Result<EntryName, Call
 async fn ask_all(
     session: &Session,
     spec: &CallSpec,
-    (module, entry): (&Digest, &EntryName),
+    (digest, module, entry): (&Digest, &Prepared, &EntryName),
     events: &dyn Events,
 ) -> Result<Vec<Part>, CallError> {
-    let providers = providers::providers(session, module, &spec.whom).await?;
+    let providers = providers::providers(session, digest, &spec.whom).await?;
     events.event(CallEvent::Found { domains: providers.iter().map(|p| p.domain.clone()).collect() });
     let token = session.token().await?;
     let random = session.entropy.bytes16()?;
     let folder = bundle::folder(&session.home, session.now, &random)?;
     let question = Question {
-        module,
+        module: digest,
         entry,
         params: &spec.params,
         purpose: &spec.purpose,
         deadline: spec.deadline,
         token: &token,
         folder: &folder,
+        result_bytes_max: module.manifest.limits.result_bytes(),
     };
     let asking = providers.iter().map(|provider| ask::ask(session, &question, provider, events));
     let parts: Vec<Part> = futures::stream::iter(asking).buffer_unordered(spec.parallel_max.max(1)).collect().await;

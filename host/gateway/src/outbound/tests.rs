@@ -36,6 +36,7 @@ struct Net {
     token: String,
     address: String,
     folder: tempfile::TempDir,
+    result_bytes_max: u64,
 }
 
 impl Net {
@@ -60,7 +61,7 @@ impl Net {
         let identity = Identity::from_pem(&client.chain_pem, &client.key_pem).unwrap();
         let http = HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), Some(identity)).unwrap()));
         let session = session(&folder, http, &gateway.world.registry);
-        Self { gateway, session, token, address, folder }
+        Self { gateway, session, token, address, folder, result_bytes_max: 65_536 }
     }
 
     async fn ask(&self, provider: Provider, target: &str) -> Part {
@@ -73,6 +74,7 @@ impl Net {
             deadline: Duration::from_secs(20),
             token: &self.token,
             folder: self.folder.path(),
+            result_bytes_max: self.result_bytes_max,
         };
         ask::ask(&self.session, &question, &provider, &Quiet).await
     }
@@ -176,6 +178,14 @@ async fn nothing_is_read_of_a_strangers_body() {
     let bearer = http::HeaderValue::from_str(&format!("Bearer {}", net.token)).unwrap();
     let member = net.session.http.0.send(post().header(http::header::AUTHORIZATION, bearer)).await.unwrap();
     assert_eq!(member.status, 413);
+}
+
+#[tokio::test]
+async fn an_answer_longer_than_the_manifest_allows_is_kept_and_not_believed() {
+    let net = Net { result_bytes_max: 7, ..Net::new(QuotaConfig::default()).await };
+    let part = net.ask(net.provider(), "192.0.2.1").await;
+    assert!(matches!(why(&part), Why::NotBelieved { problem } if problem.contains("allows 7")), "{:?}", part.outcome);
+    assert!(part.receipt.is_some() && part.bundle.is_some(), "what was signed is evidence");
 }
 
 #[tokio::test]
