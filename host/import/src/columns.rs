@@ -14,6 +14,11 @@ use crate::ImportError;
 /// Rows a batch has at most.
 pub const BATCH_ROWS: usize = 16_384;
 
+/// Rows that wait until they are spread over the columns: so few that they stay in the processor's first cache, so many
+/// that a column is seldom looked for.
+const STAGE_ROWS: usize = 128;
+const _: () = assert!(BATCH_ROWS.is_multiple_of(STAGE_ROWS), "a batch is full when its stage is");
+
 /// Takes batches of one schema as they are filled.
 pub trait Sink {
     /// Stores a batch.
@@ -120,14 +125,26 @@ impl Uints {
         Self { values: Vec::new(), valid: NullBufferBuilder::new(BATCH_ROWS) }
     }
 
-    fn push(&mut self, value: Option<impl Into<u64>>) {
-        self.valid.append(value.is_some());
-        self.values.push(value.map_or(0, Into::into));
+    /// Adds a value of each row.
+    #[inline]
+    fn extend<T: Into<u64>>(&mut self, rows: &[FlowRow], of: impl Fn(&FlowRow) -> Option<T>) {
+        self.values.extend(rows.iter().map(|row| of(row).map_or(0, Into::into)));
+        append_valid(&mut self.valid, rows, |row| of(row).is_some());
     }
 
     fn take(&mut self) -> ArrayRef {
         let nulls = self.valid.finish();
         Arc::new(UInt64Array::new(full(&mut self.values).into(), nulls))
+    }
+}
+
+/// Adds whether each row has a value; cheap where all have one or none.
+#[inline]
+fn append_valid(valid: &mut NullBufferBuilder, rows: &[FlowRow], has: impl Fn(&FlowRow) -> bool) {
+    match rows.iter().filter(|row| has(row)).count() {
+        0 => valid.append_n_nulls(rows.len()),
+        all if all == rows.len() => valid.append_n_non_nulls(all),
+        _ => rows.iter().for_each(|row| valid.append(has(row))),
     }
 }
 
@@ -139,6 +156,7 @@ fn full<T>(values: &mut Vec<T>) -> Vec<T> {
 
 /// `flow/1` rows on their way into batches of at most [`BATCH_ROWS`] rows.
 pub struct FlowBuilder {
+    stage: Vec<FlowRow>,
     times: [Vec<i64>; 2],
     addresses: [Vec<u8>; 2],
     counts: [Vec<u64>; 4],
@@ -158,6 +176,7 @@ impl FlowBuilder {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            stage: Vec::with_capacity(STAGE_ROWS),
             times: [const { Vec::new() }; 2],
             addresses: [const { Vec::new() }; 2],
             counts: [const { Vec::new() }; 4],
@@ -179,36 +198,45 @@ impl FlowBuilder {
     /// [`ImportError::Sink`] when the sink fails.
     #[inline]
     pub fn push(&mut self, row: &FlowRow, sink: &mut dyn Sink) -> Result<(), ImportError> {
-        self.times[0].push(row.start);
-        self.times[1].push(row.end);
-        self.addresses[0].extend_from_slice(&row.src);
-        self.addresses[1].extend_from_slice(&row.dst);
-        for (column, value) in
-            self.counts.iter_mut().zip([u64::from(row.proto), row.packets, row.bytes, u64::from(row.ingress_as)])
-        {
-            column.push(value);
-        }
-        self.push_optional(row);
-        self.exporter.1.append(row.exporter.is_some());
-        self.exporter.0.extend_from_slice(&row.exporter.unwrap_or_default());
+        self.stage.push(*row);
         self.rows += 1;
+        if self.stage.len() < STAGE_ROWS {
+            return Ok(());
+        }
+        self.spread();
         if self.times[0].len() >= BATCH_ROWS { self.flush(sink) } else { Ok(()) }
     }
 
-    fn push_optional(&mut self, row: &FlowRow) {
+    /// Spreads the rows that wait over the columns.
+    fn spread(&mut self) {
+        let rows = &self.stage[..];
+        self.times[0].extend(rows.iter().map(|row| row.start));
+        self.times[1].extend(rows.iter().map(|row| row.end));
+        let [src, dst] = &mut self.addresses;
+        rows.iter().for_each(|row| src.extend_from_slice(&row.src));
+        rows.iter().for_each(|row| dst.extend_from_slice(&row.dst));
+        let [proto, packets, bytes, ingress_as] = &mut self.counts;
+        proto.extend(rows.iter().map(|row| u64::from(row.proto)));
+        packets.extend(rows.iter().map(|row| row.packets));
+        bytes.extend(rows.iter().map(|row| row.bytes));
+        ingress_as.extend(rows.iter().map(|row| u64::from(row.ingress_as)));
         let [src_port, dst_port, flags, egress_as, src_as, dst_as, in_if, out_if, icmp, tos, sampling] =
             &mut self.optional;
-        src_port.push(row.src_port);
-        dst_port.push(row.dst_port);
-        flags.push(row.tcp_flags);
-        egress_as.push(row.egress_as);
-        src_as.push(row.src_as);
-        dst_as.push(row.dst_as);
-        in_if.push(row.ingress_if);
-        out_if.push(row.egress_if);
-        icmp.push(row.icmp_type);
-        tos.push(row.tos);
-        sampling.push(row.sampling);
+        src_port.extend(rows, |row| row.src_port);
+        dst_port.extend(rows, |row| row.dst_port);
+        flags.extend(rows, |row| row.tcp_flags);
+        egress_as.extend(rows, |row| row.egress_as);
+        src_as.extend(rows, |row| row.src_as);
+        dst_as.extend(rows, |row| row.dst_as);
+        in_if.extend(rows, |row| row.ingress_if);
+        out_if.extend(rows, |row| row.egress_if);
+        icmp.extend(rows, |row| row.icmp_type);
+        tos.extend(rows, |row| row.tos);
+        sampling.extend(rows, |row| row.sampling);
+        let (exporter, valid) = &mut self.exporter;
+        rows.iter().for_each(|row| exporter.extend_from_slice(&row.exporter.unwrap_or_default()));
+        append_valid(valid, rows, |row| row.exporter.is_some());
+        self.stage.clear();
     }
 
     /// Hands the rows held so far to the sink, if there are any. Call it at the end of a file.
@@ -216,6 +244,7 @@ impl FlowBuilder {
     /// # Errors
     /// [`ImportError::Sink`] when the sink fails.
     pub fn flush(&mut self, sink: &mut dyn Sink) -> Result<(), ImportError> {
+        self.spread();
         if self.times[0].is_empty() {
             return Ok(());
         }

@@ -154,6 +154,10 @@ impl<'a> Stored<'a> {
     pub fn read_up_to(&mut self, wanted: usize, into: &mut Vec<u8>) -> Result<(), ImportError> {
         into.clear();
         while into.len() < wanted {
+            // What is large need not pass through the buffer, once the rest of that has been taken.
+            if !into.is_empty() && wanted - into.len() >= BUFFER_BYTES {
+                return self.read_directly(wanted, into);
+            }
             let bytes = self.fill()?;
             if bytes.is_empty() {
                 break;
@@ -163,6 +167,23 @@ impl<'a> Stored<'a> {
             self.consume(count);
         }
         Ok(())
+    }
+
+    /// Appends up to `wanted` bytes in all, past the buffer.
+    fn read_directly(&mut self, wanted: usize, into: &mut Vec<u8>) -> Result<(), ImportError> {
+        let before = into.len();
+        let read = self.reader.by_ref().take((wanted - before) as u64).read_to_end(into);
+        self.offset += (into.len() - before) as u64;
+        read.map(drop).map_err(|error| self.failure(error))
+    }
+
+    /// Why nothing more could be read.
+    fn failure(&self, error: io::Error) -> ImportError {
+        let path = self.path.to_path_buf();
+        if self.source.failed.get() {
+            return ImportError::Io { path, source: error };
+        }
+        ImportError::Damaged { path, offset: self.offset, reason: format!("it does not decompress: {error}") }
     }
 
     /// Reads a line without its end (`\n` or `\r\n`) into `into`, replacing what it held. Returns false at the end of

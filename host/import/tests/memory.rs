@@ -1,6 +1,5 @@
 //! How much memory decoding takes at its peak, for files made to take much: bombs, lengths that lie, floods. The
 //! allocator of this test counts; files come from generators, so that they do not count themselves.
-#![expect(clippy::print_stdout, reason = "a test says what it measured")]
 
 #[path = "memory/endless.rs"]
 mod endless;

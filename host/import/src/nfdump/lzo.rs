@@ -150,12 +150,12 @@ impl Stream<'_> {
         if end > self.output.len() {
             return Err(LzoError::OutputFull);
         }
-        if distance >= length {
-            self.output.copy_within(from..from + length, self.length);
-        } else {
-            for at in 0..length {
-                self.output[self.length + at] = self.output[from + at];
-            }
+        // Each piece is as long as what has come out since `from`, so that an overlap repeats it.
+        let mut done = 0;
+        while done < length {
+            let piece = (distance + done).min(length - done);
+            self.output.copy_within(from..from + piece, self.length + done);
+            done += piece;
         }
         self.length = end;
         Ok(())

@@ -55,6 +55,7 @@ fn number(big: bool, value: u32) -> [u8; 4] {
     if big { value.to_be_bytes() } else { value.to_le_bytes() }
 }
 
+#[expect(clippy::fn_params_excessive_bools, reason = "the two bits of the magic number")]
 fn classic(big: bool, nanoseconds: bool, frames: &[Vec<u8>]) -> Vec<u8> {
     let mut file = number(big, if nanoseconds { 0xa1b2_3c4d } else { 0xa1b2_c3d4 }).to_vec();
     let version = if big { [0, 2, 0, 4] } else { [2, 0, 4, 0] };
@@ -88,6 +89,7 @@ fn section(big: bool) -> Vec<u8> {
 }
 
 /// An interface description with a unit of 2^-10 s when asked for.
+#[expect(clippy::fn_params_excessive_bools, reason = "byte order and unit of time are one bit each")]
 fn interface(big: bool, link: u32, binary: bool) -> Vec<u8> {
     let mut body = if big { numbers(big, &[link << 16, 0]) } else { numbers(big, &[link, 0]) };
     if binary {
