@@ -24,7 +24,7 @@ use arrow_array::RecordBatch;
 use iog_import::columns::Sink;
 use iog_import::exports::Exports;
 use iog_import::flows::{FlowOptions, FlowTable};
-use iog_import::nfdump::NfdumpOptions;
+use iog_import::netflow::ExportOptions;
 use iog_import::{FileReport, ImportError, mrt, nfdump, pcap};
 
 use measure::{Input, compare, heading};
@@ -58,7 +58,7 @@ fn captured(path: &Path, file: &mut File) -> Result<FileReport, ImportError> {
 }
 
 fn nfdump(path: &Path, file: &mut File) -> Result<FileReport, ImportError> {
-    nfdump::read(file, path, NfdumpOptions::default(), &mut Nowhere, &mut |_| ())
+    nfdump::read(file, path, &ExportOptions::default(), &mut Nowhere, &mut |_| ())
 }
 
 fn pcap(path: &Path, file: &mut File) -> Result<FileReport, ImportError> {
