@@ -14,12 +14,13 @@ use crate::timestamp::{TimestampUnit, parse_timestamp};
 
 /// A column being filled.
 pub(crate) struct TextColumn {
-    required: bool,
-    unit: TimestampUnit,
-    cells: Cells,
+    pub(crate) required: bool,
+    pub(crate) unit: TimestampUnit,
+    pub(crate) cells: Cells,
 }
 
-enum Cells {
+/// The Arrow builder of each type.
+pub(crate) enum Cells {
     Timestamp(Int64Builder),
     Int(Int64Builder),
     Uint(UInt64Builder),

@@ -9,15 +9,22 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::SchemaRef;
+use sha2::{Digest, Sha256};
 
 use crate::csv::{CsvFile, CsvReader};
+use crate::database::{Database, DatabaseUrl, Request, SharedStates, TableSpec};
 use crate::error::DataError;
 use crate::files::{self, FileStamp};
+use crate::hive;
 use crate::memory::{self, MemoryReader};
-use crate::parquet_file::{ParquetFile, ParquetReader};
+use crate::parquet_file::{Mapping, ParquetFile, ParquetReader};
 use crate::reader::{BatchReader, Predicate, project};
 use crate::schema::{ColumnType, TableSchema};
 use crate::timestamp::TimestampUnit;
+
+/// Milliseconds that a database may take for the first row of a dataset that is opened: as long as most runs have for all.
+/// An index on the columns of `order_by` makes it quick.
+const OPEN_MS: u64 = 30_000;
 
 /// Where a dataset's rows come from. `columns` maps a schema's column to the source's; what is not mapped has the same
 /// name in both. `timestamp` is the unit of timestamps that are numbers or text.
@@ -26,7 +33,7 @@ use crate::timestamp::TimestampUnit;
 pub enum SourceSpec {
     /// CSV with a header line, plain or gzip (seen by its first bytes).
     Csv {
-        /// A file, or a glob with `*` and `?`.
+        /// A file, or a glob with `*`, `?` and `**`.
         path: PathBuf,
         /// Schema column → source column.
         columns: BTreeMap<String, String>,
@@ -35,12 +42,27 @@ pub enum SourceSpec {
     },
     /// Parquet.
     Parquet {
-        /// A file, or a glob with `*` and `?`.
+        /// A file, a glob with `*`, `?` and `**`, or a folder, which stands for all `*.parquet` in and below it. Columns
+        /// that a file lacks are looked for in the names of its folders (`day=2021-07-12/`).
         path: PathBuf,
         /// Schema column → source column.
         columns: BTreeMap<String, String>,
         /// Unit of timestamps that are plain integers or text; Parquet's own timestamps know their unit.
         timestamp: TimestampUnit,
+    },
+    /// A table or view of a SQLite file.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What of it is read, and how.
+        table: TableSpec,
+    },
+    /// A table or view of a PostgreSQL database.
+    Postgres {
+        /// Where it is.
+        url: DatabaseUrl,
+        /// What of it is read, and how.
+        table: TableSpec,
     },
     /// Batches in memory whose columns have the schema's names; timestamps that are plain integers are microseconds.
     Memory(Vec<RecordBatch>),
@@ -61,9 +83,11 @@ impl SourceSpec {
 /// Identity and size of the data at the time of opening.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// SHA-256 over the content of all files in order (or of all values in memory).
+    /// SHA-256 over the content of all files in order (or of all values in memory): it proves what was read. Of a SQLite file
+    /// over its bytes and the statement that reads them. Of PostgreSQL over what names the state of the database and that
+    /// statement: the same digest means the same rows, but it is no hash of them, and equal rows may have another one.
     pub digest: [u8; 32],
-    /// Bytes as stored: of a gzip file the compressed ones.
+    /// Bytes as stored: of a gzip file the compressed ones; of PostgreSQL 0, for it is not asked.
     pub stored_bytes: u64,
     /// Number of rows where it is known without reading them all.
     pub rows: Option<u64>,
@@ -74,12 +98,14 @@ pub struct Snapshot {
 pub struct Report {
     /// Number of rows.
     pub rows: u64,
-    /// Number of files; 0 for memory.
+    /// Number of files; 0 for memory and databases.
     pub files: usize,
     /// Number of nulls by optional column, where there are any.
     pub nulls: BTreeMap<String, u64>,
     /// First and last value of each timestamp column, in microseconds.
     pub spans: BTreeMap<String, (i64, i64)>,
+    /// What was read, where that is not what was opened: the state of a database.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// Rows bound to a schema. Cheap to share; safe to query from many tasks.
@@ -90,6 +116,8 @@ pub struct Dataset {
     arrow: SchemaRef,
     source: Source,
     snapshot: Snapshot,
+    /// The pattern and the files found by it; nothing for databases and memory.
+    found: Option<(PathBuf, Vec<FileStamp>)>,
 }
 
 #[derive(Debug)]
@@ -97,42 +125,74 @@ enum Source {
     Csv(Vec<CsvFile>),
     Parquet(Vec<ParquetFile>),
     Memory(Vec<RecordBatch>),
+    Database(Box<Database>),
 }
 
 impl Dataset {
-    /// Finds the files, maps their columns onto the schema, reads the first rows and computes the snapshot.
+    /// Finds the files or the table, maps their columns onto the schema, reads the first rows and computes the snapshot.
+    /// Needs a tokio runtime with its timer.
     pub async fn open(name: &str, schema: &TableSchema, spec: SourceSpec) -> Result<Self, DataError> {
-        let (name, schema) = (name.to_owned(), schema.clone());
-        blocking(name.clone(), move || Self::open_blocking(name, schema, spec)).await
+        check_config(name, schema, &spec)?;
+        let database = match spec {
+            SourceSpec::Sqlite { path, table } => Database::sqlite(name, schema, path, &table).await?,
+            SourceSpec::Postgres { url, table } => Database::postgres(name, schema, &url, &table).await?,
+            files => {
+                let (name, schema) = (name.to_owned(), schema.clone());
+                return blocking(name.clone(), move || Self::open_blocking(name, schema, files)).await;
+            }
+        };
+        let state = SharedStates::default().of(&database).await?;
+        let snapshot = database.snapshot(&state)?;
+        // One row, so that what cannot be read is known at once.
+        let columns = (0..schema.columns.len()).collect();
+        let request = Request { columns, limit: Some(1), timeout_ms: Some(OPEN_MS), ..Request::default() };
+        database.start(&state, request)?.recv().await.transpose()?;
+        let (name, schema, arrow) = (name.to_owned(), schema.clone(), schema.arrow());
+        Ok(Self { name, schema, arrow, source: Source::Database(Box::new(database)), snapshot, found: None })
     }
 
     fn open_blocking(name: String, schema: TableSchema, spec: SourceSpec) -> Result<Self, DataError> {
-        check_config(&name, &schema, &spec)?;
-        let (source, snapshot) = match spec {
+        let arrow = schema.arrow();
+        let (source, snapshot, found) = match spec {
             SourceSpec::Csv { path, columns, timestamp } => {
                 let stamps = files::find(&path)?;
                 let open = |stamp: &FileStamp| CsvFile::open(stamp.clone(), &schema, &columns, timestamp);
                 let csv = stamps.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-                (Source::Csv(csv), file_snapshot(&stamps, None)?)
+                let snapshot = file_snapshot(&stamps, &[], None)?;
+                (Source::Csv(csv), snapshot, Some((path, stamps)))
             }
             SourceSpec::Parquet { path, columns, timestamp } => {
-                let stamps = files::find(&path)?;
-                let open = |stamp: &FileStamp| ParquetFile::open(stamp.clone(), &schema, &columns, timestamp);
-                let parquet = stamps.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-                let rows = parquet.iter().map(|file| file.rows).sum();
-                (Source::Parquet(parquet), file_snapshot(&stamps, Some(rows))?)
+                let mapping = Mapping { schema: &schema, columns: &columns, unit: timestamp };
+                open_parquet(parquet_pattern(path), mapping)?
             }
             SourceSpec::Memory(batches) => {
                 let batches = memory::bind(&name, &schema, &batches)?;
                 let snapshot = memory::snapshot(&batches);
-                (Source::Memory(batches), snapshot)
+                (Source::Memory(batches), snapshot, None)
+            }
+            SourceSpec::Sqlite { .. } | SourceSpec::Postgres { .. } => {
+                return Err(DataError::Internal { what: name, reason: "a database was taken for a file".into() });
             }
         };
-        let arrow = schema.arrow();
-        let dataset = Self { name, schema, arrow, source, snapshot };
+        let dataset = Self { name, schema, arrow, source, snapshot, found };
         let first = dataset.reader(dataset.all_columns(), None).next_batch();
         first.map_err(|e| e.into_data(&dataset.name))?;
         Ok(dataset)
+    }
+
+    /// Whether it can be used as it is: its files are the same, of the same size and time of change; its database can be
+    /// reached and has the columns it had. If not, it should be opened again. What is in a database may have changed: every
+    /// run takes its state anew.
+    pub async fn is_current(self: &Arc<Self>) -> bool {
+        if let Some(database) = self.database() {
+            return database.is_current().await;
+        }
+        let this = Arc::clone(self);
+        let look = move || match &this.found {
+            Some((pattern, stamps)) => files::find(pattern).is_ok_and(|now| &now == stamps),
+            None => true,
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or(false)
     }
 
     /// The dataset's name at its provider.
@@ -145,13 +205,23 @@ impl Dataset {
         &self.schema
     }
 
-    /// Identity and size of the data, as of opening. Files that have changed since are refused when they are read.
+    /// Identity and size of the data, as of opening. Files that have changed since are refused when they are read; what a run
+    /// saw of a database, [`crate::Planned::pin`] says.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
     /// Reads every row of every column; the first fault is the error.
     pub async fn check(self: &Arc<Self>) -> Result<Report, DataError> {
+        if let Some(database) = self.database() {
+            let state = SharedStates::default().of(database).await?;
+            let mut report = Report { snapshot: Some(database.snapshot(&state)?), ..Report::default() };
+            let mut batches = database.start(&state, Request { columns: self.all_columns(), ..Request::default() })?;
+            while let Some(batch) = batches.recv().await {
+                self.note(&mut report, &batch?);
+            }
+            return Ok(report);
+        }
         let this = Arc::clone(self);
         blocking(self.name.clone(), move || this.check_blocking()).await
     }
@@ -160,22 +230,26 @@ impl Dataset {
         let files = match &self.source {
             Source::Csv(files) => files.len(),
             Source::Parquet(files) => files.len(),
-            Source::Memory(_) => 0,
+            Source::Memory(_) | Source::Database(_) => 0,
         };
         let mut report = Report { files, ..Report::default() };
         let mut reader = self.reader(self.all_columns(), None);
         while let Some(batch) = reader.next_batch().map_err(|e| e.into_data(&self.name))? {
-            report.rows += batch.num_rows() as u64;
-            for (column, array) in self.schema.columns.iter().zip(batch.columns()) {
-                if array.null_count() > 0 {
-                    *report.nulls.entry(column.name.clone()).or_default() += array.null_count() as u64;
-                }
-                if column.ty == ColumnType::Timestamp {
-                    widen(&mut report.spans, &column.name, array);
-                }
-            }
+            self.note(&mut report, &batch);
         }
         Ok(report)
+    }
+
+    fn note(&self, report: &mut Report, batch: &RecordBatch) {
+        report.rows += batch.num_rows() as u64;
+        for (column, array) in self.schema.columns.iter().zip(batch.columns()) {
+            if array.null_count() > 0 {
+                *report.nulls.entry(column.name.clone()).or_default() += array.null_count() as u64;
+            }
+            if column.ty == ColumnType::Timestamp {
+                widen(&mut report.spans, &column.name, array);
+            }
+        }
     }
 
     pub(crate) fn arrow(&self) -> &SchemaRef {
@@ -192,7 +266,15 @@ impl Dataset {
         matches!(self.source, Source::Parquet(_))
     }
 
-    /// A reader of the given columns; a bound predicate is used where `filters` says so.
+    /// The database that is read, where it is one.
+    pub(crate) fn database(&self) -> Option<&Database> {
+        match &self.source {
+            Source::Database(database) => Some(database),
+            _ => None,
+        }
+    }
+
+    /// A reader of the given columns of files or memory; a bound predicate is used where `filters` says so.
     pub(crate) fn reader(&self, columns: Vec<usize>, predicate: Option<Predicate>) -> Box<dyn BatchReader> {
         match &self.source {
             Source::Csv(files) => {
@@ -203,6 +285,8 @@ impl Dataset {
                 Box::new(ParquetReader::new(files.clone(), self.schema.clone(), columns, predicate))
             }
             Source::Memory(batches) => Box::new(MemoryReader::new(batches.clone(), columns)),
+            // Databases are read through `database`; here they have no rows.
+            Source::Database(_) => Box::new(MemoryReader::new(Vec::new(), columns)),
         }
     }
 
@@ -236,9 +320,46 @@ fn widen(spans: &mut BTreeMap<String, (i64, i64)>, name: &str, array: &dyn Array
     }
 }
 
-fn file_snapshot(stamps: &[FileStamp], rows: Option<u64>) -> Result<Snapshot, DataError> {
+/// A folder stands for all Parquet files in and below it.
+fn parquet_pattern(path: PathBuf) -> PathBuf {
+    if path.is_dir() { path.join("**/*.parquet") } else { path }
+}
+
+type Opened = (Source, Snapshot, Option<(PathBuf, Vec<FileStamp>)>);
+
+fn open_parquet(pattern: PathBuf, mapping: Mapping<'_>) -> Result<Opened, DataError> {
+    let stamps = files::find(&pattern)?;
+    let partitions: Vec<_> = stamps.iter().map(|stamp| hive::partitions(&pattern, &stamp.path)).collect();
+    let open = |(stamp, partitions): (&FileStamp, &Partitions)| ParquetFile::open(stamp.clone(), mapping, partitions);
+    let parquet = stamps.iter().zip(&partitions).map(open).collect::<Result<Vec<_>, _>>()?;
+    let rows = parquet.iter().map(|file| file.rows).sum();
+    let snapshot = file_snapshot(&stamps, &partitions, Some(rows))?;
+    Ok((Source::Parquet(parquet), snapshot, Some((pattern, stamps))))
+}
+
+/// Columns that the path of a file has.
+type Partitions = Vec<(String, Option<String>)>;
+
+/// Where folders hold columns, their values belong to the data.
+fn file_snapshot(stamps: &[FileStamp], partitions: &[Partitions], rows: Option<u64>) -> Result<Snapshot, DataError> {
     let stored_bytes = stamps.iter().map(|stamp| stamp.bytes).sum();
-    Ok(Snapshot { digest: files::snapshot_digest(stamps)?, stored_bytes, rows })
+    let mut digest = files::snapshot_digest(stamps)?;
+    if partitions.iter().any(|columns| !columns.is_empty()) {
+        let mut hasher = Sha256::new();
+        hasher.update(b"iog-snapshot-partitions/v1\0");
+        hasher.update(digest);
+        for columns in partitions {
+            hasher.update((columns.len() as u64).to_le_bytes());
+            for (key, value) in columns {
+                for text in [Some(key), value.as_ref()] {
+                    hasher.update(text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+                    hasher.update(text.map_or("", String::as_str));
+                }
+            }
+        }
+        digest = hasher.finalize().into();
+    }
+    Ok(Snapshot { digest, stored_bytes, rows })
 }
 
 /// Refuses schemas and column maps that cannot be meant.
@@ -255,7 +376,11 @@ fn check_config(name: &str, schema: &TableSchema, spec: &SourceSpec) -> Result<(
     if schema.columns.is_empty() {
         return Err(config(format!("schema `{}` has no columns", schema.id)));
     }
-    let (SourceSpec::Csv { columns, .. } | SourceSpec::Parquet { columns, .. }) = spec else { return Ok(()) };
+    let columns = match spec {
+        SourceSpec::Csv { columns, .. } | SourceSpec::Parquet { columns, .. } => columns,
+        SourceSpec::Sqlite { table, .. } | SourceSpec::Postgres { table, .. } => &table.columns,
+        SourceSpec::Memory(_) => return Ok(()),
+    };
     match columns.keys().find(|key| schema.index_of(key).is_none()) {
         Some(key) => Err(config(format!("the column map names `{key}`, which schema `{}` does not have", schema.id))),
         None => Ok(()),

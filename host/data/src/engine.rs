@@ -19,7 +19,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 
 use crate::BATCH_ROWS;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Snapshot};
 use crate::error::{PlanError, QueryError};
 use crate::params::{self, ParamSlot, Value};
 use crate::rows::Rows;
@@ -100,7 +100,7 @@ impl Engine {
                 return Err(PlanError::Resolve { query, reason });
             }
         }
-        Ok(Planned { engine: self, queries: planned })
+        Ok(Planned { engine: self, slots: slots.clone(), queries: planned })
     }
 
     async fn plan_one(
@@ -194,6 +194,7 @@ fn columns_read(plan: &LogicalPlan) -> Result<BTreeMap<String, BTreeSet<String>>
 #[derive(Debug, Clone)]
 pub struct Planned {
     engine: Engine,
+    slots: BTreeMap<String, Arc<Dataset>>,
     queries: BTreeMap<String, Arc<PlannedQuery>>,
 }
 
@@ -265,6 +266,29 @@ impl Planned {
             }
         }
         all
+    }
+
+    /// Takes the state that queries opened with these limits, or clones of them, see of every dataset, and says what it is by
+    /// slot. Call it before the first query of a run; slots of one database then see one state of it.
+    ///
+    /// # Errors
+    /// [`QueryError`] where a database cannot be reached, or the deadline comes first.
+    pub async fn pin(&self, limits: &QueryLimits) -> Result<BTreeMap<String, Snapshot>, QueryError> {
+        let databases: Vec<_> = self.slots.values().filter_map(|dataset| dataset.database()).collect();
+        tokio::select! {
+            biased;
+            pinned = limits.states.pin(&databases) => pinned?,
+            stop = limits.stopped() => return Err(stop.into()),
+        }
+        let mut snapshots = BTreeMap::new();
+        for (slot, dataset) in &self.slots {
+            let snapshot = match dataset.database() {
+                Some(database) => database.snapshot(&limits.states.of(database).await?)?,
+                None => dataset.snapshot().clone(),
+            };
+            snapshots.insert(slot.clone(), snapshot);
+        }
+        Ok(snapshots)
     }
 
     /// Binds values to a query's parameters (in declared order) and starts it. Nothing is read before `Rows::next`.

@@ -52,6 +52,20 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A database cannot be reached, refused a statement, or broke off.
+    #[error("cannot read {database}")]
+    Database {
+        /// Kind, place and relation; never a password.
+        database: String,
+        /// What the database or its driver said.
+        source: Box<sqlx::Error>,
+    },
+    /// The database has given up the state that the run sees, for example because it was started again. Run again.
+    #[error("the snapshot of {database} is no longer held")]
+    Released {
+        /// Kind, place and relation; never a password.
+        database: String,
+    },
     /// The column map or the schema itself is wrong.
     #[error("dataset `{dataset}` is misconfigured: {reason}")]
     Config {

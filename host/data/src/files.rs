@@ -20,7 +20,7 @@ const READ_BYTES: usize = 1 << 18;
 
 /// A file as it was when it was looked at: path, size and time of change. Two that are equal are the same file, unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FileStamp {
+pub(crate) struct FileStamp {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     modified: SystemTime,
@@ -93,11 +93,13 @@ pub(crate) fn io(path: &Path, source: std::io::Error) -> DataError {
     DataError::Io { path: path.to_owned(), source }
 }
 
-/// The regular files that a path or glob names, sorted by path. `*` and `?` stand for characters within one segment.
+/// The regular files that a path or glob names, sorted by path. `*` and `?` stand for characters within one segment, a
+/// segment `**` for any number of folders. Names that begin with a dot or an underscore are left out where a wildcard
+/// meets them: that is where writers keep what is not finished.
 ///
 /// # Errors
 /// [`DataError`] where there is none, or one cannot be looked at.
-pub fn find(pattern: &Path) -> Result<Vec<FileStamp>, DataError> {
+pub(crate) fn find(pattern: &Path) -> Result<Vec<FileStamp>, DataError> {
     let shown = pattern.display().to_string();
     let has_wildcards = shown.contains(['*', '?']);
     if !has_wildcards && pattern.is_dir() {
@@ -107,7 +109,9 @@ pub fn find(pattern: &Path) -> Result<Vec<FileStamp>, DataError> {
     let mut paths = vec![PathBuf::new()];
     for segment in pattern.components() {
         let name = segment.as_os_str().to_string_lossy().into_owned();
-        if name.contains(['*', '?']) {
+        if name == "**" {
+            paths = below(paths)?;
+        } else if name.contains(['*', '?']) {
             paths = matching(&paths, &name)?;
         } else {
             for path in &mut paths {
@@ -118,11 +122,40 @@ pub fn find(pattern: &Path) -> Result<Vec<FileStamp>, DataError> {
     if has_wildcards {
         paths.retain(|path| path.is_file());
         paths.sort();
+        paths.dedup();
     }
     if paths.is_empty() {
         return Err(DataError::NoFile { pattern: shown });
     }
     paths.iter().map(|path| FileStamp::of(path)).collect()
+}
+
+/// The folders themselves and all folders below them; symbolic links are not followed.
+fn below(folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, DataError> {
+    let mut found: Vec<PathBuf> = folders;
+    let mut at = 0;
+    while at < found.len() {
+        let folder = found[at].clone();
+        at += 1;
+        let read = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        let Ok(entries) = std::fs::read_dir(read) else { continue };
+        for entry in entries {
+            let entry = entry.map_err(|source| io(read, source))?;
+            let is_folder = entry.file_type().is_ok_and(|ty| ty.is_dir());
+            if is_folder && !is_hidden(&entry.file_name().to_string_lossy()) {
+                found.push(folder.join(entry.file_name()));
+            }
+        }
+        if found.len() > FILES_MAX {
+            let reason = format!("it has more than {FILES_MAX} folders");
+            return Err(DataError::Path { pattern: read.display().to_string(), reason });
+        }
+    }
+    Ok(found)
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(['.', '_'])
 }
 
 /// The entries of all folders whose name fits.
@@ -134,7 +167,7 @@ fn matching(folders: &[PathBuf], pattern: &str) -> Result<Vec<PathBuf>, DataErro
         for entry in entries {
             let name = entry.map_err(|source| io(read, source))?.file_name();
             let shown = name.to_string_lossy();
-            let hidden = shown.starts_with('.') && !pattern.starts_with('.');
+            let hidden = is_hidden(&shown) && !is_hidden(pattern);
             if !hidden && fits(pattern.as_bytes(), shown.as_bytes()) {
                 found.push(folder.join(&name));
             }
@@ -202,6 +235,31 @@ mod tests {
         ] {
             assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn two_stars_find_folders_of_any_depth() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "a.parquet",
+            "x=1/b.parquet",
+            "x=1/y=2/c.parquet",
+            "_temporary/d.parquet",
+            "x=1/_e.parquet",
+            ".f/g.parquet",
+        ] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, name).unwrap();
+        }
+        let names = |pattern: &str| -> Vec<String> {
+            let found = find(&dir.path().join(pattern)).unwrap();
+            found.iter().map(|f| f.path.strip_prefix(dir.path()).unwrap().display().to_string()).collect()
+        };
+        assert_eq!(names("**/*.parquet"), ["a.parquet", "x=1/b.parquet", "x=1/y=2/c.parquet"]);
+        assert_eq!(names("x=*/**/*.parquet"), ["x=1/b.parquet", "x=1/y=2/c.parquet"]);
+        assert_eq!(names("**/**/a.parquet"), ["a.parquet"]);
+        assert_eq!(names("**/c.parquet"), ["x=1/y=2/c.parquet"]);
     }
 
     #[test]

@@ -18,10 +18,11 @@ use parquet::arrow::arrow_reader::{
 
 use crate::BATCH_ROWS;
 use crate::cast::{accepted, cast_column, castable, keeps_order};
-use crate::error::{DataError, Misfit};
+use crate::columns::TextColumn;
+use crate::error::{DataError, Misfit, excerpt};
 use crate::files::FileStamp;
 use crate::reader::{BatchReader, Predicate, ReadError, project};
-use crate::schema::TableSchema;
+use crate::schema::{ColumnSpec, TableSchema};
 use crate::timestamp::TimestampUnit;
 
 /// One Parquet file whose columns fit the schema.
@@ -30,18 +31,47 @@ pub(crate) struct ParquetFile {
     pub(crate) stamp: FileStamp,
     pub(crate) rows: u64,
     metadata: ArrowReaderMetadata,
-    /// For each schema column the file's root column; `None` where an optional column is absent.
-    roots: Vec<Option<usize>>,
+    /// Where each schema column comes from.
+    origins: Vec<Origin>,
     unit: TimestampUnit,
 }
 
+/// Where a column of a file comes from.
+#[derive(Debug, Clone)]
+enum Origin {
+    /// A root column of the file.
+    Root(usize),
+    /// The file's path: one row, the same for all.
+    Path(ArrayRef),
+    /// Nowhere: an optional column that reads as null.
+    Absent,
+}
+
+impl Origin {
+    fn root(&self) -> Option<usize> {
+        match self {
+            Self::Root(at) => Some(*at),
+            Self::Path(_) | Self::Absent => None,
+        }
+    }
+}
+
+/// How files are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mapping<'a> {
+    pub(crate) schema: &'a TableSchema,
+    /// Schema column → source column.
+    pub(crate) columns: &'a BTreeMap<String, String>,
+    pub(crate) unit: TimestampUnit,
+}
+
 impl ParquetFile {
-    /// Reads the footer and maps its columns onto the schema.
+    /// Reads the footer and maps its columns, and those in the file's path, onto the schema. A column that the file has
+    /// goes before one in its path.
     pub(crate) fn open(
         stamp: FileStamp,
-        schema: &TableSchema,
-        columns: &BTreeMap<String, String>,
-        unit: TimestampUnit,
+        mapping: Mapping<'_>,
+        partitions: &[(String, Option<String>)],
     ) -> Result<Self, DataError> {
         let file = stamp.open()?;
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
@@ -51,30 +81,9 @@ impl ParquetFile {
             path: stamp.path.clone(),
             reason: "it has a negative number of rows".into(),
         })?;
-        let mut roots = Vec::with_capacity(schema.columns.len());
-        for column in &schema.columns {
-            let source = columns.get(&column.name).unwrap_or(&column.name);
-            let found = metadata.schema().fields().iter().position(|f| f.name() == source);
-            let misfit = |reason: String, fits: &str| {
-                let (file, column, fits) = (stamp.shown(), Some(column.name.clone()), fits.to_owned());
-                DataError::Misfit(Box::new(Misfit { file, line: None, column, reason, fits }))
-            };
-            match found {
-                Some(at) => {
-                    let from = metadata.schema().field(at).data_type();
-                    if !castable(from, column.ty) {
-                        return Err(misfit(format!("`{source}` is of type {from}"), accepted(column.ty)));
-                    }
-                }
-                None if column.required || columns.contains_key(&column.name) => {
-                    let reason = format!("the file has no column `{source}`");
-                    return Err(misfit(reason, "a column of that name or a column map"));
-                }
-                None => {}
-            }
-            roots.push(found);
-        }
-        Ok(Self { stamp, rows, metadata, roots, unit })
+        let origin = |column| origin(&stamp, &metadata, (column, mapping), partitions);
+        let origins = mapping.schema.columns.iter().map(origin).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { stamp, rows, metadata, origins, unit: mapping.unit })
     }
 
     /// Row groups that can hold rows of the condition, by their statistics.
@@ -91,9 +100,57 @@ impl ParquetFile {
 
     /// The file's columns behind the given schema columns.
     fn mask(&self, columns: &[usize]) -> ProjectionMask {
-        let roots = columns.iter().filter_map(|at| self.roots[*at]);
+        let roots = columns.iter().filter_map(|at| self.origins[*at].root());
         ProjectionMask::roots(self.metadata.parquet_schema(), roots)
     }
+}
+
+/// Where a column of the schema comes from in one file.
+fn origin(
+    stamp: &FileStamp,
+    metadata: &ArrowReaderMetadata,
+    (column, mapping): (&ColumnSpec, Mapping<'_>),
+    partitions: &[(String, Option<String>)],
+) -> Result<Origin, DataError> {
+    let source = mapping.columns.get(&column.name).unwrap_or(&column.name);
+    let misfit = |reason: String, fits: &str| {
+        let (file, column, fits) = (stamp.shown(), Some(column.name.clone()), fits.to_owned());
+        DataError::Misfit(Box::new(Misfit { file, line: None, column, reason, fits }))
+    };
+    if let Some(at) = metadata.schema().fields().iter().position(|f| f.name() == source) {
+        let from = metadata.schema().field(at).data_type();
+        if !castable(from, column.ty) {
+            return Err(misfit(format!("`{source}` is of type {from}"), accepted(column.ty)));
+        }
+        return Ok(Origin::Root(at));
+    }
+    if let Some((_, value)) = partitions.iter().rfind(|(key, _)| key == source) {
+        let mut cell = TextColumn::new(column, mapping.unit, 1);
+        let fits = match value {
+            Some(text) => cell.push(text.as_bytes()),
+            None if column.required => false,
+            None => {
+                cell.push_null();
+                true
+            }
+        };
+        if !fits {
+            let shown =
+                value.as_deref().map_or_else(|| "null".into(), |text| format!("`{}`", excerpt(text.as_bytes())));
+            return Err(misfit(format!("the value {shown} in its path does not fit"), cell.fits(column)));
+        }
+        return Ok(Origin::Path(cell.finish()));
+    }
+    if column.required || mapping.columns.contains_key(&column.name) {
+        return Err(misfit(format!("the file has no column `{source}`"), "a column of that name or a column map"));
+    }
+    Ok(Origin::Absent)
+}
+
+/// The one value of an array, any number of times.
+fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef, ArrowError> {
+    let at = UInt64Array::from(vec![0; rows]);
+    arrow_select::take::take(value.as_ref(), &at, None)
 }
 
 /// Statistics of a file's row groups, cast onto the schema's types.
@@ -106,8 +163,12 @@ impl RowGroups<'_> {
     fn bounds(&self, column: &Column, max: bool) -> Option<ArrayRef> {
         let at = self.table.index_of(&column.name)?;
         let file_schema = self.file.metadata.schema();
-        let field = file_schema.field(self.file.roots[at]?);
         let ty = self.table.columns[at].ty;
+        let field = match &self.file.origins[at] {
+            Origin::Root(root) => file_schema.field(*root),
+            Origin::Path(value) => return repeated(value, self.num_containers()).ok(),
+            Origin::Absent => return None,
+        };
         if !keeps_order(field.data_type(), ty) {
             return None;
         }
@@ -278,15 +339,22 @@ fn typed(
     schema: &SchemaRef,
     batch: &RecordBatch,
 ) -> Result<RecordBatch, DataError> {
-    let mut roots: Vec<usize> = columns.iter().filter_map(|at| file.roots[*at]).collect();
+    let mut roots: Vec<usize> = columns.iter().filter_map(|at| file.origins[*at].root()).collect();
     roots.sort_unstable();
     roots.dedup();
     let mut arrays = Vec::with_capacity(columns.len());
     for at in columns {
         let spec = &table.columns[*at];
-        let Some(root) = file.roots[*at] else {
-            arrays.push(new_null_array(&spec.ty.arrow(), batch.num_rows()));
-            continue;
+        let root = match &file.origins[*at] {
+            Origin::Root(root) => *root,
+            Origin::Path(value) => {
+                arrays.push(repeated(value, batch.num_rows()).map_err(|e| internal(file, &e))?);
+                continue;
+            }
+            Origin::Absent => {
+                arrays.push(new_null_array(&spec.ty.arrow(), batch.num_rows()));
+                continue;
+            }
         };
         let misfit = |row: Option<usize>, reason: String| {
             let (line, column, fits) = (row.map(|r| r as u64 + 1), Some(spec.name.clone()), spec.ty.fits().to_owned());

@@ -9,6 +9,7 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use datafusion::scalar::ScalarValue;
 use tokio::sync::Notify;
 
+use crate::database::SharedStates;
 use crate::error::Stop;
 
 /// Stops a query from another task. Clones share one flag.
@@ -61,6 +62,8 @@ pub struct QueryLimits {
     pub memory_bytes: usize,
     /// What they hold.
     pub memory: SharedMemory,
+    /// The states of databases that they see.
+    pub states: SharedStates,
     /// When the query has to have ended.
     pub deadline: Option<Instant>,
     /// Stops the query from outside.
@@ -69,11 +72,27 @@ pub struct QueryLimits {
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self { memory_bytes: 256 << 20, memory: SharedMemory::default(), deadline: None, cancel: CancelFlag::new() }
+        let (memory, states) = (SharedMemory::default(), SharedStates::default());
+        Self { memory_bytes: 256 << 20, memory, states, deadline: None, cancel: CancelFlag::new() }
     }
 }
 
 impl QueryLimits {
+    /// Ends when queries under these limits have to stop.
+    pub(crate) async fn stopped(&self) -> Stop {
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Stop::Cancelled,
+            () = deadline => Stop::Deadline,
+        }
+    }
+
     /// The pool from which all queries opened with clones of these limits take their memory.
     pub(crate) fn pool(&self) -> Arc<dyn MemoryPool> {
         let new = || Arc::new(GreedyMemoryPool::new(self.memory_bytes)) as Arc<dyn MemoryPool>;
@@ -105,22 +124,18 @@ impl Run {
         }
     }
 
+    /// Milliseconds until the deadline, rounded up; `None` where there is none.
+    pub(crate) fn left_ms(&self) -> Option<u64> {
+        let left = self.limits.deadline?.saturating_duration_since(Instant::now());
+        Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).saturating_add(1))
+    }
+
     pub(crate) fn count_scanned(&self, rows: usize) {
         self.rows_scanned.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
     /// Ends when the run has to stop.
     pub(crate) async fn stopped(&self) -> Stop {
-        let deadline = async {
-            match self.limits.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.limits.cancel.cancelled() => Stop::Cancelled,
-            () = deadline => Stop::Deadline,
-        }
+        self.limits.stopped().await
     }
 }

@@ -25,6 +25,7 @@ use futures::stream;
 use tokio::task::JoinHandle;
 
 use crate::BATCH_ROWS;
+use crate::database::{Batches, Request, bounds};
 use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::params::ParamSlot;
@@ -130,7 +131,7 @@ impl ScanExec {
         let width = self.dataset.arrow().fields().len();
         let bound = self.predicate.as_ref().map(|p| p.bind(width, &run.params)).transpose()?;
         let schema = project(self.dataset.arrow(), &self.columns);
-        let (read, pushed, after) = match bound {
+        let (read, pushed, after) = match bound.clone() {
             Some(bound) if self.dataset.filters() => (self.columns.clone(), Some(bound), None),
             Some(bound) => {
                 let mut read = self.columns.clone();
@@ -140,8 +141,16 @@ impl ScanExec {
             }
             None => (self.columns.clone(), None, None),
         };
+        let source = match self.dataset.database() {
+            Some(_) => Source::Database {
+                dataset: Arc::clone(&self.dataset),
+                request: self.request(&read, bound.as_ref(), &run),
+                run: Arc::clone(&run),
+            },
+            None => Source::new(&self.dataset, read, pushed),
+        };
         Ok(Scan {
-            source: Source::new(&self.dataset, read, pushed),
+            source,
             run,
             predicate: after,
             kept: (0..self.columns.len()).collect(),
@@ -150,6 +159,18 @@ impl ScanExec {
             left: self.limit.unwrap_or(usize::MAX),
             done: false,
         })
+    }
+}
+
+impl ScanExec {
+    /// What a database is asked for: ranges that the condition's rows lie in, and the limit where there is no condition.
+    fn request(&self, read: &[usize], bound: Option<&Predicate>, run: &Run) -> Request {
+        Request {
+            columns: read.to_vec(),
+            ranges: bound.map(|p| bounds::ranges(p.expr(), self.dataset.schema())).unwrap_or_default(),
+            limit: self.limit.filter(|_| bound.is_none()),
+            timeout_ms: run.left_ms(),
+        }
     }
 }
 
@@ -266,8 +287,11 @@ impl Scan {
 
 type Read = (Box<dyn BatchReader>, std::result::Result<Option<RecordBatch>, ReadError>);
 
-/// The reader, and where it is: memory is read in place, files on a blocking thread, one batch ahead.
+/// The reader, and where it is: memory is read in place, files on a blocking thread, databases in a task of their own, both
+/// one batch ahead.
 enum Source {
+    Database { dataset: Arc<Dataset>, request: Request, run: Arc<Run> },
+    Reading { batches: Batches, run: Arc<Run> },
     Inline(Box<dyn BatchReader>),
     Ahead { name: String, pending: JoinHandle<Read> },
     Idle { name: String, reader: Box<dyn BatchReader> },
@@ -289,8 +313,19 @@ impl Source {
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if let Self::Inline(reader) = self {
-            return Ok(reader.next_batch()?);
+        match self {
+            Self::Inline(reader) => return Ok(reader.next_batch()?),
+            Self::Reading { batches, run } => return received(batches, run).await,
+            Self::Database { dataset, request, run } => {
+                let Some(database) = dataset.database() else { return Ok(None) };
+                let run = Arc::clone(run);
+                let state = run.limits.states.of(database).await?;
+                let mut batches = database.start(&state, std::mem::take(request))?;
+                let first = received(&mut batches, &run).await;
+                *self = Self::Reading { batches, run };
+                return first;
+            }
+            Self::Idle { .. } | Self::Ahead { .. } | Self::Ended => {}
         }
         let (name, pending) = match std::mem::replace(self, Self::Ended) {
             Self::Idle { name, reader } => match Self::ahead(name, reader) {
@@ -298,7 +333,7 @@ impl Source {
                 _ => return Ok(None),
             },
             Self::Ahead { name, pending } => (name, pending),
-            Self::Inline(_) | Self::Ended => return Ok(None),
+            Self::Inline(_) | Self::Database { .. } | Self::Reading { .. } | Self::Ended => return Ok(None),
         };
         let (reader, batch) =
             pending.await.map_err(|e| DataError::Internal { what: name.clone(), reason: e.to_string() })?;
@@ -307,5 +342,16 @@ impl Source {
             *self = Self::ahead(name, reader);
         }
         Ok(batch)
+    }
+}
+
+/// The next batch of a database. Where the run has to stop, the statement that its deadline broke off is no fault.
+async fn received(batches: &mut Batches, run: &Run) -> Result<Option<RecordBatch>> {
+    match batches.recv().await.transpose() {
+        Ok(batch) => Ok(batch),
+        Err(error) => {
+            run.check()?;
+            Err(error.into())
+        }
     }
 }

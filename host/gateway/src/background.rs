@@ -189,7 +189,7 @@ struct Task<'a> {
     known: Option<&'a Arc<Prepared>>,
 }
 
-fn resolve(module: &ModuleRef, registry: &Registry) -> Result<Digest, NotReady> {
+pub(crate) fn resolve(module: &ModuleRef, registry: &Registry) -> Result<Digest, NotReady> {
     match module {
         ModuleRef::Digest(digest) => Ok(*digest),
         ModuleRef::Release(name, version) => {

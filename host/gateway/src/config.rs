@@ -155,11 +155,13 @@ impl GatewayConfig {
     /// # Errors
     /// [`ConfigError`], naming the key and the remedy.
     pub fn parse(text: &str, base: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self =
-            toml::from_str(text).map_err(|e| ConfigError::Syntax { message: e.to_string().trim_end().to_owned() })?;
+        let mut config: Self = toml::from_str(text)
+            .map_err(|e| ConfigError::Syntax { message: without_urls(e.to_string().trim_end()) })?;
         config.home = base.join(&config.home);
         for dataset in config.dataset.values_mut() {
-            dataset.path = base.join(&dataset.path);
+            if !dataset.path.as_os_str().is_empty() {
+                dataset.path = base.join(&dataset.path);
+            }
         }
         config.check()?;
         Ok(config)
@@ -203,6 +205,15 @@ pub(crate) fn within(key: &str, found: u64, min: u64, max: u64) -> Result<(), Co
         return Ok(());
     }
     Err(ConfigError::value(key, format!("{found} is out of range"), format!("write a number from {min} to {max}")))
+}
+
+/// A parser's message repeats the line it stumbled over; what stands behind `://` in it may be a password.
+fn without_urls(message: &str) -> String {
+    let one = |line: &str| match line.split_once("://") {
+        Some((before, _)) => format!("{before}://…"),
+        None => line.to_owned(),
+    };
+    message.lines().map(one).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -269,6 +280,38 @@ targets = { parameter = "target", distinct_per_day_max = 20 }
         assert!(complaint("[\"members\"]", "[\"all\"]").contains("write `members`"));
         assert!(complaint("@1.0.0", "").contains("name@version"));
         assert!(complaint("class = \"reviewed\"", "class = \"secret\"").contains("class"));
+    }
+
+    #[test]
+    fn a_database_is_bound_by_table_or_view() {
+        let file = "path = \"flows.csv.gz\"\nformat = \"csv\"";
+        let sqlite = GOOD.replace(file, "path = \"f.db\"\nformat = \"sqlite\"\ntable = \"flows\"\norder_by = [\"id\"]");
+        let config = parse(&sqlite).unwrap();
+        let dataset = config.dataset.values().next().unwrap();
+        assert_eq!(
+            (dataset.path.as_path(), dataset.order_by.as_slice()),
+            (Path::new("/etc/iog/f.db"), ["id".to_owned()].as_slice())
+        );
+        let url = "url = \"postgres://me:secret@localhost/net\"\nformat = \"postgres\"";
+        let postgres = GOOD.replace(file, &format!("{url}\nview = \"SELECT * FROM f\""));
+        let config = parse(&postgres).unwrap();
+        assert!(!format!("{config:?}").contains("secret"));
+        for broken in [format!("{url} = 1"), url.replace("net\"", "net"), url.replace("url", "ulr")] {
+            let error = parse(&GOOD.replace(file, &broken)).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        }
+        for (keys, complaint) in [
+            ("format = \"sqlite\"\ntable = \"t\"".to_owned(), "`dataset.border.path`"),
+            ("format = \"postgres\"\ntable = \"t\"".to_owned(), "`dataset.border.url`"),
+            (format!("{url}\npath = \"x\"\ntable = \"t\""), "`dataset.border.path`: format `postgres` has no such key"),
+            (url.to_owned(), "`dataset.border.table`: format `postgres` needs it"),
+            (format!("{url}\ntable = \"t\"\nview = \"SELECT 1\""), "`dataset.border.view`: there is a `table` too"),
+            (format!("{file}\norder_by = [\"id\"]"), "`dataset.border.order_by`: format `csv` has no such key"),
+            (format!("{file}\ntabel = \"t\""), "tabel"),
+        ] {
+            let error = parse(&GOOD.replace(file, &keys)).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! The provider's datasets, opened as the configuration says and opened again when their file has changed. The schemas of
-//! the protocol become the table shapes of the data engine here, and nowhere else.
+//! The provider's datasets, opened as the configuration says and opened again when they cannot be used as they are: a file
+//! that is another one, files that came or went, a database that cannot be reached or has other columns. The schemas of the
+//! protocol become the table shapes of the data engine here, and nowhere else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use iog_data::{
-    ColumnSpec, ColumnType, DataError, Dataset, FileStamp, SourceSpec, TableSchema, TimestampUnit, find_files,
+    ColumnSpec, ColumnType, DataError, Dataset, Relation, SourceSpec, TableSchema, TableSpec, TimestampUnit,
 };
 use iog_protocol::ids::{DatasetName, Digest};
 use iog_protocol::manifest::ReleaseClass;
@@ -22,8 +23,6 @@ pub struct Bound {
     pub class: ReleaseClass,
     /// The engine's handle.
     pub data: Arc<Dataset>,
-    /// Every file of it, as it was just before it was opened.
-    stamps: Vec<FileStamp>,
 }
 
 /// All datasets of a gateway: each open, or the reason why not.
@@ -37,11 +36,12 @@ impl Datasets {
     /// the operator's log and is tried again next time.
     pub async fn refresh(&mut self, configured: &BTreeMap<DatasetName, config::DatasetConfig>) {
         for (name, config) in configured {
-            let stamps = find_files(&config.path);
-            if matches!((self.open.get(name), &stamps), (Some(Ok(bound)), Ok(now)) if bound.stamps == *now) {
+            if let Some(Ok(bound)) = self.open.get(name)
+                && bound.data.is_current().await
+            {
                 continue;
             }
-            let opened = open(name.as_str(), config, stamps).await.map_err(|e| full_text(&e));
+            let opened = open_one(name.as_str(), config).await.map_err(|e| full_text(&e));
             match &opened {
                 Ok(bound) => tracing::info!(dataset = %name, schema = bound.schema, "dataset is open"),
                 Err(problem) => tracing::warn!(dataset = %name, problem, "dataset cannot be used"),
@@ -75,20 +75,12 @@ impl Bound {
 /// # Errors
 /// [`DataError`], naming what does not fit.
 pub async fn open_one(name: &str, config: &config::DatasetConfig) -> Result<Bound, DataError> {
-    open(name, config, find_files(&config.path)).await
-}
-
-async fn open(
-    name: &str,
-    config: &config::DatasetConfig,
-    stamps: Result<Vec<FileStamp>, DataError>,
-) -> Result<Bound, DataError> {
     let schema = schemas::schema(&config.schema).ok_or_else(|| DataError::Config {
         dataset: name.to_owned(),
         reason: format!("there is no schema `{}`", config.schema),
     })?;
-    let data = Dataset::open(name, &table(schema), source(config)).await?;
-    Ok(Bound { schema: config.schema.clone(), class: config.class, data: Arc::new(data), stamps: stamps? })
+    let data = Dataset::open(name, &table(schema), source(name, config)?).await?;
+    Ok(Bound { schema: config.schema.clone(), class: config.class, data: Arc::new(data) })
 }
 
 /// A schema of the protocol as the data engine has it.
@@ -111,17 +103,40 @@ fn column_type(ty: schemas::ColumnType) -> ColumnType {
     }
 }
 
-fn source(config: &config::DatasetConfig) -> SourceSpec {
-    let (path, columns) = (config.path.clone(), config.columns.clone());
-    let timestamp = match config.timestamp {
+fn source(name: &str, config: &config::DatasetConfig) -> Result<SourceSpec, DataError> {
+    let (path, columns, timestamp) = (config.path.clone(), config.columns.clone(), unit(config.timestamp));
+    Ok(match config.format {
+        config::DatasetFormat::Csv => SourceSpec::Csv { path, columns, timestamp },
+        config::DatasetFormat::Parquet => SourceSpec::Parquet { path, columns, timestamp },
+        config::DatasetFormat::Sqlite => SourceSpec::Sqlite { path, table: relation(name, config)? },
+        config::DatasetFormat::Postgres => {
+            let url = config.url.clone().ok_or_else(|| misconfigured(name, "it has no `url`"))?;
+            SourceSpec::Postgres { url, table: relation(name, config)? }
+        }
+    })
+}
+
+fn relation(name: &str, config: &config::DatasetConfig) -> Result<TableSpec, DataError> {
+    let relation = match (&config.table, &config.view) {
+        (Some(table), None) => Relation::Table(table.clone()),
+        (None, Some(view)) => Relation::View(view.clone()),
+        _ => return Err(misconfigured(name, "it needs either `table` or `view`")),
+    };
+    let (columns, order_by) = (config.columns.clone(), config.order_by.clone());
+    Ok(TableSpec { relation, columns, timestamp: unit(config.timestamp), order_by })
+}
+
+fn unit(unit: config::TimestampUnit) -> TimestampUnit {
+    match unit {
         config::TimestampUnit::Seconds => TimestampUnit::Seconds,
         config::TimestampUnit::Millis => TimestampUnit::Millis,
         config::TimestampUnit::Micros => TimestampUnit::Micros,
-    };
-    match config.format {
-        config::DatasetFormat::Csv => SourceSpec::Csv { path, columns, timestamp },
-        config::DatasetFormat::Parquet => SourceSpec::Parquet { path, columns, timestamp },
+        config::TimestampUnit::Rfc3339 => TimestampUnit::Rfc3339,
     }
+}
+
+fn misconfigured(name: &str, reason: &str) -> DataError {
+    DataError::Config { dataset: name.to_owned(), reason: reason.to_owned() }
 }
 
 /// An error with its causes, for the operator's log.
@@ -139,7 +154,9 @@ pub(crate) fn full_text(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{DatasetConfig, DatasetFormat};
     use crate::testkit;
+    use iog_data::parse_address;
 
     #[tokio::test]
     async fn every_file_of_a_pattern_is_watched() {
@@ -160,5 +177,48 @@ mod tests {
         std::fs::write(folder.path().join("more.csv"), testkit::FLOWS).unwrap();
         datasets.refresh(&configured).await;
         assert!(!Arc::ptr_eq(&second, &datasets.get(&name).unwrap().data), "a file came");
+    }
+
+    /// Writes `rows` flows of `flow/1` to a Parquet file.
+    fn write(path: &std::path::Path, rows: usize) {
+        use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt64Array};
+        let schema = table(schemas::schema("flow/1").unwrap());
+        let one = |column: &ColumnSpec| -> ArrayRef {
+            match column.ty {
+                ColumnType::Timestamp => Arc::new(Int64Array::from(vec![1_800_000_000_000_000; rows])),
+                ColumnType::Address => {
+                    let address = parse_address("192.0.2.1").unwrap();
+                    Arc::new(FixedSizeBinaryArray::try_from_iter(std::iter::repeat_n(address, rows)).unwrap())
+                }
+                _ => Arc::new(UInt64Array::from(vec![1; rows])),
+            }
+        };
+        let batch = RecordBatch::try_new(schema.arrow(), schema.columns.iter().map(one).collect()).unwrap();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        iog_data::write_parquet(path, schema.arrow(), &[batch]).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_grows_is_opened_again_and_else_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir.path().join("flows/day=1/a.parquet"), 3);
+        let folder = dir.path().join("flows");
+        let config = DatasetConfig::file("flow/1", folder, DatasetFormat::Parquet, config::TimestampUnit::Micros);
+        let name: DatasetName = "border".parse().unwrap();
+        let configured = BTreeMap::from([(name.clone(), config)]);
+        let mut datasets = Datasets::default();
+        datasets.refresh(&configured).await;
+        let first = datasets.get(&name).unwrap().clone();
+        assert_eq!(first.data.snapshot().rows, Some(3));
+        datasets.refresh(&configured).await;
+        assert!(Arc::ptr_eq(&first.data, &datasets.get(&name).unwrap().data));
+        write(&dir.path().join("flows/day=2/deeper/b.parquet"), 4);
+        datasets.refresh(&configured).await;
+        let grown = datasets.get(&name).unwrap();
+        assert_eq!(grown.data.snapshot().rows, Some(7));
+        assert_ne!(grown.snapshot(), first.snapshot());
+        std::fs::remove_dir_all(dir.path().join("flows")).unwrap();
+        datasets.refresh(&configured).await;
+        assert!(datasets.get(&name).is_none());
     }
 }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod connect;
 pub mod datasets;
+pub mod describe;
 pub mod enrol;
 pub mod entropy;
 pub mod gateway;

@@ -16,7 +16,7 @@ use crate::datasets::{self, Bound};
 use crate::outbound::merge::outcome_text;
 use crate::port::DataPort;
 use crate::prepare::{self, PrepareError, Source, Tools};
-use crate::runs::{query_limits, run_limits};
+use crate::runs::{Snapshots, pin, run_limits};
 
 /// Memory that one query may hold, as a gateway's default has it, in bytes.
 const QUERY_MEMORY_BYTES: usize = 256 << 20;
@@ -53,6 +53,8 @@ pub struct TryReport {
     pub result: Option<ResultJson>,
     /// What it used, exactly.
     pub usage: Usage,
+    /// What the data of each slot were.
+    pub snapshots: Snapshots,
     /// What it may touch.
     pub capabilities: Capabilities,
     /// The limits it ran under.
@@ -84,8 +86,8 @@ pub enum TryError {
         /// What there is.
         known: String,
     },
-    /// The query engine does not start.
-    #[error("the query engine does not start")]
+    /// The query engine does not start, or the data cannot be read any more.
+    #[error("the data cannot be queried")]
     Engine(#[from] QueryError),
 }
 
@@ -105,7 +107,7 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
         return Err(TryError::NoEntry { entry, known: known.join(", ") });
     }
     let limits = run_limits(&prepared);
-    let query = query_limits(&limits, QUERY_MEMORY_BYTES);
+    let (query, snapshots) = pin(&prepared, &limits, QUERY_MEMORY_BYTES).await?;
     let port = DataPort::new(prepared.planned.clone(), query, RequestId::from_bytes([0; 16]));
     let run = RunSpec {
         module: Arc::clone(&prepared.loaded),
@@ -127,6 +129,7 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
         outcome: report.outcome,
         result,
         usage: report.usage,
+        snapshots,
         limits: prepared.limits,
         class: prepared.class,
         capabilities: prepared.capabilities,

@@ -202,9 +202,7 @@ pub fn draft(head: &Letterhead, ending: &Ending<'_>, issued: Timestamp) -> Recei
     };
     let provider = ProviderFields {
         cost_exact: finished.usage.as_ref().map(cost).unwrap_or_default(),
-        snapshots: prepared
-            .map(|p| p.datasets.iter().map(|(s, d)| (s.clone(), d.snapshot)).collect())
-            .unwrap_or_default(),
+        snapshots: finished.snapshots.clone(),
         purpose: request.purpose.clone(),
         actor: request.actor.clone(),
         agreement: request.agreement,

@@ -2,14 +2,14 @@
 //! caller of the sandbox. From the moment the journal has it, a request ends in exactly one receipt, whether the caller
 //! waits or not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use iog_data::QueryLimits;
-use iog_protocol::ids::{Digest, DomainId, RequestId, ServiceName};
+use iog_data::{QueryError, QueryLimits};
+use iog_protocol::ids::{Digest, DomainId, RequestId, ServiceName, SlotName};
 use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::run::{LimitKind, Outcome, ResultJson};
 use iog_protocol::time::Timestamp;
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::admit::{self, Admitted, Authenticated, Here, Presented, Refusal, Rejection};
 use crate::clock::{Clock, deadline};
+use crate::datasets::full_text;
 use crate::journal::{self, Begin, NewRun, StoredRun, Target};
 use crate::policy::Used;
 use crate::port::DataPort;
@@ -30,6 +31,10 @@ use crate::registry::RegistryCell;
 use crate::release::{self, Withheld};
 use crate::services::{Prepared, Service, Services};
 use crate::store::{Store, StoreError};
+
+/// What a run's queries have beyond its wall time: it is the sandbox that ends a run, and a guest never gets to see its
+/// queries end first. Their own deadline reaches the database, whose statement ends even if nobody is there to stop it.
+const QUERY_GRACE: Duration = Duration::from_secs(1);
 
 /// Everything the runs of a gateway share.
 #[derive(Debug)]
@@ -222,8 +227,14 @@ impl Runs {
         let Some(prepared) = service.and_then(|s| s.prepared.as_ref().ok()) else {
             return Finished::ours("the service was lost after it was admitted".to_owned());
         };
-        let report = self.run(asked, prepared, cancel).await;
-        Finished { registry_size: Some(size), ..finished(asked, prepared, &admitted, report) }
+        let (snapshots, finished) = match self.run(asked, prepared, cancel).await {
+            Ok((snapshots, report)) => (snapshots, finished(asked, prepared, &admitted, report)),
+            Err(QueryError::Deadline) => {
+                (BTreeMap::new(), Finished::without_run(Outcome::Limit { which: LimitKind::Time }))
+            }
+            Err(error) => (BTreeMap::new(), Finished::ours(full_text(&error))),
+        };
+        Finished { registry_size: Some(size), snapshots, ..finished }
     }
 
     /// The decision, and the size of the registry's log on which it rests.
@@ -237,11 +248,17 @@ impl Runs {
         (registry.size(), admit::decide(asked, &here, service.map(Service::offer).as_ref(), used))
     }
 
-    async fn run(&self, asked: &Authenticated, prepared: &Prepared, cancel: CancelFlag) -> RunReport {
+    /// Pins the data and runs the module on them.
+    async fn run(
+        &self,
+        asked: &Authenticated,
+        prepared: &Prepared,
+        cancel: CancelFlag,
+    ) -> Result<(Snapshots, RunReport), QueryError> {
         let registry = self.registry.current();
         let asn = registry.domain(&self.domain, self.clock.now()).and_then(|d| d.asns.first().map(|asn| asn.0));
         let limits = run_limits(prepared);
-        let query = query_limits(&limits, self.query_memory_bytes);
+        let (query, snapshots) = pin(prepared, &limits, self.query_memory_bytes).await?;
         let port = DataPort::new(prepared.planned.clone(), query, asked.request.request_id.clone());
         let spec = RunSpec {
             module: Arc::clone(&prepared.loaded),
@@ -252,8 +269,35 @@ impl Runs {
             limits,
             cancel,
         };
-        self.sandbox.run(spec, Arc::new(port)).await
+        Ok((snapshots, self.sandbox.run(spec, Arc::new(port)).await))
     }
+}
+
+/// What the data of each slot were in a run.
+pub type Snapshots = BTreeMap<SlotName, Digest>;
+
+/// Takes the state of the data that a run will see, within the run's wall time, and names it. The limits of the run's
+/// queries, which hold that state, count from the end of it.
+///
+/// # Errors
+/// [`QueryError`] where a database cannot be reached, or not in time.
+pub async fn pin(
+    prepared: &Prepared,
+    limits: &Limits,
+    memory_bytes: usize,
+) -> Result<(QueryLimits, Snapshots), QueryError> {
+    let taking = QueryLimits { memory_bytes, deadline: Some(deadline(limits.wall)), ..QueryLimits::default() };
+    let pinned = match &prepared.planned {
+        Some(planned) => planned.pin(&taking).await?,
+        None => BTreeMap::new(),
+    };
+    let query = QueryLimits { deadline: Some(deadline(limits.wall + QUERY_GRACE)), ..taking };
+    let digest = |slot: &SlotName| pinned.get(slot.as_str()).map(|snapshot| Digest::from_bytes(snapshot.digest));
+    let snapshots = prepared.snapshots().into_iter().map(|(slot, opened)| {
+        let now = digest(&slot).unwrap_or(opened);
+        (slot, now)
+    });
+    Ok((query, snapshots.collect()))
 }
 
 /// The limits of a run in the sandbox's terms.
@@ -269,12 +313,6 @@ pub fn run_limits(prepared: &Prepared) -> Limits {
     }
 }
 
-/// The limits of a run's queries, which start to count now: each may use as much time as the run.
-#[must_use]
-pub fn query_limits(limits: &Limits, memory_bytes: usize) -> QueryLimits {
-    QueryLimits { memory_bytes, deadline: Some(deadline(limits.wall)), ..QueryLimits::default() }
-}
-
 /// How a request ended, before it is signed.
 #[derive(Debug, Clone)]
 pub struct Finished {
@@ -288,6 +326,8 @@ pub struct Finished {
     pub approval_index: Option<u64>,
     /// Entries of the registry's log on which the decision rested.
     pub registry_size: Option<u64>,
+    /// What the data of each slot were; empty where nothing ran.
+    pub snapshots: Snapshots,
     /// Whether the request counts against quotas.
     pub counted: bool,
     /// What the operators are told and the caller is not.
@@ -304,6 +344,7 @@ impl Finished {
             usage: None,
             approval_index: None,
             registry_size: None,
+            snapshots: Snapshots::new(),
             counted: true,
             detail: None,
         }

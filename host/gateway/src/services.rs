@@ -57,6 +57,14 @@ pub struct Prepared {
     pub limits: LimitsDecl,
 }
 
+impl Prepared {
+    /// What the data of each slot were when they were opened.
+    #[must_use]
+    pub fn snapshots(&self) -> BTreeMap<SlotName, Digest> {
+        self.datasets.iter().map(|(slot, bound)| (slot.clone(), bound.snapshot)).collect()
+    }
+}
+
 /// A slot with what is bound to it.
 #[derive(Debug, Clone)]
 pub struct BoundSlot {
@@ -64,7 +72,7 @@ pub struct BoundSlot {
     pub schema: String,
     /// What may leave.
     pub class: ReleaseClass,
-    /// Identifies the data; must be salted before it leaves.
+    /// Identifies the data as of opening; must be salted before it leaves. A run has its own word for databases.
     pub snapshot: Digest,
     /// Rows, where known.
     pub rows: Option<u64>,

@@ -257,14 +257,8 @@ pub(crate) const FLOWS: &str = "start,end,src,dst,proto,packets,bytes,ingress_as
 pub(crate) fn dataset(folder: &std::path::Path) -> crate::config::DatasetConfig {
     let path = folder.join("flows.csv");
     std::fs::write(&path, FLOWS).unwrap();
-    crate::config::DatasetConfig {
-        schema: "flow/1".into(),
-        path,
-        format: crate::config::DatasetFormat::Csv,
-        class: iog_protocol::manifest::ReleaseClass::Reviewed,
-        columns: BTreeMap::new(),
-        timestamp: crate::config::TimestampUnit::Seconds,
-    }
+    let (format, unit) = (crate::config::DatasetFormat::Csv, crate::config::TimestampUnit::Seconds);
+    crate::config::DatasetConfig::file("flow/1", path, format, unit)
 }
 
 /// A sandbox, made once for all tests.

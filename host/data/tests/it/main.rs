@@ -1,7 +1,14 @@
 //! Tests of this crate through its public interface, in one binary: linking the query engine is what takes long.
 
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a failed step of a test must panic")]
+
 mod common;
+mod databases;
 mod files;
+mod folders;
 mod hostile_sql;
+mod postgres;
 mod queries;
+mod states;
+mod tables;
 mod traceback;

@@ -8,12 +8,12 @@ use iog_client::ClientError;
 use iog_protocol::catalog::{Coverage, DatasetDescription, Descriptor, EntryDescription, ServiceState};
 use iog_protocol::dsse::{EnvelopeError, Signed};
 use iog_protocol::ids::{Digest, ServiceName};
-use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Background;
 use crate::datasets::full_text;
+use crate::describe::public;
 use crate::home::{self, HomeError};
 use crate::services::{Prepared, Service};
 
@@ -176,16 +176,9 @@ fn entries(prepared: &Prepared) -> Vec<EntryDescription> {
     prepared.manifest.module.entry.iter().filter_map(describe).collect()
 }
 
-/// How many rows there are is said of open data only.
 fn datasets(prepared: &Prepared) -> Vec<DatasetDescription> {
-    let describe = |(slot, bound): (&iog_protocol::ids::SlotName, &crate::services::BoundSlot)| DatasetDescription {
-        slot: slot.clone(),
-        schema: bound.schema.clone(),
-        class: bound.class,
-        rows: bound.rows.filter(|_| bound.class == ReleaseClass::Open),
-        span: None,
-    };
-    prepared.datasets.iter().map(describe).collect()
+    let bound = prepared.datasets.iter();
+    bound.map(|(slot, bound)| public(slot.clone(), &bound.schema, bound.class, bound.rows)).collect()
 }
 
 /// As configured; AS numbers that are not stated are the domain's own.

@@ -1,0 +1,108 @@
+//! What a dataset looks like from outside: which services read it, which of its columns, and what the catalog says of it.
+//! Reads the configuration and the registry as it is held; reaches no network and opens no data.
+
+use std::collections::BTreeSet;
+
+use iog_client::replica::Replica;
+use iog_protocol::catalog::DatasetDescription;
+use iog_protocol::ids::{DatasetName, ServiceName, SlotName};
+use iog_protocol::manifest::ReleaseClass;
+use iog_protocol::time::Timestamp;
+
+use crate::background::resolve;
+use crate::config::{GatewayConfig, ModuleRef, ServiceConfig};
+use crate::datasets::full_text;
+use crate::services::NotReady;
+use crate::{connect, home::Home};
+
+/// A service that reads a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// The service.
+    pub service: ServiceName,
+    /// The slot of its module that the dataset is bound to.
+    pub slot: SlotName,
+    /// The module as configured.
+    pub module: ModuleRef,
+    /// Who may call it, in the words of the policy; empty: nobody.
+    pub callers: Vec<String>,
+    /// The columns that its queries read, as signed in the registry; or why they are not known.
+    pub columns: Result<BTreeSet<String>, String>,
+}
+
+/// What the catalog says of a dataset: how many rows there are is said of open data only.
+#[must_use]
+pub fn public(slot: SlotName, schema: &str, class: ReleaseClass, rows: Option<u64>) -> DatasetDescription {
+    let rows = rows.filter(|_| class == ReleaseClass::Open);
+    DatasetDescription { slot, schema: schema.to_owned(), class, rows, span: None }
+}
+
+/// The services that read a dataset, with the columns that the registry in the home folder says.
+#[must_use]
+pub fn readers(config: &GatewayConfig, dataset: &DatasetName, now: Timestamp) -> Vec<Reader> {
+    let replica = replica(config);
+    let mut found = Vec::new();
+    for (name, service) in &config.service {
+        for (slot, _) in service.bind.iter().filter(|(_, bound)| *bound == dataset) {
+            let columns = match &replica {
+                Ok(replica) => columns(service, slot, replica, now).map_err(|e| e.to_string()),
+                Err(problem) => Err(problem.clone()),
+            };
+            found.push(Reader {
+                service: name.clone(),
+                slot: slot.clone(),
+                module: service.module.clone(),
+                callers: service.policy().callers.iter().map(ToString::to_string).collect(),
+                columns,
+            });
+        }
+    }
+    found
+}
+
+fn replica(config: &GatewayConfig) -> Result<Replica, String> {
+    let home = Home::open(&config.home).map_err(|e| full_text(&e))?;
+    connect::replica(&home).map_err(|e| full_text(&e))
+}
+
+fn columns(
+    service: &ServiceConfig,
+    slot: &SlotName,
+    replica: &Replica,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, NotReady> {
+    let registry = replica.registry().ok_or(NotReady::Pending)?;
+    let digest = resolve(&service.module, &registry)?;
+    let effective = registry.effective(&digest, now).map_err(|e| NotReady::NotEffective { reason: e.to_string() })?;
+    let used = effective.capabilities().datasets.get(slot).ok_or_else(|| NotReady::NoData { slot: slot.clone() })?;
+    Ok(used.columns.iter().cloned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_said_of_open_data_only() {
+        let slot: SlotName = "flows".parse().unwrap();
+        assert_eq!(public(slot.clone(), "flow/1", ReleaseClass::Reviewed, Some(7)).rows, None);
+        assert_eq!(public(slot, "route/1", ReleaseClass::Open, Some(7)).rows, Some(7));
+    }
+
+    #[test]
+    fn readers_are_the_services_that_bind_it() {
+        let text = "listen = \"127.0.0.1:0\"\n\
+            [dataset.border]\nschema = \"flow/1\"\npath = \"a.csv\"\nformat = \"csv\"\nclass = \"reviewed\"\n\
+            [dataset.other]\nschema = \"flow/1\"\npath = \"b.csv\"\nformat = \"csv\"\nclass = \"reviewed\"\n\
+            [service.one]\nmodule = \"iog/ip-traceback@1.0.0\"\nbind = { flows = \"border\" }\n\
+            [service.one.allow]\ncallers = [\"members\"]\n\
+            [service.two]\nmodule = \"iog/ip-traceback@1.0.0\"\nbind = { flows = \"other\" }\n";
+        let folder = tempfile::tempdir().unwrap();
+        let config = GatewayConfig::parse(text, folder.path()).unwrap();
+        let found = readers(&config, &"border".parse().unwrap(), Timestamp::from_unix(1_800_000_000));
+        assert_eq!(found.iter().map(|r| r.service.as_str()).collect::<Vec<_>>(), ["one"]);
+        assert_eq!(found[0].callers, ["members"]);
+        // There is no home in the folder, and that is said instead of guessed.
+        assert!(found[0].columns.is_err());
+    }
+}
