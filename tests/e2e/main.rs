@@ -10,7 +10,10 @@ mod harness;
 mod modules;
 mod outcomes;
 mod policy;
+#[path = "../../host/data/tests/it/postgres.rs"]
+mod postgres;
 mod processes;
 mod requests;
+mod sources;
 mod stolen_center_keys;
 mod workbench;

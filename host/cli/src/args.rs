@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use data::{CollectArgs, CollectCommand, DataCommand, ImportArgs, NeighbourArgs};
+pub(crate) use data::{CollectArgs, CollectCommand, DataCommand, DatasetArgs, ImportArgs, NeighbourArgs};
 pub(crate) use enroll::{EnrollArgs, EnrollCommand, EnrollUpdateArgs};
 pub(crate) use review::{ReviewArgs, ReviewCommand, StopArgs};
 pub(crate) use root::{AdmitArgs, KeysetArgs, RootCommand};
@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Look at receipts and verify them offline.
     #[command(subcommand)]
     Receipt(ReceiptCommand),
-    /// Bring the data you have into the form that a gateway serves.
+    /// Bring the data you have into the form that a gateway serves, and check what it offers.
     #[command(subcommand)]
     Data(DataCommand),
     /// Write, try and submit analysis modules.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use iog_gateway::config::{DatasetConfig, DatasetFormat, LimitsConfig, TimestampUnit};
 use iog_gateway::local::{TryReport, TrySpec, try_module};
 use iog_protocol::ids::SlotName;
-use iog_protocol::manifest::{Manifest, ReleaseClass};
+use iog_protocol::manifest::Manifest;
 use iog_sandbox::{Provider, RunOutcome, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
@@ -70,14 +70,7 @@ fn dataset(file: &Path, schema: &str) -> Result<DatasetConfig> {
     } else {
         bail!("`{}` should end in .csv, .csv.gz (times in seconds) or .parquet", file.display());
     };
-    Ok(DatasetConfig {
-        schema: schema.to_owned(),
-        path: PathBuf::from(file),
-        format,
-        class: ReleaseClass::Reviewed,
-        columns: BTreeMap::new(),
-        timestamp,
-    })
+    Ok(DatasetConfig::file(schema, PathBuf::from(file), format, timestamp))
 }
 
 fn print(ui: Ui, report: &TryReport) {

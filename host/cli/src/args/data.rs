@@ -18,6 +18,22 @@ pub(crate) enum DataCommand {
     /// Listen to routers and write what they send into Parquet files that a gateway can read while it grows.
     #[command(subcommand)]
     Collect(CollectCommand),
+    /// Read every row of the datasets and say what does not fit: file or table, line, column and reason.
+    #[command(
+        after_help = "Exit code 0 if everything fits, 1 if not.\n\nExample:\n  iog data check --config gateway.toml border"
+    )]
+    Check(DatasetArgs),
+    /// Show the datasets as you see them, and as callers do: rows, span, columns, and which of them each service reads.
+    Describe(DatasetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatasetArgs {
+    /// The dataset, as the configuration names it (default: all).
+    pub(crate) dataset: Option<String>,
+    /// The gateway's configuration.
+    #[arg(long, default_value = "gateway.toml")]
+    pub(crate) config: PathBuf,
 }
 
 #[derive(Debug, Args)]

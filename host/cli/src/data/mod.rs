@@ -3,12 +3,15 @@
 
 mod access;
 mod bmp;
+mod check;
 mod collect;
+mod describe;
 mod drops;
 mod files;
 mod flows;
 mod import;
 mod known;
+mod opened;
 mod rotate;
 
 use std::process::ExitCode;
@@ -20,6 +23,8 @@ use crate::ui::Ui;
 
 pub(crate) fn run(ui: Ui, command: DataCommand) -> Result<ExitCode> {
     match command {
+        DataCommand::Check(args) => check::run(ui, &args),
+        DataCommand::Describe(args) => describe::run(ui, &args),
         DataCommand::Import(args) => import::run(ui, &args),
         DataCommand::Collect(CollectCommand::Flows { collect, neighbours }) => flows::run(ui, &collect, &neighbours),
         DataCommand::Collect(CollectCommand::Bmp { collect, collector, post_policy }) => {
