@@ -22,7 +22,10 @@ pub(super) fn load(path: &Path) -> Result<GatewayConfig> {
 }
 
 /// The dataset that was named, or all of them.
-pub(super) fn chosen<'a>(config: &'a GatewayConfig, args: &DatasetArgs) -> Result<BTreeMap<&'a DatasetName, &'a DatasetConfig>> {
+pub(super) fn chosen<'a>(
+    config: &'a GatewayConfig,
+    args: &DatasetArgs,
+) -> Result<BTreeMap<&'a DatasetName, &'a DatasetConfig>> {
     let all: BTreeMap<_, _> = config.dataset.iter().collect();
     let Some(named) = &args.dataset else {
         if all.is_empty() {
