@@ -73,9 +73,10 @@ pub(crate) fn pcap(bytes: usize) -> Vec<u8> {
         file.extend([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 8, 0, 0x45, 0]);
         file.extend(length.to_be_bytes());
         file.extend([0, 0, 0, 0, 64, 6, 0, 0]);
+        let [_, from_high, from_low, _] = conversation.to_be_bytes();
         file.extend(conversation.to_be_bytes());
         file.extend([198, 51, 100, 7]);
-        file.extend([(conversation >> 16) as u8, (conversation >> 3) as u8, 1, 0xbb]);
+        file.extend([from_high, from_low, 1, 0xbb]);
         file.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10]);
         file.resize(end, 0);
     }

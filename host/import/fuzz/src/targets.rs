@@ -119,14 +119,15 @@ fn export_options(data: &[u8]) -> ExportOptions {
     if data.last().is_none_or(|last| last.is_multiple_of(2)) {
         return ExportOptions::default();
     }
-    ExportOptions {
+    let mut options = ExportOptions {
         as_role: AsRole::Peer,
         neighbours: [((None, 3), 64_500)].into(),
         unknown_ingress: WhenUnknown::Skip,
         unknown_times: WhenUnknown::Skip,
-        share_domains: true,
         ..ExportOptions::default()
-    }
+    };
+    options.share_domains = true;
+    options
 }
 
 /// A file of flow exports in both passes. A record that gives a row has 11 bytes or more, one that gives two has 13.
