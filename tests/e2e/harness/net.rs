@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use iog_cli::demo::world::{Newcomer, Seat, World};
 use iog_gateway::background::Background;
@@ -22,6 +23,10 @@ pub(crate) const ASKER: &str = "response";
 
 /// Gateways of the stories make their rounds when they are told to.
 const QUIET: &str = "listen = \"127.0.0.1:0\"\n[sync]\nregistry_s = 3600\nrenew_s = 86400\n";
+
+/// How often, and after which time, a stopped gateway's place is tried again: half a minute in all.
+const PLACE_TRIES: u32 = 150;
+const PLACE_AGAIN: Duration = Duration::from_millis(200);
 
 /// A network.
 pub(crate) struct Net {
@@ -103,10 +108,16 @@ impl Net {
         self.run(domain, Seat { home, listener: Some(listener) }).await;
     }
 
-    /// Takes the place where a stopped gateway was.
+    /// Takes the place where a stopped gateway was. A connection of another story may have got its port meanwhile.
     pub(crate) async fn listen_as(&self, domain: &str) -> TcpListener {
         let port = self.address(domain).rsplit_once(':').expect("host:port").1;
-        TcpListener::bind(format!("127.0.0.1:{port}")).await.expect("the place is free")
+        for _ in 0..PLACE_TRIES {
+            if let Ok(listener) = TcpListener::bind(format!("127.0.0.1:{port}")).await {
+                return listener;
+            }
+            tokio::time::sleep(PLACE_AGAIN).await;
+        }
+        panic!("port {port} stays taken")
     }
 
     async fn run(&mut self, domain: &str, seat: Seat) {
