@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-    UInt32Type,
+    Int16Type, Int32Type, Int64Type, RunEndIndexType, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt32Type,
 };
-use arrow_array::{Array, ArrayRef, Int64Array};
+use arrow_array::{Array, ArrayRef, Int64Array, RunArray, UInt64Array, make_array};
+use arrow_buffer::ArrowNativeType;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
 
@@ -94,15 +95,43 @@ pub(crate) fn cast_column(array: &ArrayRef, ty: ColumnType, unit: TimestampUnit)
     if array.data_type() == &ty.arrow() && (ty != ColumnType::Timestamp || unit == TimestampUnit::Micros) {
         return Ok(Arc::clone(array));
     }
-    if value_type(array.data_type()) != array.data_type() {
-        let flat = strict(array, value_type(array.data_type()))?;
-        return cast_column(&flat, ty, unit);
+    if let Some((values, places)) = encoded(array) {
+        // Each distinct value is cast once; one that does not fit matters only if a row has it, which the flat way finds.
+        let cast = cast_column(&values, ty, unit).ok();
+        let cast = cast.and_then(|cast| arrow_select::take::take(&cast, &places, None).ok());
+        return cast.map_or_else(|| cast_column(&strict(array, value_type(array.data_type()))?, ty, unit), Ok);
     }
     match ty {
         ColumnType::Timestamp => timestamps(array, unit),
         ColumnType::Address => addresses(array),
         _ => strict(array, &ty.arrow()),
     }
+}
+
+/// The distinct values of a dictionary or of runs, and which of them each row has; `None` for a plain array.
+fn encoded(array: &ArrayRef) -> Option<(ArrayRef, ArrayRef)> {
+    match array.data_type() {
+        DataType::Dictionary(_, _) => {
+            let dictionary = array.as_any_dictionary();
+            Some((Arc::clone(dictionary.values()), make_array(dictionary.keys().to_data())))
+        }
+        DataType::RunEndEncoded(ends, _) => match ends.data_type() {
+            DataType::Int16 => runs::<Int16Type>(array),
+            DataType::Int32 => runs::<Int32Type>(array),
+            _ => runs::<Int64Type>(array),
+        },
+        _ => None,
+    }
+}
+
+fn runs<R: RunEndIndexType>(array: &ArrayRef) -> Option<(ArrayRef, ArrayRef)> {
+    let runs = array.as_any().downcast_ref::<RunArray<R>>()?;
+    let first = runs.run_ends().get_start_physical_index();
+    let mut places = Vec::with_capacity(runs.len());
+    for (run, end) in runs.run_ends().sliced_values().enumerate() {
+        places.resize(end.as_usize(), u64::try_from(first + run).ok()?);
+    }
+    Some((Arc::clone(runs.values()), Arc::new(UInt64Array::from(places))))
 }
 
 /// Arrow's cast, where a value that does not fit is an error.
@@ -197,8 +226,8 @@ mod tests {
     use super::*;
     use crate::address::address_text;
     use arrow_array::{
-        BinaryArray, FixedSizeBinaryArray, Int16Array, Int32Array, StringArray, TimestampMillisecondArray,
-        TimestampNanosecondArray, UInt32Array, UInt64Array,
+        BinaryArray, DictionaryArray, FixedSizeBinaryArray, Int16Array, Int32Array, StringArray,
+        TimestampMillisecondArray, TimestampNanosecondArray, UInt32Array,
     };
 
     fn cast(array: impl Array + 'static, ty: ColumnType) -> Result<ArrayRef, Unfit> {
@@ -224,6 +253,22 @@ mod tests {
         assert_eq!(micros(cast(Int32Array::from(vec![5]), ColumnType::Timestamp).unwrap()), [5_000_000]);
         assert_eq!(micros(cast(StringArray::from(vec!["1.5"]), ColumnType::Timestamp).unwrap()), [1_500_000]);
         assert_eq!(cast(Int64Array::from(vec![0, i64::MAX]), ColumnType::Timestamp).unwrap_err().row, Some(1));
+    }
+
+    #[test]
+    fn dictionaries_and_runs_are_cast_by_value() {
+        let keys = Int16Array::from(vec![Some(1), None, Some(0), Some(2), Some(1)]);
+        let values = StringArray::from(vec![Some("192.0.2.1"), Some("::1"), None, Some("never used, no address")]);
+        let dictionary = DictionaryArray::new(keys, Arc::new(values)).slice(0, 4);
+        let plain = StringArray::from(vec![Some("::1"), None, Some("192.0.2.1"), None]);
+        let expected = cast(plain, ColumnType::Address).unwrap();
+        assert_eq!(&cast(dictionary.clone(), ColumnType::Address).unwrap(), &expected);
+        let broken = DictionaryArray::new(Int16Array::from(vec![0, 3]), Arc::clone(dictionary.values()));
+        assert_eq!(cast(broken, ColumnType::Address).unwrap_err().row, Some(1));
+        let runs: RunArray<Int32Type> = ["7", "7", "7", "8", "9", "9"].into_iter().collect();
+        let micros = cast(runs.slice(2, 3), ColumnType::Timestamp).unwrap();
+        assert_eq!(micros.as_primitive::<Int64Type>().values(), &[7_000_000, 8_000_000, 9_000_000]);
+        assert_eq!(cast(runs.slice(6, 0), ColumnType::Timestamp).unwrap().len(), 0);
     }
 
     #[test]

@@ -1,27 +1,18 @@
-//! Parquet files as typed batches: footer read once when the dataset is opened, columns cast onto the schema, row
-//! groups skipped by their statistics, rows filtered before the other columns are decoded.
+//! Parquet files whose columns fit a schema: footer read once when the dataset is opened, columns cast onto the schema.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array, new_null_array};
-use arrow_schema::{ArrowError, SchemaRef};
-use datafusion::common::pruning::PruningStatistics;
-use datafusion::common::{Column, ScalarValue};
-use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
+use arrow_schema::ArrowError;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder, RowFilter,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
-use crate::BATCH_ROWS;
-use crate::cast::{accepted, cast_column, castable, keeps_order};
+use crate::cast::{accepted, cast_column, castable};
 use crate::columns::TextColumn;
 use crate::error::{DataError, Misfit, excerpt};
 use crate::files::FileStamp;
-use crate::reader::{BatchReader, Predicate, ReadError, project};
 use crate::schema::{ColumnSpec, TableSchema};
 use crate::timestamp::TimestampUnit;
 
@@ -30,15 +21,15 @@ use crate::timestamp::TimestampUnit;
 pub(crate) struct ParquetFile {
     pub(crate) stamp: FileStamp,
     pub(crate) rows: u64,
-    metadata: ArrowReaderMetadata,
+    pub(crate) metadata: ArrowReaderMetadata,
     /// Where each schema column comes from.
-    origins: Vec<Origin>,
-    unit: TimestampUnit,
+    pub(crate) origins: Vec<Origin>,
+    pub(crate) unit: TimestampUnit,
 }
 
 /// Where a column of a file comes from.
 #[derive(Debug, Clone)]
-enum Origin {
+pub(crate) enum Origin {
     /// A root column of the file.
     Root(usize),
     /// The file's path: one row, the same for all.
@@ -86,20 +77,21 @@ impl ParquetFile {
         Ok(Self { stamp, rows, metadata, origins, unit: mapping.unit })
     }
 
-    /// Row groups that can hold rows of the condition, by their statistics.
-    fn row_groups(&self, table: &TableSchema, schema: &SchemaRef, predicate: Option<&Predicate>) -> Vec<usize> {
-        let all: Vec<usize> = (0..self.metadata.metadata().num_row_groups()).collect();
-        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema));
-        let pruning = predicate.and_then(|p| builder.build(Arc::clone(p.expr())));
-        let kept = pruning.and_then(|p| p.prune(&RowGroups { file: self, table }).ok());
-        match kept {
-            Some(kept) => all.into_iter().filter(|at| kept.get(*at).copied().unwrap_or(true)).collect(),
-            None => all,
-        }
+    /// The footer with the index of pages, which is read now; `None` where the file has none.
+    pub(crate) fn indexed(&self) -> Option<ArrowReaderMetadata> {
+        let file = self.stamp.open().ok()?;
+        let footer = ParquetMetaData::clone(self.metadata.metadata());
+        let mut reader =
+            ParquetMetaDataReader::new_with_metadata(footer).with_page_index_policy(PageIndexPolicy::Optional);
+        reader.read_page_indexes(&file).ok()?;
+        let metadata = reader.finish().ok()?;
+        let complete = metadata.column_index().is_some() && metadata.offset_index().is_some();
+        let metadata = complete.then(|| Arc::new(metadata))?;
+        ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).ok()
     }
 
     /// The file's columns behind the given schema columns.
-    fn mask(&self, columns: &[usize]) -> ProjectionMask {
+    pub(crate) fn mask(&self, columns: &[usize]) -> ProjectionMask {
         let roots = columns.iter().filter_map(|at| self.origins[*at].root());
         ProjectionMask::roots(self.metadata.parquet_schema(), roots)
     }
@@ -148,197 +140,18 @@ fn origin(
 }
 
 /// The one value of an array, any number of times.
-fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef, ArrowError> {
+pub(crate) fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef, ArrowError> {
     let at = UInt64Array::from(vec![0; rows]);
     arrow_select::take::take(value.as_ref(), &at, None)
 }
 
-/// Statistics of a file's row groups, cast onto the schema's types.
-struct RowGroups<'a> {
-    file: &'a ParquetFile,
-    table: &'a TableSchema,
-}
-
-impl RowGroups<'_> {
-    fn bounds(&self, column: &Column, max: bool) -> Option<ArrayRef> {
-        let at = self.table.index_of(&column.name)?;
-        let file_schema = self.file.metadata.schema();
-        let ty = self.table.columns[at].ty;
-        let field = match &self.file.origins[at] {
-            Origin::Root(root) => file_schema.field(*root),
-            Origin::Path(value) => return repeated(value, self.num_containers()).ok(),
-            Origin::Absent => return None,
-        };
-        if !keeps_order(field.data_type(), ty) {
-            return None;
-        }
-        let converter =
-            StatisticsConverter::try_new(field.name(), file_schema, self.file.metadata.parquet_schema()).ok()?;
-        let groups = self.file.metadata.metadata().row_groups().iter();
-        let bounds = if max { converter.row_group_maxes(groups) } else { converter.row_group_mins(groups) };
-        cast_column(&bounds.ok()?, ty, self.file.unit).ok()
-    }
-}
-
-impl PruningStatistics for RowGroups<'_> {
-    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.bounds(column, false)
-    }
-
-    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.bounds(column, true)
-    }
-
-    fn num_containers(&self) -> usize {
-        self.file.metadata.metadata().num_row_groups()
-    }
-
-    fn null_counts(&self, _column: &Column) -> Option<ArrayRef> {
-        None
-    }
-
-    fn row_counts(&self) -> Option<ArrayRef> {
-        let rows = self.file.metadata.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
-        Some(Arc::new(rows.collect::<UInt64Array>()))
-    }
-
-    fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
-        None
-    }
-}
-
-/// Reads the given schema columns of Parquet files, one after another.
-pub(crate) struct ParquetReader {
-    files: std::vec::IntoIter<ParquetFile>,
-    shared: Arc<Shared>,
-    predicate: Option<Predicate>,
-    /// What the row filter failed with; the decoder would only keep its text.
-    failure: Arc<Mutex<Option<ReadError>>>,
-    current: Option<Open>,
-}
-
-/// A file being read, one row group at a time: the decoder evaluates a row filter over all it is given before the first
-/// batch, and nothing could stop it meanwhile.
-struct Open {
-    file: ParquetFile,
-    groups: std::vec::IntoIter<usize>,
-    reader: Option<ParquetRecordBatchReader>,
-    /// Rows given out so far.
-    before: u64,
-}
-
-/// What a reader and its row filter both need.
-struct Shared {
-    table: TableSchema,
-    schema: SchemaRef,
-    columns: Vec<usize>,
-}
-
-impl ParquetReader {
-    /// `schema` is the whole table's; `columns` are indexes into it; the predicate has its parameters bound.
-    pub(crate) fn new(
-        files: Vec<ParquetFile>,
-        table: TableSchema,
-        columns: Vec<usize>,
-        predicate: Option<Predicate>,
-    ) -> Self {
-        let schema = table.arrow();
-        Self {
-            files: files.into_iter(),
-            shared: Arc::new(Shared { table, schema, columns }),
-            predicate,
-            failure: Arc::default(),
-            current: None,
-        }
-    }
-
-    fn start(&self, file: ParquetFile) -> Open {
-        let groups = file.row_groups(&self.shared.table, &self.shared.schema, self.predicate.as_ref());
-        Open { file, groups: groups.into_iter(), reader: None, before: 0 }
-    }
-
-    /// The next batch of the file as stored; `None` at its end.
-    fn advance(&self, open: &mut Open) -> Result<Option<RecordBatch>, ReadError> {
-        loop {
-            let mut reader = match open.reader.take() {
-                Some(reader) => reader,
-                None => match open.groups.next() {
-                    Some(group) => self.group(&open.file, group)?,
-                    None => return Ok(None),
-                },
-            };
-            if let Some(batch) = reader.next() {
-                open.reader = Some(reader);
-                return batch.map(Some).map_err(|e| self.blame(&open.file, &e));
-            }
-        }
-    }
-
-    fn group(&self, file: &ParquetFile, group: usize) -> Result<ParquetRecordBatchReader, ReadError> {
-        let open = file.stamp.open()?;
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open, file.metadata.clone())
-            .with_batch_size(BATCH_ROWS)
-            .with_row_groups(vec![group])
-            .with_projection(file.mask(&self.shared.columns));
-        if let Some(predicate) = &self.predicate {
-            builder = builder.with_row_filter(self.row_filter(file, predicate)?);
-        }
-        builder.build().map_err(|e| self.blame(file, &e))
-    }
-
-    /// Whose fault a failure of the decoder is: what the row filter said, or else the file's.
-    fn blame(&self, file: &ParquetFile, error: &dyn std::error::Error) -> ReadError {
-        let failed = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        failed.unwrap_or_else(|| DataError::Damaged { path: file.stamp.path.clone(), reason: error.to_string() }.into())
-    }
-
-    fn row_filter(&self, file: &ParquetFile, predicate: &Predicate) -> Result<RowFilter, DataError> {
-        let columns = predicate.columns(self.shared.schema.fields().len());
-        let predicate = predicate.rebase(&columns).map_err(|e| internal(file, &e))?;
-        let schema = project(&self.shared.schema, &columns);
-        let (mask, shared, file) = (file.mask(&columns), Arc::clone(&self.shared), file.clone());
-        let failure = Arc::clone(&self.failure);
-        let filter = ArrowPredicateFn::new(mask, move |batch| {
-            let cast = typed(&file, &shared.table, &columns, &schema, &batch).map_err(|e| number(e, 0, false).into());
-            cast.and_then(|cast| predicate.evaluate(&cast).map_err(ReadError::Condition)).map_err(|error| {
-                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                ArrowError::ComputeError("the row filter failed".into())
-            })
-        });
-        Ok(RowFilter::new(vec![Box::new(filter)]))
-    }
-}
-
-impl BatchReader for ParquetReader {
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
-        loop {
-            let mut open = match self.current.take() {
-                Some(open) => open,
-                None => match self.files.next() {
-                    Some(file) => self.start(file),
-                    None => return Ok(None),
-                },
-            };
-            let Some(batch) = self.advance(&mut open)? else { continue };
-            let shared = &self.shared;
-            let schema = project(&shared.schema, &shared.columns);
-            let cast = typed(&open.file, &shared.table, &shared.columns, &schema, &batch);
-            let cast = cast.map_err(|e| number(e, open.before, self.predicate.is_none()))?;
-            open.before += batch.num_rows() as u64;
-            self.current = Some(open);
-            return Ok(Some(cast));
-        }
-    }
-}
-
-/// A batch of the file's columns (in the file's order) as the schema's columns.
-fn typed(
+/// Columns of a batch (in the file's order) as the given columns of the schema.
+pub(crate) fn typed(
     file: &ParquetFile,
     table: &TableSchema,
     columns: &[usize],
-    schema: &SchemaRef,
     batch: &RecordBatch,
-) -> Result<RecordBatch, DataError> {
+) -> Result<Vec<ArrayRef>, DataError> {
     let mut roots: Vec<usize> = columns.iter().filter_map(|at| file.origins[*at].root()).collect();
     roots.sort_unstable();
     roots.dedup();
@@ -368,12 +181,11 @@ fn typed(
         }
         arrays.push(cast);
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options).map_err(|e| internal(file, &e))
+    Ok(arrays)
 }
 
 /// Turns a row of a batch into a row of the file, where no filter has hidden rows; otherwise drops it.
-fn number(error: DataError, before: u64, counted: bool) -> DataError {
+pub(crate) fn number(error: DataError, before: u64, counted: bool) -> DataError {
     match error {
         DataError::Misfit(mut misfit) => {
             misfit.line = misfit.line.filter(|_| counted).map(|line| line + before);
@@ -383,6 +195,6 @@ fn number(error: DataError, before: u64, counted: bool) -> DataError {
     }
 }
 
-fn internal(file: &ParquetFile, error: &dyn std::error::Error) -> DataError {
+pub(crate) fn internal(file: &ParquetFile, error: &dyn std::error::Error) -> DataError {
     DataError::Internal { what: file.stamp.shown(), reason: error.to_string() }
 }

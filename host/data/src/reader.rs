@@ -14,11 +14,17 @@ use datafusion::physical_expr::utils::collect_columns;
 use datafusion::scalar::ScalarValue;
 
 use crate::error::DataError;
+use crate::run::ScanCounts;
 
 /// A source being read. Blocking; runs on a blocking thread.
 pub(crate) trait BatchReader: Send {
     /// The next rows, at most [`crate::BATCH_ROWS`]; `None` at the end.
     fn next_batch(&mut self) -> std::result::Result<Option<RecordBatch>, ReadError>;
+
+    /// What was spared and read since this was last asked.
+    fn take_counts(&mut self) -> ScanCounts {
+        ScanCounts::default()
+    }
 }
 
 /// Why a source gave no batch.

@@ -20,7 +20,7 @@ use futures::StreamExt;
 
 use crate::BATCH_ROWS;
 use crate::error::QueryError;
-use crate::run::Run;
+use crate::run::{Run, ScanCounts};
 use crate::schema::{ColumnType, field};
 
 /// Rows of an open query. Dropping it stops the query.
@@ -73,6 +73,11 @@ impl Rows {
     /// Rows read from the sources so far, before conditions; what host work is metered by.
     pub fn rows_scanned(&self) -> u64 {
         self.run.rows_scanned.load(Ordering::Relaxed)
+    }
+
+    /// What scans of files with statistics read so far, and what they were spared.
+    pub fn scan_counts(&self) -> ScanCounts {
+        self.run.counts()
     }
 
     /// The next batch: exactly 16,384 rows, fewer only in the last one; `None` at the end. After an error there are no

@@ -2,7 +2,7 @@
 //! module of this crate that reads the clock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
@@ -100,17 +100,49 @@ impl QueryLimits {
     }
 }
 
+/// What scans of files with statistics read, and what they were spared. The same for the same data and parameters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScanCounts {
+    /// Row groups of all files.
+    pub row_groups: u64,
+    /// Row groups that were not read: by their statistics no row fulfils the condition.
+    pub row_groups_skipped: u64,
+    /// Row groups whose every row fulfils the condition by the statistics, so that it was not evaluated.
+    pub row_groups_whole: u64,
+    /// Row groups in which the condition was evaluated and no row fulfilled it, so that no other column was read.
+    pub row_groups_without_match: u64,
+    /// Rows that were not read: by the statistics of their pages no row fulfils the condition.
+    pub rows_in_skipped_pages: u64,
+    /// Rows on which the condition was evaluated.
+    pub rows_tested: u64,
+    /// Rows given on.
+    pub rows_given: u64,
+}
+
+impl ScanCounts {
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.row_groups += more.row_groups;
+        self.row_groups_skipped += more.row_groups_skipped;
+        self.row_groups_whole += more.row_groups_whole;
+        self.row_groups_without_match += more.row_groups_without_match;
+        self.rows_in_skipped_pages += more.rows_in_skipped_pages;
+        self.rows_tested += more.rows_tested;
+        self.rows_given += more.rows_given;
+    }
+}
+
 /// Travels in the engine's session configuration to every scan and guard of one run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) params: Vec<ScalarValue>,
     pub(crate) limits: QueryLimits,
     pub(crate) rows_scanned: AtomicU64,
+    counts: Mutex<ScanCounts>,
 }
 
 impl Run {
     pub(crate) fn new(params: Vec<ScalarValue>, limits: QueryLimits) -> Self {
-        Self { params, limits, rows_scanned: AtomicU64::new(0) }
+        Self { params, limits, rows_scanned: AtomicU64::new(0), counts: Mutex::default() }
     }
 
     /// An error once the run has to stop.
@@ -128,6 +160,14 @@ impl Run {
     pub(crate) fn left_ms(&self) -> Option<u64> {
         let left = self.limits.deadline?.saturating_duration_since(Instant::now());
         Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).saturating_add(1))
+    }
+
+    pub(crate) fn counts(&self) -> ScanCounts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add_counts(&self, more: &ScanCounts) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).add(more);
     }
 
     pub(crate) fn count_scanned(&self, rows: usize) {

@@ -241,10 +241,10 @@ impl Scan {
             if self.done {
                 return Ok(None);
             }
-            match self.source.next().await? {
+            match self.source.next(&self.run).await? {
                 Some(batch) => {
-                    if let Some(counted) = self.take(&batch)? {
-                        return Ok(Some(counted));
+                    if let Some(ready) = self.take(&batch)? {
+                        return Ok(Some(ready));
                     }
                 }
                 None => self.done = true,
@@ -259,7 +259,8 @@ impl Scan {
         }
     }
 
-    /// Filters, projects and buffers a batch. A batch without columns has nothing to buffer and is returned.
+    /// Filters, projects and buffers a batch. One that has nothing to buffer is returned: without columns, or of the right
+    /// length where nothing waits.
     fn take(&mut self, batch: &RecordBatch) -> Result<Option<RecordBatch>> {
         self.run.count_scanned(batch.num_rows());
         let mask = self.predicate.as_ref().map(|p| p.evaluate(batch)).transpose()?;
@@ -270,6 +271,11 @@ impl Scan {
             self.left -= cut;
             let options = RecordBatchOptions::new().with_row_count(Some(cut));
             return Ok(Some(RecordBatch::try_new_with_options(output.schema(), vec![], &options)?));
+        }
+        let whole = cut == batch.num_rows() && cut == BATCH_ROWS;
+        if whole && self.coalescer.is_empty() {
+            self.left -= cut;
+            return Ok(Some(output));
         }
         self.reservation.try_resize(self.coalescer.size() + batch.get_array_memory_size())?;
         match mask {
@@ -312,7 +318,7 @@ impl Source {
         Self::Ahead { name, pending }
     }
 
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+    async fn next(&mut self, run: &Run) -> Result<Option<RecordBatch>> {
         match self {
             Self::Inline(reader) => return Ok(reader.next_batch()?),
             Self::Reading { batches, run } => return received(batches, run).await,
@@ -335,8 +341,9 @@ impl Source {
             Self::Ahead { name, pending } => (name, pending),
             Self::Inline(_) | Self::Database { .. } | Self::Reading { .. } | Self::Ended => return Ok(None),
         };
-        let (reader, batch) =
+        let (mut reader, batch) =
             pending.await.map_err(|e| DataError::Internal { what: name.clone(), reason: e.to_string() })?;
+        run.add_counts(&reader.take_counts());
         let batch = batch?;
         if batch.is_some() {
             *self = Self::ahead(name, reader);

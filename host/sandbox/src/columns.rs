@@ -90,8 +90,12 @@ fn expanded(array: &ArrayRef) -> Result<ArrayRef, String> {
 
 fn runs<R: arrow_array::types::RunEndIndexType>(array: &ArrayRef) -> (ArrayRef, UInt32Array) {
     let runs = array.as_any().downcast_ref::<arrow_array::RunArray<R>>().expect("the data type names the run end");
-    let at = (0..runs.len()).map(|row| u32::try_from(runs.get_physical_index(row)).unwrap_or(u32::MAX));
-    (runs.values().clone(), at.collect())
+    let first = runs.run_ends().get_start_physical_index();
+    let mut at = Vec::with_capacity(runs.len());
+    for (run, end) in runs.run_ends().sliced_values().enumerate() {
+        at.resize(end.as_usize(), u32::try_from(first + run).unwrap_or(u32::MAX));
+    }
+    (runs.values().clone(), at.into())
 }
 
 /// `rows.ints` of a column checked as [`ColumnKind::Int`].

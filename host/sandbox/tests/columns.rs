@@ -144,6 +144,20 @@ async fn texts_of_every_kind() {
 }
 
 #[tokio::test]
+async fn runs_of_numbers_are_expanded() {
+    let runs: RunArray<Int32Type> = RunArray::try_new(
+        &arrow_array::Int32Array::from(vec![2, 3, 6]),
+        &Int64Array::from(vec![Some(10), None, Some(30)]),
+    )
+    .unwrap();
+    let whole: ArrayRef = Arc::new(runs.clone());
+    assert_eq!(read(ColumnKind::Int, whole).await.0, "[10,10,0,30,30,30]");
+    for (from, rows, expected) in [(1, 3, "[10,0,30]"), (0, 2, "[10,10]"), (4, 2, "[30,30]"), (2, 1, "[0]")] {
+        assert_eq!(read(ColumnKind::Int, Arc::new(runs.slice(from, rows))).await.0, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_dictionary_of_numbers_is_expanded() {
     let keys = arrow_array::UInt16Array::from(vec![1, 0, 1]);
     let values = Int64Array::from(vec![10, 20]);

@@ -8,6 +8,7 @@ mod files;
 mod folders;
 mod hostile_sql;
 mod postgres;
+mod pruning;
 mod queries;
 mod states;
 mod tables;

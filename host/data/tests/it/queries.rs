@@ -92,7 +92,7 @@ async fn the_same_rows_give_the_same_batches_in_every_form() {
 }
 
 /// Equal values, equal validity, and equal bytes where nulls are.
-fn assert_same_bytes(a: &RecordBatch, b: &RecordBatch) {
+pub(crate) fn assert_same_bytes(a: &RecordBatch, b: &RecordBatch) {
     assert_eq!(a, b);
     for (a, b) in a.columns().iter().zip(b.columns()) {
         if let (Some(a), Some(b)) = (a.as_primitive_opt::<UInt64Type>(), b.as_primitive_opt::<UInt64Type>()) {
