@@ -58,6 +58,7 @@ struct Options {
     file: Option<PathBuf>,
 }
 
+#[expect(clippy::print_stdout, reason = "the report is what the program is for")]
 fn main() -> anyhow::Result<()> {
     let options = options()?;
     let processor = clock::pin_to_one_processor()?;
@@ -66,7 +67,9 @@ fn main() -> anyhow::Result<()> {
     if !path.exists() {
         flows::write(&path, options.rows)?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Threads stay, so that the time they ran is not lost with them.
+    let keep = std::time::Duration::from_secs(86_400);
+    let runtime = tokio::runtime::Builder::new_current_thread().thread_keep_alive(keep).enable_all().build()?;
     let mut report = json!({
         "rows": options.rows,
         "rounds": options.rounds,

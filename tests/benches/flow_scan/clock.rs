@@ -29,13 +29,16 @@ impl Clock {
     }
 }
 
-/// Nanoseconds that the threads alive have run. (A blocking thread of the runtime lives for ten idle seconds.)
+/// Nanoseconds that the threads alive have run.
 fn cpu_ns() -> anyhow::Result<u64> {
     let mut sum = 0;
     for task in std::fs::read_dir("/proc/self/task")? {
-        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        let ran = text.split_whitespace().next().context("an empty `schedstat`")?;
-        sum += ran.parse::<u64>()?;
+        match std::fs::read_to_string(task?.path().join("schedstat")) {
+            Ok(text) => sum += text.split_whitespace().next().context("an empty `schedstat`")?.parse::<u64>()?,
+            // A thread that ended meanwhile, such as the planner's.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(sum)
 }
