@@ -46,16 +46,26 @@ fn add_batch(tally: &mut Option<Tally>, batch: &Batch<'_>) -> Result<(), String>
         // Times to the microsecond and the company of other flows are what a sender of traffic cannot foresee.
         Tally::new(bounded::seed(starts.values().iter()))
     });
-    for row in 0..batch.len() {
-        let start = starts.values()[row];
-        tally.add(&Flow {
-            ingress: ingress.get(row),
-            start,
-            end: ends.get(row).unwrap_or(start),
-            source: sources.get(row),
-            packets: packets.values()[row],
-            bytes: bytes.values()[row],
-        })?;
+    let complete = !(ingress.nulls().any() || ends.nulls().any() || sources.nulls().any());
+    let rows = batch.len();
+    // Slices of one length, so that the loops below test no bounds.
+    let (neighbours, from, until) = (&ingress.values()[..rows], &starts.values()[..rows], &ends.values()[..rows]);
+    let (addresses, packets, bytes) = (&sources.values()[..rows], &packets.values()[..rows], &bytes.values()[..rows]);
+    for row in 0..rows {
+        let mut flow = Flow {
+            ingress: Some(neighbours[row]),
+            start: from[row],
+            end: until[row],
+            source: Some(addresses[row]),
+            packets: packets[row],
+            bytes: bytes[row],
+        };
+        if !complete {
+            flow.ingress = ingress.get(row);
+            flow.end = ends.get(row).unwrap_or(flow.start);
+            flow.source = sources.get(row);
+        }
+        tally.add(&flow)?;
     }
     Ok(())
 }

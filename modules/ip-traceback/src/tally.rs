@@ -11,8 +11,12 @@ use crate::sources::{Sources, TooMany};
 /// The ingress AS that means "the source is inside".
 const INSIDE: u32 = 0;
 
-/// What the sums may take: enough for some 57,000 neighbours.
-const SUMS_BYTES_MAX: usize = 4 << 20;
+/// What the index of neighbours may take: more than [`NEIGHBOURS_MAX`] need.
+const INDEX_BYTES_MAX: usize = 2 << 20;
+/// Neighbours that are summed, 56 bytes each: some 3 MiB.
+const NEIGHBOURS_MAX: usize = 57_344;
+/// Neighbours that are found without the index.
+const RECENT: usize = 256;
 
 /// What one flow record says.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +33,11 @@ pub(crate) struct Flow {
 
 /// Sums by neighbour.
 pub(crate) struct Tally {
-    sums: BoundedMap<u32, Sums>,
+    sums: Vec<(u32, Sums)>,
+    /// Where in `sums` a neighbour is.
+    index: BoundedMap<u32, usize>,
+    /// The same of neighbours seen lately, each at the place that its last bits name; checked against `sums`.
+    recent: [usize; RECENT],
     sources: Sources,
 }
 
@@ -73,20 +81,26 @@ struct Sums {
 impl Tally {
     /// An empty tally; for `seed` see `Sources::new`.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { sums: BoundedMap::new(seed, &Budget::new(SUMS_BYTES_MAX)), sources: Sources::new(seed) }
+        let index = BoundedMap::new(seed, &Budget::new(INDEX_BYTES_MAX));
+        Self { sums: Vec::new(), index, recent: [0; RECENT], sources: Sources::new(seed) }
     }
 
     /// Adds one flow.
+    #[inline]
     pub(crate) fn add(&mut self, flow: &Flow) -> Result<(), TallyError> {
         let number = flow.ingress.unwrap_or(u64::from(INSIDE));
         let asn = u32::try_from(number).map_err(|_| TallyError::NotAnAsn(number))?;
-        let (sums, is_new) = self.sums.entry(asn).map_err(|_| TallyError::TooManyNeighbours)?;
-        if is_new {
-            (sums.first, sums.last) = (flow.start, flow.end);
-        }
-        if let Some(source) = flow.source {
-            sums.sources += u64::from(self.sources.insert(asn, source).map_err(TallyError::TooManySources)?);
-        }
+        let recent = self.recent[asn as usize % RECENT];
+        let at = match self.sums.get(recent) {
+            Some((known, _)) if *known == asn => recent,
+            _ => self.find(asn, flow)?,
+        };
+        let is_new = match flow.source {
+            Some(source) => self.sources.insert(asn, source).map_err(TallyError::TooManySources)?,
+            None => false,
+        };
+        let (_, sums) = &mut self.sums[at];
+        sums.sources += u64::from(is_new);
         sums.flows += 1;
         sums.packets = sums.packets.saturating_add(flow.packets);
         sums.bytes = sums.bytes.saturating_add(flow.bytes);
@@ -95,9 +109,24 @@ impl Tally {
         Ok(())
     }
 
+    /// Where the sums of a neighbour are; makes them where they are not.
+    #[inline(never)]
+    fn find(&mut self, asn: u32, flow: &Flow) -> Result<usize, TallyError> {
+        let (at, is_new) = self.index.entry(asn).map_err(|_| TallyError::TooManyNeighbours)?;
+        if is_new {
+            if self.sums.len() >= NEIGHBOURS_MAX {
+                return Err(TallyError::TooManyNeighbours);
+            }
+            *at = self.sums.len();
+            self.sums.push((asn, Sums { first: flow.start, last: flow.end, ..Sums::default() }));
+        }
+        self.recent[asn as usize % RECENT] = *at;
+        Ok(*at)
+    }
+
     /// The report on `target`.
     pub(crate) fn report(self, target: String) -> TraceReport {
-        let mut sums: Vec<(u32, Sums)> = self.sums.iter().map(|(asn, &sums)| (asn, sums)).collect();
+        let mut sums = self.sums;
         sums.sort_unstable_by_key(|&(asn, _)| asn);
         let total = |field: fn(&Sums) -> u64| sums.iter().map(|(_, sums)| field(sums)).fold(0, u64::saturating_add);
         let inside = sums.iter().find(|&&(asn, _)| asn == INSIDE).map(|(_, sums)| sums);
@@ -159,6 +188,22 @@ mod tests {
         assert_eq!((report.inside.flows, report.inside.sources), (2, 2));
         assert_eq!((report.inside.first_us, report.inside.last_us), (Some(20), Some(75)));
         assert_eq!((report.flows, report.packets, report.bytes), (6, 12, 600));
+    }
+
+    #[test]
+    fn neighbours_with_the_same_last_bits_are_kept_apart_and_too_many_are_an_error() {
+        let mut tally = Tally::new(3);
+        for round in 0..3u64 {
+            for neighbour in 0..600u64 {
+                tally.add(&flow(Some(neighbour * 128), "192.0.2.1", round.cast_signed())).unwrap();
+            }
+        }
+        let report = tally.report(String::new());
+        assert_eq!((report.ingress.len(), report.flows, report.inside.flows), (599, 1_800, 3));
+        assert!(report.ingress.iter().all(|i| (i.flows, i.sources, i.first_us, i.last_us) == (3, 1, 0, 7)));
+        let mut tally = Tally::new(3);
+        let failed = (0..).find(|&n| tally.add(&Flow { source: None, ..flow(Some(n), "", 0) }).is_err()).unwrap();
+        assert_eq!(failed, NEIGHBOURS_MAX as u64);
     }
 
     #[test]
