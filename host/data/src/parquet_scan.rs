@@ -200,6 +200,9 @@ impl ParquetReader {
                 pieces.extend(filtered(file, batch.column(*from), &fulfilled)?);
             }
         }
+        if mask.len() != selected.rows {
+            return Err(other_rows(file));
+        }
         self.counts.rows_tested += selected.rows as u64;
         selected.keep(mask.finish());
         self.counts.row_groups_without_match += u64::from(selected.rows == 0);
@@ -220,6 +223,7 @@ impl ParquetReader {
         let stored = match &mut group.reader {
             Some(reader) => match reader.next() {
                 Some(batch) => Some(batch.map_err(|e| damaged(file, &e))?),
+                None if group.given < group.rows => return Err(other_rows(file)),
                 None => return Ok(None),
             },
             None => None,
@@ -227,6 +231,9 @@ impl ParquetReader {
         let rows = stored.as_ref().map_or(BATCH_ROWS.min(group.rows - group.given), RecordBatch::num_rows);
         if rows == 0 {
             return Ok(None);
+        }
+        if rows > group.rows - group.given {
+            return Err(other_rows(file));
         }
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
         if let Some(stored) = &stored {
@@ -303,6 +310,11 @@ fn assemble(
 
 fn damaged(file: &ParquetFile, error: &dyn std::error::Error) -> ReadError {
     DataError::Damaged { path: file.stamp.path.clone(), reason: error.to_string() }.into()
+}
+
+fn other_rows(file: &ParquetFile) -> ReadError {
+    let reason = "its columns have another number of rows than its footer and page index say".into();
+    DataError::Damaged { path: file.stamp.path.clone(), reason }.into()
 }
 
 impl BatchReader for ParquetReader {

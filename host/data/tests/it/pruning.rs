@@ -1,13 +1,15 @@
 //! What a scan of Parquet is spared, and that sparing it changes nothing: row groups and pages are skipped or taken whole
 //! by their statistics, and every condition has the same rows as without any of that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, RunArray, StringArray, UInt64Array};
 use arrow_select::concat::concat_batches;
 use iog_data::{
-    BATCH_ROWS, Dataset, ParamType, QueryLimits, ROW_GROUP_ROWS, ScanCounts, SourceSpec, Value, write_parquet,
+    BATCH_ROWS, DataError, Dataset, ParamType, QueryError, QueryLimits, ROW_GROUP_ROWS, ScanCounts, SourceSpec,
+    TimestampUnit, Value, write_parquet,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -195,8 +197,8 @@ proptest! {
         let (pushed, expected) = runtime.block_on(async {
             let stored = open(SourceSpec::Parquet {
                 path,
-                columns: Default::default(),
-                timestamp: iog_data::TimestampUnit::Micros,
+                columns: BTreeMap::new(),
+                timestamp: TimestampUnit::Micros,
             });
             let (stored, plain) = (stored.await.unwrap(), memory(vec![batch]).await);
             let spec = query(&sql, &params);
@@ -241,7 +243,7 @@ async fn dictionaries_and_runs_give_the_bytes_of_plain_columns() {
     let path = dir.path().join("dictionaries.parquet");
     let layout = Layout { group_rows: 20_000, page_rows: 3_000, statistics: EnabledStatistics::Page, dictionary: true };
     write_as(&path, &dictionaries, &layout);
-    let stored = SourceSpec::Parquet { path, columns: Default::default(), timestamp: iog_data::TimestampUnit::Micros };
+    let stored = SourceSpec::Parquet { path, columns: BTreeMap::new(), timestamp: TimestampUnit::Micros };
     let forms = [
         memory(vec![plain.clone()]).await,
         memory(vec![dictionaries.slice(0, 1), dictionaries.slice(1, dictionaries.num_rows() - 1)]).await,
@@ -266,4 +268,31 @@ async fn dictionaries_and_runs_give_the_bytes_of_plain_columns() {
         forms[0].snapshot(),
         &iog_data::Snapshot { stored_bytes: forms[0].snapshot().stored_bytes, ..forms[1].snapshot().clone() }
     );
+}
+
+#[tokio::test]
+async fn a_damaged_index_of_pages_is_an_error_at_most() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("flows.parquet");
+    let layout = Layout { group_rows: 700, page_rows: 50, statistics: EnabledStatistics::Page, dictionary: false };
+    write_as(&path, &flows(0, 2_000), &layout);
+    let whole = std::fs::read(&path).unwrap();
+    let footer = usize::try_from(u32::from_le_bytes(whole[whole.len() - 8..][..4].try_into().unwrap())).unwrap();
+    let indexes = (whole.len() - 8 - footer).saturating_sub(12_000)..whole.len() - 8;
+    let sql = "SELECT bytes, start, src FROM flows WHERE ip_in(dst, $target) AND start >= $from AND start < $until";
+    let params = [("target", ParamType::Prefix), ("from", ParamType::Timestamp), ("until", ParamType::Timestamp)];
+    let from = 1_626_105_669_000_000;
+    for at in 0..150usize {
+        let mut bytes = whole.clone();
+        bytes[indexes.start + at.wrapping_mul(2_654_435_761) % indexes.len()] ^= 1 << (at % 8);
+        let path = crate::common::write(dir.path(), &format!("flip-{at}.parquet"), &bytes);
+        let spec = SourceSpec::Parquet { path, columns: BTreeMap::new(), timestamp: TimestampUnit::Micros };
+        let Ok(dataset) = open(spec).await else { continue };
+        for (target, length) in [("192.0.2.0/24", i64::MAX - from), ("::/0", 100 * 1_234)] {
+            let values = vec![text(target), Value::Int(from), Value::Int(from + length)];
+            let outcome = run(&dataset, query(sql, &params), values).await;
+            // What panicked off the async threads comes back as an internal error.
+            assert!(!matches!(outcome, Err(QueryError::Data(DataError::Internal { .. }))), "flip {at}: {outcome:?}");
+        }
+    }
 }
