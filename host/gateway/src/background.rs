@@ -61,17 +61,24 @@ impl fmt::Debug for Background {
 }
 
 impl Background {
-    /// Works until `stop` says so.
+    /// Works until `stop` says so. The registry is followed by itself: a slow database or a large new file delays what is
+    /// offered, never a revocation.
     pub async fn work(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let registry_every = Duration::from_secs(self.config.sync.registry_s);
         let renew_every = Duration::from_secs(self.config.sync.renew_s);
         let follow = async {
+            loop {
+                tokio::time::sleep(registry_every).await;
+                self.sync().await;
+            }
+        };
+        let offer = async {
             if self.config.sync.publish {
                 publish::publish(&self).await;
             }
             loop {
                 tokio::time::sleep(registry_every).await;
-                self.step().await;
+                self.offer().await;
             }
         };
         let renew = async {
@@ -83,6 +90,7 @@ impl Background {
         let mut stop = stop;
         tokio::select! {
             () = follow => {}
+            () = offer => {}
             () = renew => {}
             // The sender is dropped only after the stop was sent; both mean the same here.
             _ = stop.wait_for(|stop| *stop) => {}
@@ -92,6 +100,11 @@ impl Background {
     /// One round: look at the log, stop what may no longer run, prepare services, publish them.
     pub async fn step(&self) {
         self.sync().await;
+        self.offer().await;
+    }
+
+    /// Prepares services and publishes them.
+    async fn offer(&self) {
         self.refresh().await;
         if self.config.sync.publish {
             publish::publish(self).await;

@@ -116,7 +116,7 @@ pub(crate) struct CollectArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Seconds after which a file is finished and the next one begun.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) every: u32,
     /// Days to keep: files of this collector in older day folders are removed (default: keep everything).
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
