@@ -42,7 +42,7 @@ pub use run::{CancelFlag, QueryLimits, ScanCounts, SharedMemory};
 pub use schema::{ColumnSpec, ColumnType, TableSchema};
 pub use sql::QuerySpec;
 pub use timestamp::{TimestampUnit, parse_timestamp};
-pub use write::{ParquetFileWriter, ROW_GROUP_ROWS, write_parquet};
+pub use write::{ParquetFileWriter, ROW_GROUP_ROWS, sync_folder, write_parquet};
 
 /// Rows of every batch but the last of a query.
 pub const BATCH_ROWS: usize = 16_384;

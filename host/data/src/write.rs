@@ -2,7 +2,9 @@
 //! to a temporary name and renames, so that no reader sees half a file.
 
 use std::fs::File;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -16,19 +18,39 @@ use crate::files::io;
 /// Rows in a row group: what statistics can skip at a time.
 pub const ROW_GROUP_ROWS: usize = 131_072;
 
-/// Writes one Parquet file, batch by batch; at most one row group is held in memory. Dropped before it is finished it
-/// leaves nothing behind.
+/// Unfinished files of one process under one name: tries to find a free one.
+const PARTIAL_TRIES: u32 = 1000;
+
+/// Writes one Parquet file, batch by batch; at most one row group is held in memory. Several may write a file of one name
+/// at a time, the last that finishes stays. Dropped before it is finished it leaves nothing behind.
 #[derive(Debug)]
 pub struct ParquetFileWriter {
     writer: ArrowWriter<File>,
-    path: std::path::PathBuf,
+    path: PathBuf,
     partial: Partial,
     rows: u64,
 }
 
-/// The name of an unfinished file, which is removed unless it was given its own.
+/// The name of an unfinished file, which is removed unless it was given its own. It begins with a dot, so that no pattern
+/// of a dataset meets it.
 #[derive(Debug)]
-struct Partial(std::path::PathBuf);
+struct Partial(PathBuf);
+
+impl Partial {
+    /// Makes a file beside `path` that nobody else writes.
+    fn create(path: &Path) -> Result<(Self, File), DataError> {
+        let own = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut number = 0;
+        loop {
+            let partial = path.with_file_name(format!(".{own}.{}-{number}.partial", std::process::id()));
+            match File::create_new(&partial) {
+                Ok(file) => return Ok((Self(partial), file)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && number < PARTIAL_TRIES => number += 1,
+                Err(source) => return Err(io(&partial, source)),
+            }
+        }
+    }
+}
 
 impl Drop for Partial {
     fn drop(&mut self) {
@@ -40,10 +62,7 @@ impl Drop for Partial {
 impl ParquetFileWriter {
     /// Starts a file; it appears under `path` only when it is finished.
     pub fn create(path: &Path, schema: SchemaRef) -> Result<Self, DataError> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let partial = Partial(path.with_file_name(name));
-        let file = File::create(&partial.0).map_err(|source| io(&partial.0, source))?;
+        let (partial, file) = Partial::create(path)?;
         let properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -62,13 +81,33 @@ impl ParquetFileWriter {
         Ok(())
     }
 
-    /// Writes the footer and gives the file its name; returns the number of rows.
+    /// Writes the footer and gives the file its name, on disk when this returns; tells the number of rows.
     pub fn finish(self) -> Result<u64, DataError> {
-        let file = self.writer.into_inner().map_err(|e| failed(&self.path, &e))?;
-        file.sync_all().map_err(|source| io(&self.partial.0, source))?;
-        std::fs::rename(&self.partial.0, &self.path).map_err(|source| io(&self.path, source))?;
-        Ok(self.rows)
+        self.end(None)
     }
+
+    /// As [`Self::finish`], with this time of change instead of now.
+    pub fn finish_as_of(self, modified: SystemTime) -> Result<u64, DataError> {
+        self.end(Some(modified))
+    }
+
+    fn end(self, modified: Option<SystemTime>) -> Result<u64, DataError> {
+        let Self { writer, path, partial, rows } = self;
+        let file = writer.into_inner().map_err(|e| failed(&path, &e))?;
+        if let Some(modified) = modified {
+            file.set_modified(modified).map_err(|source| io(&partial.0, source))?;
+        }
+        file.sync_all().map_err(|source| io(&partial.0, source))?;
+        std::fs::rename(&partial.0, &path).map_err(|source| io(&path, source))?;
+        sync_folder(&path)?;
+        Ok(rows)
+    }
+}
+
+/// Brings the names in the folder of `path` to disk.
+pub fn sync_folder(path: &Path) -> Result<(), DataError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io(folder, source))
 }
 
 /// Writes batches of one schema to a Parquet file; returns the number of rows.

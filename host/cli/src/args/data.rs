@@ -47,7 +47,7 @@ pub(crate) struct ImportArgs {
     /// Format of the files (default: each by its content).
     #[arg(long, value_parser = formats())]
     pub(crate) format: Option<String>,
-    /// Leave out files that were imported before: those whose Parquet file is not older than they are.
+    /// Leave out files that were imported before and have not changed since: their Parquet file has their time of change.
     #[arg(long)]
     pub(crate) new: bool,
     #[command(flatten)]

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use iog_import::FileReport;
 use iog_import::bmp::{Decoder, Options, Table};
 use iog_import::rows::route_schema;
+use iog_import::{FileReport, ImportError};
 use serde_json::json;
 
 use super::access::Access;
@@ -118,6 +118,9 @@ impl Station {
         let options = Options { collector: Some(collector), ..self.options.clone() };
         let mut decoder = Decoder::new(Path::new(&name), options);
         let read = self.read(stream, &mut decoder, &mut sink);
+        if read.as_ref().is_err_and(|error| matches!(error.downcast_ref(), Some(ImportError::Sink(_)))) {
+            self.stop.set();
+        }
         let report = decoder.finish(&mut sink);
         self.connected.fetch_sub(1, Ordering::SeqCst);
         match report {

@@ -49,7 +49,8 @@ pub(super) fn writer(
 ) -> Result<(RotatingSink, impl FnOnce() -> Result<()> + use<>)> {
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?;
     let (every_s, keep_days) = (i64::from(args.every), args.keep);
-    let rotation = Rotation { out: args.out.clone(), prefix, schema, every_s, keep_days, clock: now };
+    let token = getrandom::u32().context("the system gives no randomness")?;
+    let rotation = Rotation { out: args.out.clone(), prefix, token, schema, every_s, keep_days, clock: now };
     let (sink, thread) = rotation.start(move |finished| tell(ui, finished));
     let end = move || thread.join().map_err(|_| anyhow!("the writer of Parquet broke down"))?;
     Ok((sink, end))

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow};
 use arrow_array::RecordBatch;
@@ -22,7 +23,8 @@ pub(super) struct ParquetSink {
 
 enum Message {
     Batch(RecordBatch),
-    Finish,
+    /// Finish the file, with this time of change.
+    Finish(SystemTime),
 }
 
 impl ParquetSink {
@@ -33,10 +35,10 @@ impl ParquetSink {
         Ok(Self { queue, writer: std::thread::spawn(move || write(file, &messages)) })
     }
 
-    /// Ends the file and gives it its name; tells the rows.
-    pub(super) fn finish(self) -> Result<u64> {
+    /// Ends the file, gives it its name and `modified` as its time of change; tells the rows.
+    pub(super) fn finish(self, modified: SystemTime) -> Result<u64> {
         // A writer that has failed no longer listens; it says why when it is joined.
-        let _ = self.queue.send(Message::Finish);
+        let _ = self.queue.send(Message::Finish(modified));
         drop(self.queue);
         let rows = self.writer.join().map_err(|_| anyhow!("the writer of Parquet broke down"))??;
         rows.context("the writer of Parquet ended early")
@@ -61,7 +63,7 @@ fn write(mut file: ParquetFileWriter, messages: &Receiver<Message>) -> Result<Op
     while let Ok(message) = messages.recv() {
         match message {
             Message::Batch(batch) => file.write(&batch)?,
-            Message::Finish => return file.finish().map(Some),
+            Message::Finish(modified) => return file.finish_as_of(modified).map(Some),
         }
     }
     Ok(None)

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::ProgressBar;
@@ -24,6 +26,8 @@ struct Job<'a> {
     input: &'a Path,
     out: PathBuf,
     bytes: u64,
+    /// Its time of change before it was read, which its Parquet file gets too: what is written to it later shows.
+    modified: SystemTime,
     found: Found,
 }
 
@@ -79,26 +83,30 @@ fn options(args: &ImportArgs) -> Result<ImportOptions> {
 fn job<'a>(input: &'a Path, args: &ImportArgs) -> Result<Job<'a>> {
     let out = target(&args.out, input)?;
     let named = args.format.as_deref().and_then(|name| Format::ALL.into_iter().find(|format| format.name() == name));
-    let (bytes, found) = match look(input, &out, named, args) {
-        Ok((bytes, found)) => (bytes, found),
-        Err(error) => (0, Found::Refused(error)),
+    let (bytes, modified, found) = match look(input, &out, named, args) {
+        Ok(looked) => looked,
+        Err(error) => (0, SystemTime::UNIX_EPOCH, Found::Refused(error)),
     };
-    Ok(Job { input, out, bytes, found })
+    Ok(Job { input, out, bytes, modified, found })
 }
 
-fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> Result<(u64, Found)> {
+/// Size, time of change and what it is.
+type Look = (u64, SystemTime, Found);
+
+fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> Result<Look> {
     let mut file = open(input)?;
     let metadata = file.metadata()?;
     ensure!(metadata.is_file(), "`{}` is no regular file", input.display());
+    let modified = metadata.modified()?;
     let format = match named {
         Some(format) => format,
         None => format_of(&mut file, input)?,
     };
     if args.new
         && let Ok(made) = std::fs::metadata(out)
-        && made.modified()? >= metadata.modified()?
+        && made.modified()? == modified
     {
-        return Ok((metadata.len(), Found::Known(format)));
+        return Ok((metadata.len(), modified, Found::Known(format)));
     }
     ensure!(
         format != Format::Pcap || args.neighbours.ingress_as.is_some(),
@@ -106,7 +114,7 @@ fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> R
          they come from inside), or --format exports-in-pcap if it holds flow exports",
         input.display()
     );
-    Ok((metadata.len(), Found::Format(format)))
+    Ok((metadata.len(), modified, Found::Format(format)))
 }
 
 fn open(input: &Path) -> Result<File> {
@@ -163,8 +171,9 @@ fn import(importer: &mut Importer, job: Job<'_>, bar: &ProgressBar, before: u64)
         Found::Known(_) => return Outcome::Known,
         Found::Refused(error) => return Outcome::Refused(error),
     };
+    let job = Job { found: Found::Format(format), ..job };
     let mut progress = |bytes: u64| bar.set_position(before + bytes);
-    match store(importer, (job.input, format), &job.out, &mut progress) {
+    match store(importer, (&job, format), &mut progress) {
         Ok((report, out)) => Outcome::Read(report, out),
         Err(error) => Outcome::Refused(error),
     }
@@ -172,27 +181,39 @@ fn import(importer: &mut Importer, job: Job<'_>, bar: &ProgressBar, before: u64)
 
 fn store(
     importer: &mut Importer,
-    (input, format): (&Path, Format),
-    out: &Path,
+    (job, format): (&Job<'_>, Format),
     progress: &mut dyn FnMut(u64),
 ) -> Result<(FileReport, Option<PathBuf>)> {
-    let mut file = open(input)?;
-    let mut sink = ParquetSink::create(out, schema_of(format))?;
-    match importer.read(&mut file, (input, format), &mut sink, progress) {
+    let mut file = open(job.input)?;
+    let mut sink = ParquetSink::create(&job.out, schema_of(format))?;
+    match importer.read(&mut file, (job.input, format), &mut sink, progress) {
         Ok(report) if report.rows == 0 => {
             sink.abandon();
+            forget(&job.out)?;
             Ok((report, None))
         }
         Ok(report) => {
-            sink.finish()?;
-            Ok((report, Some(out.to_owned())))
+            sink.finish(job.modified)?;
+            Ok((report, Some(job.out.clone())))
         }
         // The writer knows better than the decoder why rows could not be stored.
-        Err(error @ iog_import::ImportError::Sink(_)) => Err(sink.finish().err().unwrap_or_else(|| error.into())),
+        Err(error @ iog_import::ImportError::Sink(_)) => {
+            Err(sink.finish(job.modified).err().unwrap_or_else(|| error.into()))
+        }
         Err(error) => {
             sink.abandon();
             Err(error.into())
         }
+    }
+}
+
+/// Removes what an earlier import made of a file that has no rows now.
+fn forget(out: &Path) -> Result<()> {
+    match std::fs::remove_file(out) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`, which is out of date", out.display()))
+        }
+        _ => Ok(()),
     }
 }
 

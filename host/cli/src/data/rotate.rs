@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use iog_data::ParquetFileWriter;
+use iog_data::{ParquetFileWriter, sync_folder};
 use iog_import::columns::Sink;
 use iog_protocol::time::Timestamp;
 
@@ -30,6 +30,8 @@ pub(super) struct Rotation {
     pub(super) out: PathBuf,
     /// First part of their names.
     pub(super) prefix: &'static str,
+    /// Tells this collector's files from those of others in the same folder; random.
+    pub(super) token: u32,
     /// Schema of the rows.
     pub(super) schema: SchemaRef,
     /// Seconds after which a file is finished.
@@ -70,37 +72,38 @@ impl Rotation {
         let text = now.rfc3339();
         let folder = self.out.join(format!("day={}", &text[..10]));
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+        sync_folder(&folder)?;
         let time: String = text.chars().filter(|c| !matches!(c, '-' | ':')).collect();
-        let path = |number: u32| folder.join(format!("{}-{time}-{number}.parquet", self.prefix));
+        let path = |number: u32| folder.join(format!("{}-{time}-{:08x}-{number}.parquet", self.prefix, self.token));
         Ok((0..).map(path).find(|path| !path.exists()).expect("a folder has fewer files than numbers"))
     }
 
-    /// Removes files of this collector in folders of days that are no longer kept.
-    fn prune(&self, now: Timestamp) -> Result<()> {
-        let Some(days) = self.keep_days else { return Ok(()) };
+    /// Removes files of collectors of this kind in folders of days that are no longer kept. What cannot be removed is
+    /// logged and tried again: it is no reason to stop collecting.
+    fn prune(&self, now: Timestamp) {
+        let Some(days) = self.keep_days else { return };
         let oldest = Timestamp::from_unix(now.unix() - i64::from(days) * DAY_S).rfc3339();
-        for entry in std::fs::read_dir(&self.out)? {
-            let entry = entry?;
+        let Ok(entries) = std::fs::read_dir(&self.out) else { return };
+        for entry in entries.flatten() {
             let name = entry.file_name();
             let day = name.to_str().and_then(|name| name.strip_prefix("day=")).filter(|day| day.len() == 10);
             if day.is_some_and(|day| day < &oldest[..10]) {
-                self.remove(&entry.path())?;
+                self.remove(&entry.path());
             }
         }
-        Ok(())
     }
 
-    fn remove(&self, folder: &Path) -> Result<()> {
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
+    fn remove(&self, folder: &Path) {
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(&format!("{}-", self.prefix)) && name.ends_with(".parquet") {
-                std::fs::remove_file(entry.path())?;
+            let ours = name.starts_with(&format!("{}-", self.prefix)) && name.ends_with(".parquet");
+            if ours && let Err(error) = std::fs::remove_file(entry.path()) {
+                tracing::error!(file = %entry.path().display(), %error, "an old file cannot be removed");
             }
         }
         // A folder in which there is something else stays.
         let _ = std::fs::remove_dir(folder);
-        Ok(())
     }
 }
 
@@ -160,8 +163,9 @@ impl<F: FnMut(&Finished)> Writer<F> {
     fn finish(&mut self) -> Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let rows = open.file.finish()?;
+        self.rotation.prune((self.rotation.clock)());
         (self.told)(&Finished { path: open.path, rows });
-        self.rotation.prune((self.rotation.clock)()).context("old files cannot be removed")
+        Ok(())
     }
 }
 
@@ -189,10 +193,12 @@ mod tests {
         std::fs::create_dir_all(&old).unwrap();
         std::fs::write(old.join("flows-20261230T000000Z-0.parquet"), b"x").unwrap();
         std::fs::write(old.join("notes.txt"), b"x").unwrap();
+        std::fs::write(dir.path().join("day=2026-01-01"), b"a file where a folder is expected").unwrap();
         let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
         let rotation = Rotation {
             out: dir.path().to_owned(),
             prefix: "flows",
+            token: 0xc0ffee,
             schema: SchemaRef::clone(&schema),
             every_s: 60,
             keep_days: Some(7),
@@ -209,7 +215,7 @@ mod tests {
         NOW.fetch_add(60, Ordering::SeqCst);
         let (first, rows) = told.recv_timeout(Duration::from_secs(20)).unwrap();
         assert_eq!(rows, 5);
-        assert!(first.ends_with("day=2027-01-15/flows-20270115T080000Z-0.parquet"), "{}", first.display());
+        assert!(first.ends_with("day=2027-01-15/flows-20270115T080000Z-00c0ffee-0.parquet"), "{}", first.display());
         assert!(old.join("notes.txt").exists(), "what is not the collector's stays");
         assert!(!old.join("flows-20261230T000000Z-0.parquet").exists());
         sink.batch(batch(1).unwrap()).unwrap();
