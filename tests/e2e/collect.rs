@@ -251,6 +251,46 @@ fn routers_tell_their_routes_and_a_broken_one_ends_only_itself() {
     assert_eq!(routes_in(&path), [("192.0.2.0".to_owned(), 24, 64511)]);
 }
 
+#[test]
+fn a_collector_that_cannot_store_ends_and_says_why() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let iog = Iog::at(folder.path());
+    let out = folder.path().join("out");
+    let listen = |kind: &'static str| ["data", "collect", kind, "--listen", "127.0.0.1:0", "--out", "out"];
+    let break_it = || {
+        std::fs::remove_dir_all(&out).expect("the folder is there");
+        std::fs::write(&out, b"in the way").expect("a file is written");
+    };
+    let why = |(code, said): (i32, Value)| {
+        let causes = said["error"]["causes"].as_array().map_or(0, Vec::len);
+        assert_eq!((code, causes), (1, 1), "{said}");
+        said["error"]["message"].as_str().expect("a message").to_owned()
+    };
+
+    let flows = iog.serve(&[&listen("flows")[..], &["--ingress-as", "64510"]].concat());
+    break_it();
+    let router = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let mut sent = 0;
+    let message = netflow5(&[flow(1, 1, 1, 40)]);
+    while sent < 40 && router.send_to(&message, &flows.address).is_ok() {
+        sent += 1;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(why(flows.ends(SOON)).starts_with("cannot make `out/day="));
+
+    std::fs::remove_file(&out).expect("the file is there");
+    let bmp = iog.serve(&listen("bmp"));
+    break_it();
+    let mut router = TcpStream::connect(&bmp.address).expect("it listens");
+    for _ in 0..40 {
+        if router.write_all(&announcement()).is_err() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(why(bmp.ends(SOON)).starts_with("cannot make `out/day="));
+}
+
 /// Prefix, length and origin of the rows of a Parquet file of routes.
 fn routes_in(path: &std::path::Path) -> Vec<(String, u64, u64)> {
     use arrow_array::cast::AsArray as _;

@@ -105,6 +105,20 @@ impl Server {
         self.said.iter().map(|line| serde_json::from_str(&line).expect("one object a line")).collect()
     }
 
+    /// Waits until it ends by itself; its exit code and the last object it printed.
+    pub(crate) fn ends(mut self, within: Duration) -> (i32, Value) {
+        let start = std::time::Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            assert!(start.elapsed() < within, "it goes on");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let last = self.said.iter().last().expect("it said something");
+        (status.code().expect("it was not killed"), serde_json::from_str(&last).expect("one object a line"))
+    }
+
     /// SIGKILL: no drain, no last words.
     pub(crate) fn kill(mut self) {
         self.end();
