@@ -7,6 +7,7 @@ use iog_client::replica::Replica;
 use iog_protocol::catalog::DatasetDescription;
 use iog_protocol::ids::{DatasetName, ServiceName, SlotName};
 use iog_protocol::manifest::ReleaseClass;
+use iog_protocol::registry::Registry;
 use iog_protocol::time::Timestamp;
 
 use crate::background::resolve;
@@ -45,7 +46,10 @@ pub fn readers(config: &GatewayConfig, dataset: &DatasetName, now: Timestamp) ->
     for (name, service) in &config.service {
         for (slot, _) in service.bind.iter().filter(|(_, bound)| *bound == dataset) {
             let columns = match &replica {
-                Ok(replica) => columns(service, slot, replica, now).map_err(|e| e.to_string()),
+                Ok(replica) => match replica.registry() {
+                    Some(registry) => columns(service, slot, &registry, now).map_err(|e| e.to_string()),
+                    None => Err(NO_REGISTRY.to_owned()),
+                },
                 Err(problem) => Err(problem.clone()),
             };
             found.push(Reader {
@@ -60,6 +64,9 @@ pub fn readers(config: &GatewayConfig, dataset: &DatasetName, now: Timestamp) ->
     found
 }
 
+/// Why nothing is known of modules before the first start.
+const NO_REGISTRY: &str = "this home holds no copy of the registry yet; start the gateway once";
+
 fn replica(config: &GatewayConfig) -> Result<Replica, String> {
     let home = Home::open(&config.home).map_err(|e| full_text(&e))?;
     connect::replica(&home).map_err(|e| full_text(&e))
@@ -68,11 +75,10 @@ fn replica(config: &GatewayConfig) -> Result<Replica, String> {
 fn columns(
     service: &ServiceConfig,
     slot: &SlotName,
-    replica: &Replica,
+    registry: &Registry,
     now: Timestamp,
 ) -> Result<BTreeSet<String>, NotReady> {
-    let registry = replica.registry().ok_or(NotReady::Pending)?;
-    let digest = resolve(&service.module, &registry)?;
+    let digest = resolve(&service.module, registry)?;
     let effective = registry.effective(&digest, now).map_err(|e| NotReady::NotEffective { reason: e.to_string() })?;
     let used = effective.capabilities().datasets.get(slot).ok_or_else(|| NotReady::NoData { slot: slot.clone() })?;
     Ok(used.columns.iter().cloned().collect())
