@@ -99,8 +99,55 @@ fn files_are_imported_whole_or_refused_with_a_reason() {
     assert_eq!(mixed.code, 1);
     let message = mixed.json()["error"]["message"].as_str().expect("a message").to_owned();
     assert!(message.contains("`geofeed.csv` is geo/1") && message.contains("folders of their own"), "{message}");
+    let other = iog.run(&["data", "import", "geofeed.csv", "--out", "flows", "--json"]);
+    let message = other.json()["error"]["message"].as_str().expect("a message").to_owned();
+    assert!(message.contains("has other columns than geo/1"), "{message}");
     let wrong = iog.run(&["data", "import", "geofeed.csv", "--format", "mrt", "--out", "routes", "--json"]);
     assert_eq!((wrong.code, parquet_files(&folder.path().join("routes"))), (1, 0));
+}
+
+#[test]
+fn names_of_any_bytes_and_pipes_are_no_trouble() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let iog = Iog::at(folder.path());
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.nf5");
+    std::fs::write(folder.path().join(name), netflow5(&[flow(1, 1, 2, 3000)])).expect("a file is written");
+    let pipe = folder.path().join("pipe.nf5");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let files = [folder.path().join(name), pipe, "..".into()];
+    let said = iog.run_with(&["data", "import", "--out", "flows", "--ingress-as", "64510", "--json"], &files).json();
+    assert_eq!((&said["rows"], &said["refused"]), (&json!(1), &json!(2)), "{said}");
+    assert!(said["files"][0]["path"].as_str().is_some_and(|path| path.ends_with("caf\u{fffd}.nf5")), "{said}");
+    assert!(said["files"][1]["refused"].as_str().is_some_and(|why| why.contains("no regular file")), "{said}");
+    let again = iog.run_with(&["data", "import", "--out", "flows", "--new", "--json"], &files[..1]).json();
+    assert_eq!(again["files"][0]["known"], true, "{again}");
+}
+
+#[test]
+fn a_file_that_changed_is_read_again_and_what_has_no_rows_now_goes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let iog = Iog::at(folder.path());
+    let out = folder.path().join("flows/day.nf5.parquet");
+    let import = ["data", "import", "day.nf5", "--out", "flows", "--new", "--json"];
+    let put = |bytes: &[u8], age: u64| {
+        write(folder.path(), "day.nf5", bytes);
+        let file = std::fs::File::options().append(true).open(folder.path().join("day.nf5")).expect("it is there");
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(age)).expect("its time can be set");
+    };
+    put(&netflow5(&[flow(1, 1, 2, 3000)]), 100);
+    let with = |asn: &str| iog.run(&[&import[..], &["--ingress-as", asn]].concat()).json();
+    assert_eq!(with("64510")["rows"], 1);
+    assert_eq!(with("64510")["files"][0]["known"], true);
+    put(&netflow5(&[flow(1, 1, 2, 3000), flow(2, 1, 2, 3000)]), 200);
+    assert_eq!(with("64510")["rows"], 2, "an older time of change is a change too");
+    put(b"\x00\x05 no export at all and long enough", 50);
+    let refused = with("64510");
+    let why = refused["files"][0]["refused"].as_str().expect("a reason");
+    assert!(why.ends_with("what an earlier import made of it stays") && out.exists(), "{why}");
+    put(&netflow5(&[flow(1, 1, 2, 3000)]), 40);
+    assert_eq!(iog.run(&import).json()["rows"], 0, "nothing names the neighbour any more");
+    assert!(!out.exists(), "rows that are no longer in the file are gone");
 }
 
 fn edges(network: &Deployment) -> Vec<Value> {

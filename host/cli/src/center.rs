@@ -119,7 +119,7 @@ fn network(ui: Ui, config: &Path, out: &Path) -> Result<()> {
     let text = serde_json::to_string_pretty(&network).context("cannot write the network file")?;
     std::fs::write(out, text).with_context(|| format!("cannot write `{}`", out.display()))?;
     ui.line(format!("{}: center {}, genesis {}", out.display(), network.center, pins.genesis));
-    ui.object(&json!({"file": out, "center": network.center, "genesis": pins.genesis}));
+    ui.object(&json!({"file": out.to_string_lossy(), "center": network.center, "genesis": pins.genesis}));
     Ok(())
 }
 

@@ -115,7 +115,7 @@ fn init(ui: Ui, config: &Path, home: &Path) -> Result<()> {
         config.display(),
         config.display()
     ));
-    ui.object(&json!({"config": config, "home": home}));
+    ui.object(&json!({"config": config.to_string_lossy(), "home": home.to_string_lossy()}));
     Ok(())
 }
 

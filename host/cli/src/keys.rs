@@ -29,7 +29,7 @@ pub(crate) fn run(ui: Ui, command: KeyCommand) -> Result<()> {
     };
     let public = key.public();
     ui.line(format!("secret key  {}\npublic key  {public}\nkey id      {}", file.display(), public.id()));
-    ui.object(&json!({"file": file, "public": public.to_string(), "id": public.id().to_string()}));
+    ui.object(&json!({"file": file.to_string_lossy(), "public": public.to_string(), "id": public.id().to_string()}));
     Ok(())
 }
 

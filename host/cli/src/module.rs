@@ -101,7 +101,7 @@ fn build(ui: Ui, order: Order<'_>) -> Result<bool> {
             let (good, words) = verdict(found);
             all_good &= good;
             ui.line(format!("{}  {}", out.display(), ui.paint(if good { Tone::Good } else { Tone::Bad }, words)));
-            reported.push(json!({"file": out, "belongs_to_source": good, "reason": words}));
+            reported.push(json!({"file": out.to_string_lossy(), "belongs_to_source": good, "reason": words}));
             continue;
         }
         let built = module_build::build(&options)?;
@@ -111,7 +111,7 @@ fn build(ui: Ui, order: Order<'_>) -> Result<bool> {
         ui.line(format!("{}  {}  {}", out.display(), size(bytes), built.digest()));
         let (digest, source) = (built.digest(), &built.source);
         reported.push(
-            json!({"file": out, "bytes": bytes, "digest": digest, "source": source, "toolchain": built.toolchain}),
+            json!({"file": out.to_string_lossy(), "bytes": bytes, "digest": digest, "source": source, "toolchain": built.toolchain}),
         );
     }
     ui.object(&json!({"built": reported}));

@@ -65,7 +65,7 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
                     ui.paint(Tone::Good, "holds"),
                 ]);
                 objects
-                    .push(json!({"file": file, "ok": true, "receipt": receipt, "module_today": module_today(&held)}));
+                    .push(json!({"file": file.to_string_lossy(), "ok": true, "receipt": receipt, "module_today": module_today(&held)}));
             }
             Err(error) => {
                 bad += 1;
@@ -76,7 +76,7 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
                     String::new(),
                     ui.paint(Tone::Bad, &format!("DOES NOT HOLD: {why}")),
                 ]);
-                objects.push(json!({"file": file, "ok": false, "reason": why}));
+                objects.push(json!({"file": file.to_string_lossy(), "ok": false, "reason": why}));
             }
         }
     }
@@ -106,7 +106,7 @@ fn show(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
         print(ui, &held);
         let result: Option<Value> =
             held.result.as_ref().map(|result| serde_json::from_str(result.as_str())).transpose()?;
-        objects.push(json!({"file": file, "request": held.request, "receipt": held.receipt, "result": result, "module_today": module_today(&held)}));
+        objects.push(json!({"file": file.to_string_lossy(), "request": held.request, "receipt": held.receipt, "result": result, "module_today": module_today(&held)}));
     }
     ui.object(&json!({"receipts": objects}));
     Ok(ExitCode::SUCCESS)

@@ -50,7 +50,7 @@ fn sign(ui: Ui, file: &Path, key: &Path, out: &Path) -> Result<()> {
     if state.signatures >= state.needed {
         ui.line(format!("the genesis is complete; its digest, which members pin, is\n{}", state.digest));
     }
-    ui.object(&json!({"file": out, "signatures": state.signatures, "needed": state.needed, "digest": state.digest}));
+    ui.object(&json!({"file": out.to_string_lossy(), "signatures": state.signatures, "needed": state.needed, "digest": state.digest}));
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -26,6 +27,8 @@ use crate::timestamp::TimestampUnit;
 /// Milliseconds that a database may take for the first row of a dataset that is opened: as long as most runs have for all.
 /// An index on the columns of `order_by` makes it quick.
 const OPEN_MS: u64 = 30_000;
+/// Milliseconds more until it is given up, so that a database that has a limit of its own says so itself.
+const OPEN_GRACE_MS: u64 = 1_000;
 
 /// Where a dataset's rows come from. `columns` maps a schema's column to the source's; what is not mapped has the same
 /// name in both. `timestamp` is the unit of timestamps that are numbers or text.
@@ -147,7 +150,9 @@ impl Dataset {
         // One row, so that what cannot be read is known at once.
         let columns = (0..schema.columns.len()).collect();
         let request = Request { columns, limit: Some(1), timeout_ms: Some(OPEN_MS), ..Request::default() };
-        database.start(&state, request)?.recv().await.transpose()?;
+        let mut batches = database.start(&state, request)?;
+        let first = tokio::time::timeout(Duration::from_millis(OPEN_MS + OPEN_GRACE_MS), batches.recv()).await;
+        first.map_err(|_| DataError::Slow { dataset: name.to_owned(), ms: OPEN_MS })?.transpose()?;
         let (name, schema, arrow) = (name.to_owned(), schema.clone(), schema.arrow());
         Ok(Self { name, schema, arrow, source: Source::Database(Box::new(database)), snapshot, found: None })
     }

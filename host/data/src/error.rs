@@ -21,6 +21,22 @@ pub enum DataError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The file cannot be written: not its content's fault.
+    #[error("cannot write `{path}`")]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The first row took too long.
+    #[error("dataset `{dataset}` gave no row within {ms} ms; an index on the columns of `order_by` makes it quick")]
+    Slow {
+        /// The dataset.
+        dataset: String,
+        /// How long it had.
+        ms: u64,
+    },
     /// No file fits the path or pattern.
     #[error("no file fits `{pattern}`")]
     NoFile {

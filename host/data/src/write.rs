@@ -10,10 +10,10 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 
 use crate::error::DataError;
-use crate::files::io;
 
 /// Rows in a row group: what statistics can skip at a time.
 pub const ROW_GROUP_ROWS: usize = 131_072;
@@ -46,7 +46,7 @@ impl Partial {
             match File::create_new(&partial) {
                 Ok(file) => return Ok((Self(partial), file)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists && number < PARTIAL_TRIES => number += 1,
-                Err(source) => return Err(io(&partial, source)),
+                Err(source) => return Err(failed(&partial, source)),
             }
         }
     }
@@ -70,13 +70,13 @@ impl ParquetFileWriter {
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_created_by("iog".into())
             .build();
-        let writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| failed(path, &e))?;
+        let writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| failed(path, cause(e)))?;
         Ok(Self { writer, path: path.to_owned(), partial, rows: 0 })
     }
 
     /// Appends rows of the file's schema.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
-        self.writer.write(batch).map_err(|e| failed(&self.path, &e))?;
+        self.writer.write(batch).map_err(|e| failed(&self.path, cause(e)))?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -93,12 +93,12 @@ impl ParquetFileWriter {
 
     fn end(self, modified: Option<SystemTime>) -> Result<u64, DataError> {
         let Self { writer, path, partial, rows } = self;
-        let file = writer.into_inner().map_err(|e| failed(&path, &e))?;
+        let file = writer.into_inner().map_err(|e| failed(&path, cause(e)))?;
         if let Some(modified) = modified {
-            file.set_modified(modified).map_err(|source| io(&partial.0, source))?;
+            file.set_modified(modified).map_err(|source| failed(&partial.0, source))?;
         }
-        file.sync_all().map_err(|source| io(&partial.0, source))?;
-        std::fs::rename(&partial.0, &path).map_err(|source| io(&path, source))?;
+        file.sync_all().map_err(|source| failed(&partial.0, source))?;
+        std::fs::rename(&partial.0, &path).map_err(|source| failed(&path, source))?;
         sync_folder(&path)?;
         Ok(rows)
     }
@@ -107,7 +107,7 @@ impl ParquetFileWriter {
 /// Brings the names in the folder of `path` to disk.
 pub fn sync_folder(path: &Path) -> Result<(), DataError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io(folder, source))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| failed(folder, source))
 }
 
 /// Writes batches of one schema to a Parquet file; returns the number of rows.
@@ -119,6 +119,14 @@ pub fn write_parquet(path: &Path, schema: SchemaRef, batches: &[RecordBatch]) ->
     writer.finish()
 }
 
-fn failed(path: &Path, error: &dyn std::error::Error) -> DataError {
-    DataError::Internal { what: path.display().to_string(), reason: error.to_string() }
+fn failed(path: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DataError {
+    DataError::Store { path: path.to_owned(), source: source.into() }
+}
+
+/// What the operating system said, without the library's frame around it.
+fn cause(error: ParquetError) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        ParquetError::External(source) => source,
+        other => other.into(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
@@ -38,7 +38,8 @@ impl fmt::Display for Skip {
 /// What came of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileReport {
-    /// The file.
+    /// The file. Serialised as text, in which what is no UTF-8 is replaced.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// The format found, for example `netflow v9`.
     pub format: String,
@@ -51,6 +52,10 @@ pub struct FileReport {
     /// Records that gave no row, by reason. Serialised as a list of `{"reason": …, "records": …}`.
     #[serde(serialize_with = "as_list")]
     pub skipped: BTreeMap<Skip, u64>,
+}
+
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 fn as_list<S: Serializer>(skipped: &BTreeMap<Skip, u64>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -40,12 +40,13 @@ impl Iog {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Done {
-        let output = self.command(args).output().expect("the binary starts");
-        Done {
-            code: output.status.code().expect("it was not killed"),
-            stdout: String::from_utf8(output.stdout).expect("texts are UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("texts are UTF-8"),
-        }
+        Done::of(self.command(args).output().expect("the binary starts"))
+    }
+
+    /// Runs a command on files of any name.
+    pub(crate) fn run_with(&self, args: &[&str], files: &[PathBuf]) -> Done {
+        let output = self.command(args).args(files).output().expect("the binary starts");
+        Done::of(output)
     }
 
     /// Runs a command that must succeed and gives the one object it prints.
@@ -74,6 +75,14 @@ impl Iog {
 }
 
 impl Done {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().expect("it was not killed"),
+            stdout: String::from_utf8(output.stdout).expect("texts are UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("texts are UTF-8"),
+        }
+    }
+
     /// The one object on standard output.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)

@@ -1,14 +1,16 @@
 //! `iog data collect bmp`: routers connect and tell what their peers announce and withdraw (RFC 7854); the rows go into
 //! Parquet. A thread a router, which are few; what one of them sends wrong ends its own connection only.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use iog_import::bmp::{Decoder, Options, Table};
 use iog_import::rows::route_schema;
 use iog_import::{FileReport, ImportError};
@@ -23,6 +25,15 @@ use crate::ui::{Tone, Ui, escaped, grouped};
 
 /// Routers connected at once: the edge of a large network. Each may hold a message of a mebibyte and a batch of rows.
 const ROUTERS_MAX: usize = 128;
+
+/// Connections of one address at once: a router has one, and perhaps a new one before the old one is known to be dead.
+const PER_ADDRESS_MAX: usize = 4;
+
+/// Seconds that a router may take for its first message; BMP begins with one (RFC 7854 §3.3).
+const FIRST_MESSAGE_S: i64 = 60;
+
+/// Seconds between two lines about connections that were turned away.
+const COMPLAIN_S: i64 = 60;
 
 /// Bytes read from a router at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -50,7 +61,7 @@ pub(crate) fn run(ui: Ui, args: &CollectArgs, collector: Option<String>, post_po
         ui,
         options: Options { collector, table },
         stop,
-        connected: AtomicUsize::new(0),
+        connected: Mutex::default(),
         rows: AtomicU64::new(0),
     };
     let accepted = station.accept(&listener, &access, &sink);
@@ -63,12 +74,36 @@ pub(crate) fn run(ui: Ui, args: &CollectArgs, collector: Option<String>, post_po
     Ok(ExitCode::SUCCESS)
 }
 
+/// Connections that were turned away.
+#[derive(Default)]
+struct Away {
+    count: u64,
+    /// When that was said last, seconds since the epoch.
+    told: i64,
+}
+
+impl Away {
+    /// Counts one and says so once a minute, so that strangers cannot fill a log.
+    fn count(&mut self, ui: Ui, from: SocketAddr, reason: &str) {
+        self.count += 1;
+        let time = now().unix();
+        if (time - self.told).abs() < COMPLAIN_S {
+            return;
+        }
+        let text = format!("{} connections were turned away, the last from {from}: {reason}", grouped(self.count));
+        ui.line(ui.paint(Tone::Warn, &text));
+        ui.object(&json!({"turned_away": self.count, "last": from.to_string(), "reason": reason}));
+        (self.count, self.told) = (0, time);
+    }
+}
+
 /// A monitoring station.
 struct Station {
     ui: Ui,
     options: Options,
     stop: Stop,
-    connected: AtomicUsize,
+    /// Connections by address.
+    connected: Mutex<BTreeMap<IpAddr, usize>>,
     rows: AtomicU64,
 }
 
@@ -76,14 +111,16 @@ impl Station {
     /// Takes routers until it is stopped, then waits for their threads.
     fn accept(&self, listener: &TcpListener, access: &Access, sink: &RotatingSink) -> Result<()> {
         std::thread::scope(|scope| {
-            while !self.stop.is_set() {
+            let mut away = Away::default();
+            while !self.stop.is_set() && !sink.has_ended() {
                 match listener.accept() {
-                    Ok((stream, from)) => {
-                        if self.admits(from, access) {
+                    Ok((stream, from)) => match self.admit(from.ip(), access) {
+                        Ok(()) => {
                             let sink = sink.clone();
                             scope.spawn(move || self.router(&stream, from.ip(), sink));
                         }
-                    }
+                        Err(reason) => away.count(self.ui, from, reason),
+                    },
                     Err(error) if is_nothing_yet(error.kind()) => std::thread::sleep(LOOK),
                     // A connection that ended before it was taken, or too many open files: the next may do better.
                     Err(error) => {
@@ -92,22 +129,40 @@ impl Station {
                     }
                 }
             }
+            // Where the writer has failed the routers' threads end too.
+            self.stop.set();
         });
         Ok(())
     }
 
-    fn admits(&self, from: SocketAddr, access: &Access) -> bool {
-        let refused = if !access.allows(from.ip()) {
-            "it is not in --from"
-        } else if self.connected.load(Ordering::SeqCst) >= ROUTERS_MAX {
-            "as many routers as allowed are connected"
-        } else {
-            self.connected.fetch_add(1, Ordering::SeqCst);
-            return true;
-        };
-        self.ui.line(self.ui.paint(Tone::Warn, &format!("{from} was turned away: {refused}")));
-        self.ui.object(&json!({"turned_away": from.to_string(), "reason": refused}));
-        false
+    fn admit(&self, from: IpAddr, access: &Access) -> Result<(), &'static str> {
+        if !access.allows(from) {
+            return Err("it is not in --from");
+        }
+        let mut connected = self.connections();
+        if connected.values().sum::<usize>() >= ROUTERS_MAX {
+            return Err("as many routers as allowed are connected");
+        }
+        let own = connected.entry(from).or_default();
+        if *own >= PER_ADDRESS_MAX {
+            return Err("it has as many connections as one address may have");
+        }
+        *own += 1;
+        Ok(())
+    }
+
+    fn leave(&self, from: IpAddr) {
+        let mut connected = self.connections();
+        if let Some(own) = connected.get_mut(&from) {
+            *own -= 1;
+            if *own == 0 {
+                connected.remove(&from);
+            }
+        }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+        self.connected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads a router's stream to its end.
@@ -122,7 +177,7 @@ impl Station {
             self.stop.set();
         }
         let report = decoder.finish(&mut sink);
-        self.connected.fetch_sub(1, Ordering::SeqCst);
+        self.leave(from);
         match report {
             Ok(report) => self.tell(from, &report, read.err().map(|error| format!("{error:#}"))),
             // The writer failed: the collector ends, with the writer's own words.
@@ -135,7 +190,8 @@ impl Station {
         stream.set_read_timeout(Some(LOOK))?;
         socket2::SockRef::from(stream).set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(KEEPALIVE))?;
         let mut bytes = vec![0; READ_BYTES];
-        let mut flushed = now().unix();
+        let began = now().unix();
+        let (mut flushed, mut spoke) = (began, false);
         while !self.stop.is_set() {
             match stream.read(&mut bytes) {
                 Ok(0) => break,
@@ -144,6 +200,8 @@ impl Station {
                 Err(error) => return Err(error).context("the connection broke"),
             }
             let time = now().unix();
+            spoke = spoke || decoder.report().messages > 0;
+            ensure!(spoke || time - began < FIRST_MESSAGE_S, "it sent no message within {FIRST_MESSAGE_S} s");
             if (time - flushed).abs() >= FLUSH_S {
                 decoder.flush(sink)?;
                 flushed = time;

@@ -59,5 +59,5 @@ pub(super) fn writer(
 fn tell(ui: Ui, finished: &Finished) {
     let path = escaped(&finished.path.display().to_string());
     ui.line(format!("{} rows in {path}", grouped(finished.rows)));
-    ui.object(&json!({"file": finished.path, "rows": finished.rows}));
+    ui.object(&json!({"file": finished.path.to_string_lossy(), "rows": finished.rows}));
 }

@@ -69,9 +69,9 @@ fn write(mut file: ParquetFileWriter, messages: &Receiver<Message>) -> Result<Op
     Ok(None)
 }
 
-/// The Parquet file of an input, in the folder `out`.
-pub(super) fn target(out: &Path, input: &Path) -> Result<PathBuf> {
-    let mut name = input.file_name().with_context(|| format!("`{}` has no file name", input.display()))?.to_owned();
+/// The Parquet file of an input, in the folder `out`; none for a path without a file name.
+pub(super) fn target(out: &Path, input: &Path) -> Option<PathBuf> {
+    let mut name = input.file_name()?.to_owned();
     name.push(".parquet");
-    Ok(out.join(name))
+    Some(out.join(name))
 }

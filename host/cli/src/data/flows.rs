@@ -17,6 +17,7 @@ use super::access::Access;
 use super::collect::{Stop, writer};
 use super::drops::dropped;
 use super::known::{NEIGHBOURS_HINT, export_options};
+use super::rotate::RotatingSink;
 use crate::args::{CollectArgs, NeighbourArgs};
 use crate::link::now;
 use crate::ui::{Tone, Ui, escaped, grouped};
@@ -102,11 +103,11 @@ struct Collector {
 
 impl Collector {
     /// Receives until it is stopped.
-    fn run(&mut self, socket: &UdpSocket, stop: &Stop, sink: &mut dyn Sink) -> Result<()> {
+    fn run(&mut self, socket: &UdpSocket, stop: &Stop, sink: &mut RotatingSink) -> Result<()> {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
         let mut flushed = now();
         let mut told = (now(), 0);
-        while !stop.is_set() {
+        while !stop.is_set() && !sink.has_ended() {
             match socket.recv_from(&mut datagram) {
                 Ok((length, from)) => self.datagram(from.ip(), &datagram[..length], sink)?,
                 // Some systems report what an earlier answer of theirs met; it concerns no datagram of ours.

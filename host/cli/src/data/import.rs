@@ -1,19 +1,21 @@
 //! `iog data import`: operators' files in, Parquet of a schema out. One line a file says what was read, what was skipped
 //! and why.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use arrow_schema::Schema;
 use indicatif::ProgressBar;
 use iog_import::detect::Format;
 use iog_import::files::{ImportOptions, Importer, format_of, schema_of};
 use iog_import::tables::AsinfoKind;
 use iog_import::{FileReport, Skip};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
 use super::files::{ParquetSink, target};
@@ -49,8 +51,9 @@ enum Outcome {
 
 pub(crate) fn run(ui: Ui, args: &ImportArgs) -> Result<ExitCode> {
     let options = options(args)?;
-    let jobs = args.files.iter().map(|input| job(input, args)).collect::<Result<Vec<_>>>()?;
+    let jobs: Vec<Job<'_>> = args.files.iter().map(|input| job(input, args)).collect();
     let schema = one_schema(&jobs)?;
+    fits_folder(&args.out, &jobs)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?;
     let mut importer = Importer::new(options);
     learn(ui, &mut importer, &jobs);
@@ -79,24 +82,26 @@ fn options(args: &ImportArgs) -> Result<ImportOptions> {
     Ok(ImportOptions { exports, collector: args.collector.clone(), asinfo, registry: None })
 }
 
-/// Looks at a file without reading it. Only what makes the whole command senseless is an error.
-fn job<'a>(input: &'a Path, args: &ImportArgs) -> Result<Job<'a>> {
-    let out = target(&args.out, input)?;
+/// Looks at a file without reading it.
+fn job<'a>(input: &'a Path, args: &ImportArgs) -> Job<'a> {
+    let out = target(&args.out, input);
     let named = args.format.as_deref().and_then(|name| Format::ALL.into_iter().find(|format| format.name() == name));
-    let (bytes, modified, found) = match look(input, &out, named, args) {
+    let looked = out.as_ref().map_or_else(|| Err(no_name(input)), |out| look(input, out, named, args));
+    let (bytes, modified, found) = match looked {
         Ok(looked) => looked,
         Err(error) => (0, SystemTime::UNIX_EPOCH, Found::Refused(error)),
     };
-    Ok(Job { input, out, bytes, modified, found })
+    Job { input, out: out.unwrap_or_default(), bytes, modified, found }
 }
 
 /// Size, time of change and what it is.
 type Look = (u64, SystemTime, Found);
 
 fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> Result<Look> {
-    let mut file = open(input)?;
-    let metadata = file.metadata()?;
+    // A pipe would wait for a writer when it is opened.
+    let metadata = std::fs::metadata(input).with_context(|| format!("cannot read `{}`", input.display()))?;
     ensure!(metadata.is_file(), "`{}` is no regular file", input.display());
+    let mut file = open(input)?;
     let modified = metadata.modified()?;
     let format = match named {
         Some(format) => format,
@@ -124,10 +129,11 @@ fn open(input: &Path) -> Result<File> {
 /// A folder is one dataset, so the files of a command must have one schema, and none may overwrite another.
 fn one_schema(jobs: &[Job<'_>]) -> Result<Option<&'static str>> {
     let mut schemas: BTreeMap<&str, &Path> = BTreeMap::new();
-    let mut names = BTreeSet::new();
-    for job in jobs {
-        if !names.insert(&job.out) {
-            bail!("two of the files are named `{}`; import them into folders of their own", job.input.display());
+    let mut names = BTreeMap::new();
+    for job in jobs.iter().filter(|job| !matches!(job.found, Found::Refused(_))) {
+        if let Some(other) = names.insert(&job.out, job.input) {
+            let (one, two) = (other.display(), job.input.display());
+            bail!("`{one}` and `{two}` have one name; import them into folders of their own");
         }
         if let Found::Format(format) = job.found {
             schemas.entry(format.schema()).or_insert(job.input);
@@ -144,6 +150,31 @@ fn one_schema(jobs: &[Job<'_>]) -> Result<Option<&'static str>> {
             .find(|known| *known == schema)
             .expect("it is a format's schema")
     }))
+}
+
+fn no_name(input: &Path) -> anyhow::Error {
+    anyhow!("`{}` has no file name", input.display())
+}
+
+/// Refuses a folder that holds rows of another schema: a gateway would read all of its files as one dataset.
+fn fits_folder(out: &Path, jobs: &[Job<'_>]) -> Result<()> {
+    let Some(format) = jobs.iter().find_map(|job| if let Found::Format(f) = job.found { Some(f) } else { None }) else {
+        return Ok(());
+    };
+    let wanted = schema_of(format);
+    let Ok(entries) = std::fs::read_dir(out) else { return Ok(()) };
+    let parquet = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "parquet") && path.is_file();
+    // One file stands for all: every import looks.
+    let Some(file) = entries.flatten().map(|entry| entry.path()).find(parquet) else { return Ok(()) };
+    let Ok(reader) = ParquetRecordBatchReaderBuilder::try_new(open(&file)?) else { return Ok(()) };
+    let names = |schema: &Schema| schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    ensure!(
+        names(reader.schema()) == names(&wanted),
+        "`{}` has other columns than {}; a folder holds rows of one schema: import into one of its own",
+        file.display(),
+        format.schema()
+    );
+    Ok(())
 }
 
 /// Learns the templates of all files of exports, so that it does not matter in which file one is.
@@ -202,7 +233,9 @@ fn store(
         }
         Err(error) => {
             sink.abandon();
-            Err(error.into())
+            let before = job.out.exists();
+            let error = anyhow::Error::from(error);
+            Err(if before { anyhow!("{error:#}; what an earlier import made of it stays") } else { error })
         }
     }
 }
@@ -229,7 +262,7 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
         if let Outcome::Refused(error) = outcome {
             let (text, name) = (escaped(&format!("{error:#}")), escaped(&input.display().to_string()));
             let named = if text.contains(&name) { text } else { format!("`{name}`: {text}") };
-            ui.line(format!("{} {named}", ui.paint(Tone::Bad, "refused")));
+            ui.line(format!("{} {}", ui.paint(Tone::Bad, "refused"), named.replace('\n', " ")));
         }
     }
     let unknown = Skip::Incomplete("ingress_as".to_owned());
@@ -257,10 +290,10 @@ fn object(input: &Path, outcome: &Outcome) -> Value {
     match outcome {
         Outcome::Read(report, out) => {
             let mut object = json!(report);
-            object["out"] = json!(out);
+            object["out"] = json!(out.as_ref().map(|out| out.to_string_lossy()));
             object
         }
-        Outcome::Known => json!({"path": input, "known": true}),
-        Outcome::Refused(error) => json!({"path": input, "refused": format!("{error:#}")}),
+        Outcome::Known => json!({"path": input.to_string_lossy(), "known": true}),
+        Outcome::Refused(error) => json!({"path": input.to_string_lossy(), "refused": format!("{error:#}")}),
     }
 }

@@ -2,6 +2,8 @@
 //! a gateway that reads the folder finds whole files only. The clock is passed in.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -51,11 +53,21 @@ pub(super) struct Finished {
 
 /// Hands batches to the writer; when the queue is full it waits.
 #[derive(Clone)]
-pub(super) struct RotatingSink(SyncSender<RecordBatch>);
+pub(super) struct RotatingSink {
+    queue: SyncSender<RecordBatch>,
+    ended: Arc<AtomicBool>,
+}
+
+impl RotatingSink {
+    /// Whether the writer has failed: nothing can be stored any more, and it says why when it is waited for.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+}
 
 impl Sink for RotatingSink {
     fn batch(&mut self, batch: RecordBatch) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.0.send(batch).map_err(|_| "the Parquet files cannot be written".into())
+        self.queue.send(batch).map_err(|_| "the Parquet files cannot be written".into())
     }
 }
 
@@ -63,8 +75,14 @@ impl Rotation {
     /// Starts the writer. It ends when the last sink is dropped, after it finished its file; `told` hears of every file.
     pub(super) fn start(self, told: impl FnMut(&Finished) + Send + 'static) -> (RotatingSink, JoinHandle<Result<()>>) {
         let (queue, batches) = sync_channel(QUEUE_BATCHES);
-        let writer = std::thread::spawn(move || Writer { rotation: self, told, open: None }.run(&batches));
-        (RotatingSink(queue), writer)
+        let ended = Arc::new(AtomicBool::new(false));
+        let sink = RotatingSink { queue, ended: Arc::clone(&ended) };
+        let writer = std::thread::spawn(move || {
+            let written = Writer { rotation: self, told, open: None }.run(&batches);
+            ended.store(true, Ordering::SeqCst);
+            written
+        });
+        (sink, writer)
     }
 
     /// A name that is not taken, in the folder of the day.
@@ -171,8 +189,7 @@ impl<F: FnMut(&Finished)> Writer<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::AtomicI64;
     use std::sync::mpsc::channel;
 
     use arrow_array::Int64Array;

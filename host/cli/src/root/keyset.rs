@@ -52,7 +52,7 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
         index = posted.context("the center did not take the keyset")?.logged().map(|logged| logged.index);
         ui.line(format!("keyset {} is in force: entry {} of the log", next.version, index.unwrap_or_default()));
     }
-    ui.object(&json!({"file": args.file, "version": next.version, "expires": next.expires, "changes": changes,
+    ui.object(&json!({"file": args.file.to_string_lossy(), "version": next.version, "expires": next.expires, "changes": changes,
         "signatures": signatures, "needed": signatures + missing, "index": index}));
     Ok(())
 }

@@ -25,7 +25,7 @@ use super::statement::{Dialect, Statement, Stored};
 use super::{Assembly, Batches, Binding, Described, Place, Relation, Request, TableSpec, database_error, place, query};
 use crate::BATCH_ROWS;
 use crate::dataset::Snapshot;
-use crate::error::DataError;
+use crate::error::{DataError, excerpt};
 use crate::schema::TableSchema;
 
 /// Most runs that hold a state of one dataset's database at a time, and most scans of them: connections of two pools.
@@ -288,11 +288,21 @@ fn no_snapshot(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| NO_SNAPSHOT.contains(&code.as_ref()))
 }
 
+/// Parameters that a URL may have.
+const PARAMETERS: [&str; 8] = ["host", "hostaddr", "port", "dbname", "user", "password", "application_name", "options"];
+
 /// Parses the place of the database. Without TLS nothing goes over a network.
 fn options(dataset: &str, url: &str) -> Result<PgConnectOptions, DataError> {
     let config = |reason: &str| DataError::Config { dataset: dataset.to_owned(), reason: reason.to_owned() };
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(config("its `url` should be of the form `postgres://user@localhost/database`"));
+    }
+    // The parser logs what it does not know, with its value: a misspelt `password` too.
+    let names = url.split_once('?').map_or("", |(_, query)| query).split('&').filter(|pair| !pair.is_empty());
+    let names = names.map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    if let Some(name) = names.into_iter().find(|name| !PARAMETERS.contains(name)) {
+        let (name, known) = (excerpt(name.as_bytes()), PARAMETERS.join(", "));
+        return Err(config(&format!("its `url` has a parameter `{name}`; known are {known}")));
     }
     // The parser's own words might repeat a password.
     let options: PgConnectOptions = url.parse().map_err(|_| config("its `url` cannot be parsed"))?;
