@@ -28,8 +28,9 @@ pub enum WhenUnknown {
 ///
 /// `ingress_as` is, in this order: element 129 (`bgpPrevAdjacentAsNumber`); the source AS when the role is
 /// [`AsRole::Peer`]; the neighbour at the interface of entry; else what `unknown_ingress` says. `egress_as` is found the
-/// same way with element 128, the destination AS and the interface of exit, else null. Files of nfdump are read the same
-/// way from what nfdump stored.
+/// same way with element 128, the destination AS and the interface of exit, else null. AS 0 names no neighbour, because
+/// exporters write it where they know none; an element 128 of 0 stays where nothing else names one. Files of nfdump are
+/// read the same way from what nfdump stored.
 #[derive(Debug, Clone, Default)]
 pub struct ExportOptions {
     /// What the AS numbers of the exporters mean.

@@ -2,7 +2,7 @@
 
 use super::element::Slot;
 use super::message::{Clock, Scope};
-use super::options::{AsRole, ExportOptions, WhenUnknown};
+use super::options::{ExportOptions, WhenUnknown};
 use super::raw::Raw;
 use super::state::Stream;
 use super::tally::Reason;
@@ -11,7 +11,7 @@ use crate::columns::FlowRow;
 /// Seconds from 1900, where NTP begins, to 1970.
 const NTP_EPOCH: i64 = 2_208_988_800;
 
-/// Neighbour ASes that the record itself names.
+/// Neighbour ASes that the record itself names; 0 names none.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Neighbours {
     pub(crate) prev: Option<u32>,
@@ -169,22 +169,11 @@ fn ntp(time: u64) -> i64 {
 
 /// Fills in neighbours, and ports by protocol.
 pub(crate) fn finish(mut row: FlowRow, neighbours: Neighbours, options: &ExportOptions) -> Result<FlowRow, Reason> {
-    let origins = (row.src_as, row.dst_as);
-    let peer = options.as_role == AsRole::Peer;
-    let mut prev = neighbours.prev;
-    let mut next = neighbours.next;
-    if peer {
-        prev = prev.or(origins.0);
-        next = next.or(origins.1);
-        (row.src_as, row.dst_as) = (None, None);
+    row.ingress_as = neighbours.prev.unwrap_or(0);
+    row.egress_as = neighbours.next;
+    if !options.complete(&mut row) {
+        return Err(Reason::NoIngress);
     }
-    prev = prev.or_else(|| options.neighbour(row.exporter, row.ingress_if));
-    row.egress_as = next.or_else(|| options.neighbour(row.exporter, row.egress_if));
-    row.ingress_as = match (prev, options.unknown_ingress) {
-        (Some(prev), _) => prev,
-        (None, WhenUnknown::Approximate) => options.ingress_as,
-        (None, WhenUnknown::Skip) => return Err(Reason::NoIngress),
-    };
     if !has_ports(row.proto) {
         if matches!(row.proto, 1 | 58) {
             // NetFlow puts ICMP type and code where the destination port is.
@@ -205,6 +194,7 @@ fn has_ports(proto: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::AsRole;
     use super::*;
 
     #[test]
@@ -233,5 +223,25 @@ mod tests {
         assert_eq!((peer.ingress_as, peer.src_as), (64500, None));
         let named = Neighbours { prev: Some(64502), next: None };
         assert_eq!(finish(row, named, &options).unwrap().ingress_as, 64502);
+    }
+
+    #[test]
+    fn as_0_names_no_neighbour() {
+        let row = FlowRow { ingress_if: Some(3), egress_if: Some(4), ..FlowRow::default() };
+        let zero = Neighbours { prev: Some(0), next: Some(0) };
+        let mut options = ExportOptions { unknown_ingress: WhenUnknown::Skip, ..ExportOptions::default() };
+        assert_eq!(finish(row, zero, &options), Err(Reason::NoIngress));
+        options = ExportOptions { ingress_as: 64511, ..ExportOptions::default() };
+        let unknown = finish(row, zero, &options).unwrap();
+        assert_eq!((unknown.ingress_as, unknown.egress_as), (64511, Some(0)), "what was said of the exit stays");
+        options.neighbours = [((None, 3), 64501), ((None, 4), 64502)].into();
+        let found = finish(row, zero, &options).unwrap();
+        assert_eq!((found.ingress_as, found.egress_as), (64501, Some(64502)));
+        options.as_role = AsRole::Peer;
+        let row = FlowRow { src_as: Some(0), dst_as: Some(0), ..row };
+        let found = finish(row, Neighbours::default(), &options).unwrap();
+        assert_eq!((found.ingress_as, found.egress_as, found.src_as), (64501, Some(64502), None));
+        let named = finish(FlowRow { src_as: Some(64503), ..row }, zero, &options).unwrap();
+        assert_eq!(named.ingress_as, 64503);
     }
 }

@@ -61,6 +61,16 @@ fn a_sampled_header_is_a_row_with_neighbours_and_rate() {
 }
 
 #[test]
+fn a_source_peer_of_0_leaves_the_neighbour_to_the_interface() {
+    let gateway = block(1003, &words(&[1, 0xc000_0202, 64500, 64510, 0, 0, 0, 100]));
+    let message = datagram(&[flow_sample(&[gateway, raw_header()])]);
+    let options = ExportOptions { neighbours: [((None, 3), 64511)].into(), ..ExportOptions::default() };
+    let rows = sampled(&message, &options);
+    let [Ok(row)] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.src_as, row.ingress_as, row.egress_as), (Some(64510), 64511, None));
+}
+
+#[test]
 fn expanded_samples_and_ipv6_are_read() {
     let ip = block(4, &words(&[100, 17, 0x2001_0db8, 0, 0, 1, 0x2001_0db8, 0, 0, 2, 53, 4000, 0, 0]));
     let head = words(&[1, 0, 3, 512, 0, 0, 0, 70_000, 0, INTERNAL, 1]);
