@@ -140,7 +140,7 @@ impl Attributes {
                 self.attribute(code, value, encoding, &mut found)?;
             }
         }
-        self.settle(encoding.as_width);
+        self.settle();
         Ok(found)
     }
 
@@ -205,12 +205,13 @@ impl Attributes {
         }
     }
 
-    /// Brings old and new attributes together (RFC 6793 §4.2.3) and writes the path.
-    fn settle(&mut self, width: AsWidth) {
-        let trusted = width == AsWidth::Two && self.aggregator_as.is_none_or(|asn| asn == AS_TRANS);
-        if trusted {
+    /// Brings old and new attributes together (RFC 6793 §4.2.3) and writes the path. The new ones are ignored only where
+    /// both aggregators are there and the old one is not AS_TRANS: then an old speaker has aggregated since.
+    fn settle(&mut self) {
+        let both = self.aggregator_as.zip(self.as4_aggregator);
+        if both.is_none_or(|(old, _)| old == AS_TRANS) {
             self.path.merge(&self.as4_path);
-            self.aggregator_as = self.as4_aggregator.filter(|_| self.aggregator_as.is_some()).or(self.aggregator_as);
+            self.aggregator_as = both.map(|(_, new)| new).or(self.aggregator_as);
         }
         self.path.write(&mut self.as_path);
     }

@@ -59,8 +59,12 @@ fn new_attributes_of_old_speakers_are_merged_unless_the_aggregator_is_older() {
     let as4_aggregator = attribute(18, &[0, 1, 0x11, 0x70, 192, 0, 2, 1]);
     attributes.read(&[with([0x5b, 0xa0]), as4_aggregator.clone()].concat(), OLD).unwrap();
     assert_eq!((attributes.as_path.as_str(), attributes.aggregator_as), ("1 70000", Some(70000)));
-    attributes.read(&[with([0, 9]), as4_aggregator].concat(), OLD).unwrap();
+    attributes.read(&[with([0, 9]), as4_aggregator.clone()].concat(), OLD).unwrap();
     assert_eq!((attributes.as_path.as_str(), attributes.aggregator_as), ("1 23456", Some(9)));
+    attributes.read(&with([0, 9]), OLD).unwrap();
+    assert_eq!((attributes.as_path.as_str(), attributes.aggregator_as), ("1 70000", Some(9)), "one aggregator only");
+    attributes.read(&[path.clone(), as4_aggregator].concat(), OLD).unwrap();
+    assert_eq!((attributes.as_path.as_str(), attributes.aggregator_as), ("1 70000", None));
 }
 
 #[test]
