@@ -3,7 +3,7 @@
 //! time when it was received. Like all exports it is checked whole before any of it is used.
 
 use crate::columns::FlowRow;
-use crate::netflow::{Fault, Neighbours, Reason, Scope, finish};
+use crate::netflow::{Fault, Neighbours, Reason, Scope, finish, is_icmp};
 use crate::packet::{Link, Packet, parse};
 
 const FLOW_SAMPLE: u32 = 1;
@@ -263,7 +263,8 @@ impl Sample {
             dst: packet.dst,
             proto: packet.proto,
             src_port: Some(packet.src_port),
-            dst_port: Some(packet.dst_port),
+            // An ICMP packet has no port here that NetFlow would put its type in: without a type it has none.
+            dst_port: Some(packet.dst_port).filter(|_| !is_icmp(packet.proto)),
             packets: 1,
             bytes: packet.bytes,
             tcp_flags: tcp.then_some(u16::from(packet.tcp_flags)),
@@ -283,8 +284,8 @@ impl Sample {
             prev: Some(gateway.source_peer),
             next: gateway.target_peer,
         });
-        let row = FlowRow { src_as: None, dst_as: None, ..row };
-        Ok(FlowRow { src_as, dst_as, ..finish(row, neighbours, scope.options)? })
+        let row = finish(FlowRow { src_as: None, dst_as: None, ..row }, neighbours, scope.options)?;
+        Ok(FlowRow { src_as, dst_as, dst_port: row.dst_port.or(Some(0)), ..row })
     }
 }
 

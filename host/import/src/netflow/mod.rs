@@ -19,7 +19,7 @@ mod v5;
 pub use message::{Decoder, Failure, Fault, Origin, Pass, check};
 pub(crate) use message::{MESSAGE_BYTES_MAX, Scope, messages};
 pub use options::{AsRole, ExportOptions, WhenUnknown};
-pub(crate) use record::{Neighbours, finish};
+pub(crate) use record::{Neighbours, finish, is_icmp};
 pub use state::{TemplateLimits, Templates};
 pub use tally::{Reason, Tally};
 

@@ -175,7 +175,7 @@ pub(crate) fn finish(mut row: FlowRow, neighbours: Neighbours, options: &ExportO
         return Err(Reason::NoIngress);
     }
     if !has_ports(row.proto) {
-        if matches!(row.proto, 1 | 58) {
+        if is_icmp(row.proto) {
             // NetFlow puts ICMP type and code where the destination port is.
             row.icmp_type = row.icmp_type.or(row.dst_port);
         }
@@ -185,6 +185,11 @@ pub(crate) fn finish(mut row: FlowRow, neighbours: Neighbours, options: &ExportO
         row.icmp_type = None;
     }
     Ok(row)
+}
+
+/// Whether the protocol is ICMP, of IPv4 or IPv6.
+pub(crate) fn is_icmp(proto: u8) -> bool {
+    matches!(proto, 1 | 58)
 }
 
 /// Whether the protocol has ports: TCP, UDP, DCCP, SCTP, UDP-Lite.

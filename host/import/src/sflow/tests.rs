@@ -82,6 +82,21 @@ fn expanded_samples_and_ipv6_are_read() {
 }
 
 #[test]
+fn icmp_without_a_captured_type_has_none() {
+    let header = |fragment: [u8; 2], rest: &[u8]| {
+        let ip =
+            [&[0x45, 0, 0, 84, 0, 0, fragment[0], fragment[1], 64, 1, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2], rest].concat();
+        block(1, &[words(&[11, 84, 0, u32::try_from(ip.len()).unwrap()]), ip].concat())
+    };
+    let apart = block(3, &words(&[84, 1, 0x0a00_0001, 0x0a00_0002, 0, 0, 0, 0]));
+    let records = [header([0, 0], &[3, 1, 0, 0]), header([0, 9], &[3, 1, 0, 0]), header([0, 0], &[]), apart];
+    let message = datagram(&records.map(|record| flow_sample(&[record])));
+    let rows = sampled(&message, &ExportOptions::default());
+    let found: Vec<_> = rows.iter().map(|row| row.as_ref().unwrap()).map(|row| (row.icmp_type, row.dst_port)).collect();
+    assert_eq!(found, [(Some(0x0301), Some(0)), (None, Some(0)), (None, Some(0)), (None, Some(0))]);
+}
+
+#[test]
 fn other_samples_are_counted_by_kind() {
     let arp = block(1, &words(&[1, 60, 0, 16, 0, 0, 0, 0x0806_0001]));
     let message = datagram(&[block(2, &words(&[0])), flow_sample(&[arp]), flow_sample(&[]), block(77 << 12 | 1, &[])]);
