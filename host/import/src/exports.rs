@@ -95,11 +95,11 @@ impl Exports {
         let mut window = Window { stored, bytes: Vec::new(), at: 0, offset: 0, ended: false };
         let mut padding = 0;
         loop {
-            let bytes = window.ahead()?;
+            let (bytes, ended) = window.ahead()?;
             if bytes.is_empty() {
                 break;
             }
-            let zeros = if target.tally.messages == 0 { 0 } else { zeros_before_message(bytes) };
+            let zeros = if target.tally.messages == 0 { 0 } else { zeros_before_message(bytes, ended) };
             if zeros > 0 {
                 padding += zeros as u64;
                 window.consume(zeros);
@@ -141,13 +141,19 @@ impl Exports {
     }
 }
 
-/// Zero bytes before the next message, which itself begins with one (sFlow with three), or before the end.
-fn zeros_before_message(bytes: &[u8]) -> usize {
+/// Bytes of an sFlow datagram after its three zeros that tell what it is.
+const TELLING_BYTES: usize = 5;
+
+/// Zero bytes before the next message, which itself begins with one (sFlow with three), or before the end. Zeros that
+/// may belong to a message whose begin is not whole at hand stay, unless no more `bytes` come.
+fn zeros_before_message(bytes: &[u8], ended: bool) -> usize {
     if crate::sflow::is_sflow(bytes) {
         return 0;
     }
     match bytes.iter().position(|byte| *byte != 0) {
-        None => bytes.len(),
+        None if ended => bytes.len(),
+        None => bytes.len().saturating_sub(3),
+        Some(first @ 4..) if !ended && bytes.len() - first < TELLING_BYTES => first - 3,
         Some(first @ 3..) if crate::sflow::is_sflow(&bytes[first - 3..]) => first - 3,
         Some(first) => first.saturating_sub(1),
     }
@@ -175,8 +181,8 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// The bytes at hand: [`AHEAD_BYTES`] or more, fewer only at the end.
-    fn ahead(&mut self) -> Result<&[u8], ImportError> {
+    /// The bytes at hand, [`AHEAD_BYTES`] or more, fewer only at the end; and whether no more come.
+    fn ahead(&mut self) -> Result<(&[u8], bool), ImportError> {
         if self.bytes.len() - self.at < AHEAD_BYTES && !self.ended {
             self.bytes.drain(..self.at);
             self.at = 0;
@@ -191,11 +197,42 @@ impl Window<'_> {
                 self.stored.consume(count);
             }
         }
-        Ok(&self.bytes[self.at..])
+        Ok((&self.bytes[self.at..], self.ended))
     }
 
     fn consume(&mut self, count: usize) {
         self.at += count;
         self.offset += count as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message of NetFlow v5 with one record.
+    fn v5() -> Vec<u8> {
+        let mut message = vec![0; 72];
+        message[..4].copy_from_slice(&[0, 5, 0, 1]);
+        message
+    }
+
+    /// A datagram of sFlow without samples.
+    fn sflow() -> Vec<u8> {
+        [5, 1, 0xc000_0201, 0, 7, 1000, 0].iter().flat_map(|word: &u32| word.to_be_bytes()).collect()
+    }
+
+    #[test]
+    fn zeros_of_a_message_that_begins_at_the_end_of_the_window_are_its_own() {
+        for next in [v5(), sflow()] {
+            for begun in 0..12 {
+                let zeros = WINDOW_BYTES - v5().len() - begun;
+                let file = [v5(), vec![0; zeros], next.clone(), vec![0; 5]].concat();
+                let report = Exports::default()
+                    .read(&mut file.as_slice(), Path::new("padded"), &mut Nowhere, &mut |_| ())
+                    .unwrap_or_else(|error| panic!("{begun} bytes of {next:?}: {error}"));
+                assert_eq!((report.messages, report.skipped[&Skip::Padding]), (2, zeros as u64 + 5), "{begun}");
+            }
+        }
     }
 }
