@@ -161,6 +161,7 @@ impl Listener {
     fn decode(&mut self, origin: Origin, bytes: &[u8], sink: &mut dyn Sink) -> Result<(), Failure> {
         let lengths = messages(bytes)?;
         let mut at = 0;
+        let mut refused = None;
         for length in lengths {
             let mut decoder = Decoder {
                 templates: &mut self.templates,
@@ -171,10 +172,13 @@ impl Listener {
                 builder: &mut self.builder,
                 sink,
             };
-            decoder.message(&bytes[at..at + length])?;
+            match decoder.message(&bytes[at..at + length]) {
+                Err(full @ Failure::Full { .. }) => refused = refused.or(Some(full)),
+                other => other.map(|_| ())?,
+            }
             at += length;
         }
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 }
 
@@ -249,6 +253,40 @@ mod tests {
         assert_eq!(hear(3, 8000), Outcome::Rows(0), "the second one has been silent for more than an hour");
         assert_eq!(listener.exporters().count(), 2);
         assert_eq!(listener.templates().streams(), 2);
+    }
+
+    /// Limits at which the template above fits once.
+    fn tight() -> ListenLimits {
+        let mut listener = Listener::new(ExportOptions::default(), ListenLimits::default());
+        listener.datagram(sender(1), 0, &v9(7, &TEMPLATE, 1), &mut Rows(0)).unwrap();
+        let bytes_max = listener.templates().bytes();
+        ListenLimits { templates: TemplateLimits { bytes_max, ..TemplateLimits::default() }, ..ListenLimits::default() }
+    }
+
+    #[test]
+    fn a_known_template_is_refreshed_at_the_bound() {
+        let mut listener = Listener::new(ExportOptions::default(), tight());
+        for seconds in 0..3 {
+            let sets = [&TEMPLATE[..], &DATA].concat();
+            let outcome = listener.datagram(sender(1), seconds, &v9(7, &sets, 2), &mut Rows(0)).unwrap();
+            assert_eq!(outcome, Outcome::Rows(1));
+        }
+        assert_eq!(listener.templates().bytes(), tight().templates.bytes_max);
+    }
+
+    #[test]
+    fn records_beside_a_refused_template_are_read_unless_they_are_its_own() {
+        let mut listener = Listener::new(ExportOptions::default(), tight());
+        let mut hear =
+            |sets: &[&[u8]]| listener.datagram(sender(1), 0, &v9(7, &sets.concat(), 9), &mut Rows(0)).unwrap();
+        let mut other = TEMPLATE;
+        other[5] = 1;
+        assert_eq!(hear(&[&TEMPLATE]), Outcome::Rows(0));
+        assert!(matches!(hear(&[&other, &DATA]), Outcome::Full { .. }));
+        // One field more under the id that is known.
+        let longer = [&[0, 0, 0, 32, 1, 0, 0, 6][..], &TEMPLATE[8..], &[0, 7, 0, 2]].concat();
+        assert!(matches!(hear(&[&longer, &DATA]), Outcome::Full { .. }));
+        assert_eq!((listener.tally().rows, listener.templates().bytes()), (1, 0));
     }
 
     proptest! {

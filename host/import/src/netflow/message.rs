@@ -31,12 +31,12 @@ impl Fault {
     }
 }
 
-/// Why a message gave nothing.
+/// Why a message was not read, or not all of it.
 #[derive(Debug)]
 pub enum Failure {
     /// It is damaged; nothing of it was used.
     Fault(Fault),
-    /// It would pass a bound of the state.
+    /// It would pass a bound of the state. Records of templates that are known were read.
     Full {
         /// What is bounded.
         what: &'static str,
@@ -221,6 +221,9 @@ fn template_kind(id: u16, ipfix: bool) -> Option<Kind> {
     }
 }
 
+/// How many templates a set lists, and why the first one was refused.
+type Learned = (u64, Option<Failure>);
+
 /// Decodes messages of one file or one sender.
 pub struct Decoder<'a> {
     /// State shared with other files and messages.
@@ -247,11 +250,13 @@ struct Context {
     ipfix: bool,
 }
 
-/// How many records of a message are known, and how many sets have no template.
+/// How many records of a message are known, how many sets have no template, and what was the first template that was
+/// refused.
 #[derive(Default)]
 struct Seen {
     known: u64,
     blind_sets: u64,
+    refused: Option<Failure>,
 }
 
 impl<'a> Decoder<'a> {
@@ -280,24 +285,26 @@ impl<'a> Decoder<'a> {
                 self.tally.protocols[1] += 1;
                 let clock = Clock::uptime(u32_at(message, 8), 0, u32_at(message, 4));
                 let seen = self.sets(message, V9_HEADER_BYTES, &self.context(9, u32_at(message, 16), clock))?;
-                let count = u64::from(u16_at(message, 2));
-                self.blind(seen.blind_sets, count.saturating_sub(seen.known));
+                let counted = u64::from(u16_at(message, 2)).saturating_sub(seen.known);
+                self.blind(seen, counted)?;
             }
             _ => {
                 self.tally.protocols[2] += 1;
                 let clock = Clock { export_us: i64::from(u32_at(message, 4)) * 1_000_000, uptime_ms: None };
                 let seen = self.sets(message, IPFIX_HEADER_BYTES, &self.context(10, u32_at(message, 12), clock))?;
-                self.blind(seen.blind_sets, 0);
+                self.blind(seen, 0)?;
             }
         }
         Ok(length)
     }
 
-    /// Counts records without a template: what the header counts beyond the known ones, at least one a set.
-    fn blind(&mut self, sets: u64, counted: u64) {
-        if sets > 0 && self.pass == Pass::Rows {
-            self.tally.skip(Reason::NoTemplate, sets.max(counted));
+    /// Counts records without a template: what the header counts beyond the known ones, at least one a set. Fails where
+    /// a template was refused.
+    fn blind(&mut self, seen: Seen, counted: u64) -> Result<(), Failure> {
+        if seen.blind_sets > 0 && self.pass == Pass::Rows {
+            self.tally.skip(Reason::NoTemplate, seen.blind_sets.max(counted));
         }
+        seen.refused.map_or(Ok(()), Err)
     }
 
     fn context(&self, version: u16, domain: u32, clock: Clock) -> Context {
@@ -339,7 +346,9 @@ impl<'a> Decoder<'a> {
         let mut seen = Seen::default();
         for (at, id, body) in (Sets { message, at }) {
             if let Some(kind) = template_kind(id, context.ipfix) {
-                seen.known += self.learn(body, at, kind, context)?;
+                let (count, refused) = self.learn(body, at, kind, context)?;
+                seen.known += count;
+                seen.refused = seen.refused.or(refused);
                 continue;
             }
             let template = self.templates.known(context.key, context.now).and_then(|stream| stream.template(id));
@@ -352,24 +361,26 @@ impl<'a> Decoder<'a> {
         Ok(seen)
     }
 
-    /// Learns the templates of a set; how many there were.
-    fn learn(&mut self, body: &[u8], at: usize, kind: Kind, context: &Context) -> Result<u64, Failure> {
+    /// Learns the templates of a set; how many there were, and why the first one was refused.
+    fn learn(&mut self, body: &[u8], at: usize, kind: Kind, context: &Context) -> Result<Learned, Failure> {
         let mut listed = Vec::new();
         list(body, at, kind, &mut |one| {
             listed.push(one);
             Ok(())
         })?;
         let count = listed.len() as u64;
+        let mut refused = None;
         for one in listed {
             match one {
                 Listed::Template(id, template, fields) => {
-                    self.templates.insert(context.key, context.now, (id, template, fields))?;
+                    let kept = self.templates.insert(context.key, context.now, (id, template, fields));
+                    refused = refused.or(kept.err());
                 }
                 Listed::Withdrawn(id) => self.templates.withdraw(context.key, id),
                 Listed::WithdrawnAll(options) => self.templates.withdraw_all(context.key, options),
             }
         }
-        Ok(count)
+        Ok((count, refused))
     }
 
     /// Makes rows of the records of a set; how many records there were.

@@ -188,24 +188,36 @@ impl Templates {
         Some(stream)
     }
 
-    /// Keeps a template, in place of the one with its id.
+    /// Keeps a template, in place of the one with its id. That one is forgotten also where the new one is refused: the
+    /// exporter's records are not its own any more.
     pub(super) fn insert(&mut self, key: StreamKey, now: i64, template: (u16, Template, usize)) -> Result<(), Failure> {
+        let id = template.0;
+        let kept = self.replace(key, now, template);
+        if kept.is_err() {
+            self.withdraw(key, id);
+        }
+        kept
+    }
+
+    fn replace(&mut self, key: StreamKey, now: i64, template: (u16, Template, usize)) -> Result<(), Failure> {
         let (id, template, fields) = template;
         let limits = self.limits;
         if fields > limits.fields_max {
             return Err(full("the number of fields of a template", fields, limits.fields_max));
         }
         let bytes = template.bytes();
-        if self.bytes + bytes > limits.bytes_max {
-            return Err(full(BYTES, self.bytes + bytes, limits.bytes_max));
+        let old = self.streams.get(&key).and_then(|stream| stream.templates.get(&id)).map_or(0, |old| old.bytes());
+        let held = self.bytes - old + bytes;
+        if held > limits.bytes_max {
+            return Err(full(BYTES, held, limits.bytes_max));
         }
         let stream = self.stream(key, now)?;
         if stream.templates.len() >= limits.templates_max && !stream.templates.contains_key(&id) {
             return Err(full("the number of templates of an exporter", limits.templates_max + 1, limits.templates_max));
         }
-        let old = stream.templates.insert(id, Arc::new(template)).map_or(0, |old| old.bytes());
+        stream.templates.insert(id, Arc::new(template));
         stream.bytes = stream.bytes + bytes - old;
-        self.bytes = self.bytes + bytes - old;
+        self.bytes = held;
         Ok(())
     }
 
