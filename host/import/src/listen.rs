@@ -54,12 +54,14 @@ pub enum Outcome {
     Rows(u64),
     /// It was damaged and nothing of it was used.
     Damaged(Fault),
-    /// A bound was reached.
+    /// A bound was reached: what would pass it was refused, the rest was read.
     Full {
         /// What is bounded.
         what: &'static str,
         /// How much there may be.
         max: u64,
+        /// Rows that the rest gave; they are used as those of [`Outcome::Rows`].
+        rows: u64,
     },
 }
 
@@ -102,20 +104,23 @@ impl Listener {
     ) -> Result<Outcome, ImportError> {
         let (exporter, now) = (address(from), received_us / 1_000_000);
         if !self.admit(exporter, now) {
-            return Ok(Outcome::Full { what: "the number of exporters", max: self.limits.exporters_max as u64 });
+            let max = self.limits.exporters_max as u64;
+            return Ok(Outcome::Full { what: "the number of exporters", max, rows: 0 });
         }
         let origin = Origin { exporter: Some(exporter), received_us: Some(received_us) };
         let before = self.tally.rows;
-        let outcome = match self.decode(origin, bytes, sink) {
-            Ok(()) => Outcome::Rows(self.tally.rows - before),
+        let decoded = self.decode(origin, bytes, sink);
+        let rows = self.tally.rows - before;
+        let outcome = match decoded {
+            Ok(()) => Outcome::Rows(rows),
             Err(Failure::Fault(fault)) => Outcome::Damaged(fault),
-            Err(Failure::Full { what, max, .. }) => Outcome::Full { what, max },
+            Err(Failure::Full { what, max, .. }) => Outcome::Full { what, max, rows },
             Err(Failure::Import(error)) => return Err(error),
         };
         let counts = self.exporters.entry(exporter).or_default();
         counts.datagrams += 1;
         counts.last = now;
-        counts.rows += self.tally.rows - before;
+        counts.rows += rows;
         counts.refused += u64::from(!matches!(outcome, Outcome::Rows(_)));
         Ok(outcome)
     }
@@ -282,10 +287,10 @@ mod tests {
         let mut other = TEMPLATE;
         other[5] = 1;
         assert_eq!(hear(&[&TEMPLATE]), Outcome::Rows(0));
-        assert!(matches!(hear(&[&other, &DATA]), Outcome::Full { .. }));
+        assert!(matches!(hear(&[&other, &DATA]), Outcome::Full { rows: 1, .. }));
         // One field more under the id that is known.
         let longer = [&[0, 0, 0, 32, 1, 0, 0, 6][..], &TEMPLATE[8..], &[0, 7, 0, 2]].concat();
-        assert!(matches!(hear(&[&longer, &DATA]), Outcome::Full { .. }));
+        assert!(matches!(hear(&[&longer, &DATA]), Outcome::Full { rows: 0, .. }));
         assert_eq!((listener.tally().rows, listener.templates().bytes()), (1, 0));
     }
 

@@ -140,7 +140,7 @@ impl Collector {
                 self.unused.damaged += 1;
                 self.unused.last = Some(format!("from {from}: damaged at byte {}: {}", fault.offset, fault.reason));
             }
-            Outcome::Full { what, max } => {
+            Outcome::Full { what, max, .. } => {
                 self.unused.full += 1;
                 self.unused.last = Some(format!("from {from}: {what} is at its bound of {max}"));
             }
