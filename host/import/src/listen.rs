@@ -294,6 +294,19 @@ mod tests {
         assert_eq!((listener.tally().rows, listener.templates().bytes()), (1, 0));
     }
 
+    #[test]
+    fn records_beside_a_refused_sampler_are_read() {
+        let templates = TemplateLimits { samplers_max: 1, ..TemplateLimits::default() };
+        let mut listener =
+            Listener::new(ExportOptions::default(), ListenLimits { templates, ..ListenLimits::default() });
+        // Options template 257: scope system, sampler (48), its interval (50); then the rates of two samplers.
+        let announced = [0, 1, 0, 22, 1, 1, 0, 4, 0, 8, 0, 1, 0, 4, 0, 48, 0, 1, 0, 50, 0, 1];
+        let rates = [1, 1, 0, 16, 0, 0, 0, 0, 1, 10, 0, 0, 0, 0, 2, 20];
+        let message = v9(7, &[&TEMPLATE[..], &announced, &rates, &DATA].concat(), 5);
+        let outcome = listener.datagram(sender(1), 0, &message, &mut Rows(0)).unwrap();
+        assert_eq!(outcome, Outcome::Full { what: "the number of samplers of an exporter", max: 1, rows: 1 });
+    }
+
     proptest! {
         #[test]
         fn templates_stay_within_their_bounds(

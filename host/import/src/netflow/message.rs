@@ -221,7 +221,7 @@ fn template_kind(id: u16, ipfix: bool) -> Option<Kind> {
     }
 }
 
-/// How many templates a set lists, and why the first one was refused.
+/// How many templates or options data a set has, and why the first that was refused was.
 type Learned = (u64, Option<Failure>);
 
 /// Decodes messages of one file or one sender.
@@ -250,8 +250,8 @@ struct Context {
     ipfix: bool,
 }
 
-/// How many records of a message are known, how many sets have no template, and what was the first template that was
-/// refused.
+/// How many records of a message are known, how many sets have no template, and why the first template or sampling rate
+/// that was refused was.
 #[derive(Default)]
 struct Seen {
     known: u64,
@@ -299,7 +299,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Counts records without a template: what the header counts beyond the known ones, at least one a set. Fails where
-    /// a template was refused.
+    /// something was refused.
     fn blind(&mut self, seen: Seen, counted: u64) -> Result<(), Failure> {
         if seen.blind_sets > 0 && self.pass == Pass::Rows {
             self.tally.skip(Reason::NoTemplate, seen.blind_sets.max(counted));
@@ -345,18 +345,18 @@ impl<'a> Decoder<'a> {
     fn sets(&mut self, message: &[u8], at: usize, context: &Context) -> Result<Seen, Failure> {
         let mut seen = Seen::default();
         for (at, id, body) in (Sets { message, at }) {
-            if let Some(kind) = template_kind(id, context.ipfix) {
-                let (count, refused) = self.learn(body, at, kind, context)?;
-                seen.known += count;
-                seen.refused = seen.refused.or(refused);
-                continue;
-            }
             let template = self.templates.known(context.key, context.now).and_then(|stream| stream.template(id));
-            match template {
-                None => seen.blind_sets += 1,
-                Some(template) if template.options => seen.known += self.options_data(&template, body, context)?,
-                Some(template) => seen.known += self.data(&template, body, context)?,
-            }
+            let (known, refused) = match (template_kind(id, context.ipfix), template) {
+                (Some(kind), _) => self.learn(body, at, kind, context)?,
+                (None, Some(template)) if template.options => self.options_data(&template, body, context)?,
+                (None, Some(template)) => (self.data(&template, body, context)?, None),
+                (None, None) => {
+                    seen.blind_sets += 1;
+                    continue;
+                }
+            };
+            seen.known += known;
+            seen.refused = seen.refused.or(refused);
         }
         Ok(seen)
     }
@@ -414,21 +414,24 @@ impl<'a> Decoder<'a> {
         Ok(known)
     }
 
-    /// Keeps what the options data of a set say; how many records there were.
-    fn options_data(&mut self, template: &Template, body: &[u8], context: &Context) -> Result<u64, Failure> {
+    /// Keeps what the options data of a set say; how many records there were, and why the first one was refused.
+    fn options_data(&mut self, template: &Template, body: &[u8], context: &Context) -> Result<Learned, Failure> {
         let (key, now, templates) = (context.key, context.now, &mut *self.templates);
+        let mut refused = None;
         let (known, cut) = records(template, body, &mut |raw| {
             if let Some(boot) = raw.get(Slot::BootMillis) {
                 templates.stream(key, now)?.boot_ms = Some(boot);
             }
             let Some(rate) = record::sampling(raw) else { return Ok(()) };
-            templates.sample(key, now, sampled(template, raw), rate)
+            let kept = templates.sample(key, now, sampled(template, raw), rate);
+            refused = refused.take().or(kept.err());
+            Ok(())
         })?;
         if self.pass == Pass::Rows {
             self.tally.skip(Reason::Options, known);
             self.tally.skip(Reason::CutShort, u64::from(cut));
         }
-        Ok(known)
+        Ok((known, refused))
     }
 }
 
