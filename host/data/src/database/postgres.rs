@@ -343,3 +343,16 @@ fn described(column: &sqlx::postgres::PgColumn) -> Described {
     };
     Described { name: column.name().to_owned(), ty, stored }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_nobody_knows_is_refused_without_its_value() {
+        let refused = options("flows", "postgres://iog@127.0.0.1/db?passwrod=hunter2").unwrap_err().to_string();
+        assert!(refused.contains("`passwrod`") && !refused.contains("hunter2"), "{refused}");
+        assert!(options("flows", "postgres:///db?sslmode=disable&host=/run/postgresql").is_err());
+        assert!(options("flows", "postgres:///db?host=/run/postgresql&user=iog&").is_ok());
+    }
+}
