@@ -27,6 +27,7 @@ use crate::run::{QueryLimits, Run};
 use crate::scan::SlotTable;
 use crate::schema::{ColumnType, column_type};
 use crate::sql::{Names, QuerySpec};
+use crate::total::TotalRule;
 use crate::{allow, functions, guard, rewrite, sql};
 
 /// Stack of the planning thread: the engine's rules recurse over expressions.
@@ -59,7 +60,8 @@ impl Engine {
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
         let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|e| QueryError::Internal { reason: e.strip_backtrace() })?;
-        let state = SessionStateBuilder::new().with_config(config()).with_runtime_env(Arc::clone(&runtime)).build();
+        let state = SessionStateBuilder::new().with_config(config()).with_runtime_env(Arc::clone(&runtime));
+        let state = state.with_analyzer_rule(Arc::new(TotalRule)).build();
         let (scalars, aggregates) = (functions::scalar_functions(), functions::aggregate_functions());
         let planners: [Arc<dyn ExprPlanner>; 2] =
             [Arc::new(AggregateFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];

@@ -1,5 +1,5 @@
 //! The functions a query may call: the only ones the engine is given. All are deterministic; none touches anything but
-//! its arguments.
+//! its arguments. This crate's own are null where they have no value; `total` makes the engine's so.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -130,8 +130,8 @@ impl ScalarUDFImpl for Function {
             (Kind::IpIn, [address, prefix]) => ip_in(address, prefix)?,
             (Kind::IpPrefix, [address, bits]) => ip_prefix(address, bits)?,
             (Kind::IpText, [address]) => ip_text(address),
-            (Kind::ToAddress, [text]) => to_address(text)?,
-            (Kind::Abs, [value]) => abs(value)?,
+            (Kind::ToAddress, [text]) => to_address(text),
+            (Kind::Abs, [value]) => abs(value),
             _ => return Err(DataFusionError::Internal(format!("`{}` got {} arguments", self.name(), arrays.len()))),
         };
         if scalar {
@@ -139,10 +139,6 @@ impl ScalarUDFImpl for Function {
         }
         Ok(ColumnarValue::Array(result))
     }
-}
-
-fn failed(reason: String) -> DataFusionError {
-    DataFusionError::Execution(reason)
 }
 
 /// The address of a row; `None` for null.
@@ -163,12 +159,8 @@ fn ip_in(addresses: &ArrayRef, prefixes: &ArrayRef) -> Result<ArrayRef> {
     }
     let mut out = BooleanBuilder::with_capacity(addresses.len());
     for row in 0..addresses.len() {
-        match (address_at(addresses, row), text_at(prefixes, row)) {
-            (Some(address), Some(prefix)) => {
-                out.append_value(parse_prefix(prefix).map_err(|e| failed(e.to_string()))?.contains(&address));
-            }
-            _ => out.append_null(),
-        }
+        let prefix = text_at(prefixes, row).and_then(|text| parse_prefix(text).ok());
+        out.append_option(address_at(addresses, row).zip(prefix).map(|(address, prefix)| prefix.contains(&address)));
     }
     Ok(Arc::new(out.finish()))
 }
@@ -176,19 +168,22 @@ fn ip_in(addresses: &ArrayRef, prefixes: &ArrayRef) -> Result<ArrayRef> {
 fn ip_prefix(addresses: &ArrayRef, bits: &ArrayRef) -> Result<ArrayRef> {
     let bits = arrow_cast::cast(bits, &DataType::Int64)?;
     let bits = bits.as_primitive::<Int64Type>();
-    let mut out = FixedSizeBinaryBuilder::with_capacity(addresses.len(), ADDRESS_BYTES);
-    for row in 0..addresses.len() {
-        match address_at(addresses, row).filter(|_| !bits.is_null(row)) {
-            Some(address) => {
-                let network = network_of(&address, bits.value(row));
-                out.append_value(
-                    network.ok_or_else(|| failed(format!("prefix length `{}` is negative", bits.value(row))))?,
-                )?;
-            }
+    let addresses = (0..addresses.len()).map(|row| {
+        let address = address_at(addresses, row).filter(|_| !bits.is_null(row))?;
+        network_of(&address, bits.value(row))
+    });
+    Ok(address_array(addresses))
+}
+
+fn address_array(addresses: impl Iterator<Item = Option<[u8; 16]>>) -> ArrayRef {
+    let mut out = FixedSizeBinaryBuilder::with_capacity(addresses.size_hint().0, ADDRESS_BYTES);
+    for address in addresses {
+        match address {
+            Some(address) => out.append_value(address).expect("an address has the builder's width"),
             None => out.append_null(),
         }
     }
-    Ok(Arc::new(out.finish()))
+    Arc::new(out.finish())
 }
 
 fn ip_text(addresses: &ArrayRef) -> ArrayRef {
@@ -199,32 +194,17 @@ fn ip_text(addresses: &ArrayRef) -> ArrayRef {
     Arc::new(out.finish())
 }
 
-fn to_address(texts: &ArrayRef) -> Result<ArrayRef> {
-    let mut out = FixedSizeBinaryBuilder::with_capacity(texts.len(), ADDRESS_BYTES);
-    for row in 0..texts.len() {
-        match text_at(texts, row) {
-            Some(text) => {
-                let address = parse_address(text);
-                let shown = crate::error::excerpt(text.as_bytes());
-                out.append_value(address.ok_or_else(|| failed(format!("`{shown}` is no address")))?)?;
-            }
-            None => out.append_null(),
-        }
-    }
-    Ok(Arc::new(out.finish()))
+fn to_address(texts: &ArrayRef) -> ArrayRef {
+    address_array((0..texts.len()).map(|row| text_at(texts, row).and_then(parse_address)))
 }
 
-fn abs(values: &ArrayRef) -> Result<ArrayRef> {
-    Ok(match values.data_type() {
+fn abs(values: &ArrayRef) -> ArrayRef {
+    match values.data_type() {
         DataType::Int64 => {
-            let checked = values.as_primitive::<Int64Type>().iter().map(|value| {
-                value
-                    .map(|v| v.checked_abs().ok_or_else(|| failed(format!("abs of `{v}` is out of range"))))
-                    .transpose()
-            });
-            Arc::new(checked.collect::<Result<Int64Array>>()?)
+            let absolute = values.as_primitive::<Int64Type>().iter().map(|value| value.and_then(i64::checked_abs));
+            Arc::new(absolute.collect::<Int64Array>())
         }
         DataType::Float64 => Arc::new(values.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::abs)),
         _ => Arc::clone(values),
-    })
+    }
 }

@@ -28,6 +28,7 @@ mod scan;
 mod schema;
 mod sql;
 mod timestamp;
+mod total;
 mod write;
 
 pub use address::{AddressRange, PrefixError, address_bytes, address_text, network_of, parse_address, parse_prefix};

@@ -32,7 +32,10 @@ pub(crate) fn resolve(spec: &QuerySpec, plan: LogicalPlan) -> std::result::Resul
 }
 
 /// Applies a rewrite to every expression of a plan, bottom up, keeping the names of results.
-fn map_exprs(plan: LogicalPlan, rewrite: &dyn Fn(&DFSchema, Expr) -> Result<Transformed<Expr>>) -> Result<LogicalPlan> {
+pub(crate) fn map_exprs(
+    plan: LogicalPlan,
+    rewrite: &dyn Fn(&DFSchema, Expr) -> Result<Transformed<Expr>>,
+) -> Result<LogicalPlan> {
     let rewritten = plan.transform_up_with_subqueries(|node| {
         let names = NamePreserver::new(&node);
         let schema = merge_schema(&node.inputs());

@@ -12,4 +12,5 @@ mod pruning;
 mod queries;
 mod states;
 mod tables;
+mod totality;
 mod traceback;

@@ -294,27 +294,6 @@ async fn the_queries_of_one_run_share_its_memory() {
 }
 
 #[tokio::test]
-async fn computations_fail_typed() {
-    let dir = tempfile::tempdir().unwrap();
-    for form in forms(dir.path(), 100).await {
-        for sql in [
-            "SELECT bytes / (packets - packets) AS x FROM flows",
-            "SELECT bytes FROM flows WHERE bytes / (packets - packets) > 1",
-            "SELECT to_address(note) AS x FROM flows",
-            "SELECT ip_in(src, note) AS x FROM flows",
-            "SELECT bytes FROM flows WHERE ip_in(src, note)",
-            "SELECT ip_prefix(src, -1) AS x FROM flows WHERE proto = 17",
-            "SELECT CAST(note AS BIGINT) AS x FROM flows",
-        ] {
-            let planned = plan(&form, query(sql, &[])).await.unwrap();
-            let rows = planned.open("q", vec![], QueryLimits::default()).await.unwrap();
-            let error = all(rows).await.unwrap_err();
-            assert!(matches!(error, QueryError::Computation { .. }), "{sql}: {error:?}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn functions_compute() {
     let dataset = memory(vec![flows(0, 1)]).await;
     let sql = "SELECT ip_text(dst) AS a, dst = to_address('192.0.2.1') AS b, ip_text(ip_prefix(dst, 16)) AS c, \
