@@ -2,8 +2,8 @@
 //! content hashes; never interprets content.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
+use std::fs::{File, Metadata};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -18,43 +18,78 @@ const FILES_MAX: usize = 100_000;
 const HASHES_MAX: usize = 65_536;
 const READ_BYTES: usize = 1 << 18;
 
-/// A file as it was when it was looked at: path, size and time of change. Two that are equal are the same file, unchanged.
+/// A file as it was when it was looked at. Two that are equal are the same file, unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct FileStamp {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     modified: SystemTime,
+    inode: Inode,
+    /// The file's first bytes, as many as were asked for.
+    head: Vec<u8>,
+    head_bytes: usize,
+}
+
+/// What the file system knows of a file and no program can set: its number, and seconds and nanoseconds of its last change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Inode(u64, i64, i64);
+
+impl Inode {
+    #[cfg(unix)]
+    fn of(meta: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self(meta.ino(), meta.ctime(), meta.ctime_nsec())
+    }
+
+    #[cfg(not(unix))]
+    fn of(_meta: &Metadata) -> Self {
+        Self(0, 0, 0)
+    }
 }
 
 impl FileStamp {
     pub(crate) fn of(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|source| io(path, source))?;
-        Self::of_open(path, &file)
+        Self::with_head(path, 0)
     }
 
-    fn of_open(path: &Path, file: &File) -> Result<Self, DataError> {
-        let meta = file.metadata().map_err(|source| io(path, source))?;
+    /// The stamp of a file whose first bytes tell apart what the file system's clock does not. The time of its last change
+    /// is left out: SQLite sets the owner of a log that root opens, to what it is.
+    pub(crate) fn with_head(path: &Path, head_bytes: usize) -> Result<Self, DataError> {
+        let mut file = File::open(path).map_err(|source| io(path, source))?;
+        Self::of_open(path, &mut file, head_bytes)
+    }
+
+    fn of_open(path: &Path, file: &mut File, head_bytes: usize) -> Result<Self, DataError> {
+        let failed = |source| io(path, source);
+        let meta = file.metadata().map_err(failed)?;
         if !meta.is_file() {
             return Err(DataError::Path {
                 pattern: path.display().to_string(),
                 reason: "it is no regular file".into(),
             });
         }
-        let modified = meta.modified().map_err(|source| io(path, source))?;
-        Ok(Self { path: path.to_owned(), bytes: meta.len(), modified })
+        let modified = meta.modified().map_err(failed)?;
+        let (mut head, mut inode) = (Vec::new(), Inode::of(&meta));
+        if head_bytes > 0 {
+            inode = Inode(inode.0, 0, 0);
+            head.reserve_exact(head_bytes);
+            file.by_ref().take(head_bytes as u64).read_to_end(&mut head).map_err(failed)?;
+            file.rewind().map_err(failed)?;
+        }
+        Ok(Self { path: path.to_owned(), bytes: meta.len(), modified, inode, head, head_bytes })
     }
 
     /// Opens the file again; an error if it is another one by now.
     pub(crate) fn open(&self) -> Result<File, DataError> {
-        let file = File::open(&self.path).map_err(|source| io(&self.path, source))?;
-        if Self::of_open(&self.path, &file)? == *self {
+        let mut file = File::open(&self.path).map_err(|source| io(&self.path, source))?;
+        if Self::of_open(&self.path, &mut file, self.head_bytes)? == *self {
             Ok(file)
         } else {
             Err(DataError::Changed { path: self.path.clone() })
         }
     }
 
-    /// SHA-256 of the content; remembered for this path, size and time of change.
+    /// SHA-256 of the content; remembered for all that the stamp holds.
     pub(crate) fn sha256(&self) -> Result<[u8; 32], DataError> {
         static KNOWN: OnceLock<Mutex<HashMap<FileStamp, [u8; 32]>>> = OnceLock::new();
         let known = KNOWN.get_or_init(Mutex::default);
@@ -277,5 +312,31 @@ mod tests {
         std::fs::write(dir.path().join("a.csv"), "another").unwrap();
         assert!(matches!(found[0].open(), Err(DataError::Changed { .. })));
         assert_ne!(before, snapshot_digest(&find(&dir.path().join("*.csv")).unwrap()).unwrap());
+    }
+
+    /// What a writer leaves that replaces the content within one tick of the clock, or sets the time back.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_of_the_same_size_and_time_is_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        std::fs::write(&path, "first").unwrap();
+        let before = FileStamp::with_head(&path, 4).unwrap();
+        let first = before.sha256().unwrap();
+        let other = dir.path().join("b.db");
+        std::fs::write(&other, "other").unwrap();
+        File::options().write(true).open(&other).unwrap().set_modified(before.modified).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        let after = FileStamp::with_head(&path, 4).unwrap();
+        assert_eq!((before.bytes, before.modified), (after.bytes, after.modified));
+        assert_ne!(before.inode, after.inode);
+        assert_ne!(after.sha256().unwrap(), first);
+        let same_tick = FileStamp { inode: before.inode, ..after };
+        assert_ne!(same_tick.sha256().ok(), Some(first), "the first bytes tell them apart");
+        let plain = FileStamp::of(&path).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(&path, "third").unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(before.modified).unwrap();
+        assert!(matches!(plain.open(), Err(DataError::Changed { .. })), "in the same place");
     }
 }

@@ -4,7 +4,6 @@
 //! reads it makes the run's next scan fail instead of seeing two states.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +36,8 @@ const BUSY: Duration = Duration::from_secs(5);
 const ROWS_AHEAD: usize = 64;
 /// How often the files are looked at again when they change while they are hashed.
 const STATE_TRIES: u32 = 3;
-/// Bytes of the header of a SQLite file, which is longer than that of its log.
+/// Bytes of the header of a SQLite file, which is longer than that of its log: they hold the counters of changes of the
+/// file and of its log, which tell apart what the file system's clock does not.
 const HEAD_BYTES: usize = 100;
 /// Steps of SQLite's machine between two looks at whether anybody still waits.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
@@ -56,16 +56,8 @@ pub(crate) struct SqliteSource {
 /// The files of a database as they were at one moment.
 #[derive(Debug)]
 pub(crate) struct State {
-    files: Vec<Stamp>,
+    files: Vec<FileStamp>,
     content: [u8; 32],
-}
-
-/// A file, and its first bytes: they hold the counters of changes of the file and of its log, which tell apart what the
-/// file system's clock does not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    file: FileStamp,
-    head: Vec<u8>,
 }
 
 impl SqliteSource {
@@ -118,7 +110,7 @@ impl SqliteSource {
         hasher.update(b"iog-snapshot-sqlite/v1\0");
         hasher.update(state.content);
         hasher.update(self.binding.shape.select(&every, &BTreeMap::new(), None).sql);
-        let stored_bytes = state.files.iter().map(|stamp| stamp.file.bytes).sum();
+        let stored_bytes = state.files.iter().map(|stamp| stamp.bytes).sum();
         Snapshot { digest: hasher.finalize().into(), stored_bytes, rows: None }
     }
 
@@ -230,8 +222,7 @@ async fn begin(
 fn state(path: &Path) -> Result<State, DataError> {
     for _ in 0..STATE_TRIES {
         let files = stamps(path)?;
-        let plain: Vec<FileStamp> = files.iter().map(|stamp| stamp.file.clone()).collect();
-        let content = match files::snapshot_digest(&plain) {
+        let content = match files::snapshot_digest(&files) {
             Ok(content) => content,
             Err(DataError::Changed { .. }) => continue,
             Err(error) => return Err(error),
@@ -244,25 +235,17 @@ fn state(path: &Path) -> Result<State, DataError> {
 }
 
 /// The file, and its write-ahead log where there is anything in it.
-fn stamps(path: &Path) -> Result<Vec<Stamp>, DataError> {
+fn stamps(path: &Path) -> Result<Vec<FileStamp>, DataError> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    let mut stamps = vec![stamp(path)?];
-    match stamp(Path::new(&log)) {
-        Ok(stamp) if stamp.file.bytes > 0 => stamps.push(stamp),
+    let mut stamps = vec![FileStamp::with_head(path, HEAD_BYTES)?];
+    match FileStamp::with_head(Path::new(&log), HEAD_BYTES) {
+        Ok(stamp) if stamp.bytes > 0 => stamps.push(stamp),
         Ok(_) => {}
         Err(DataError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     Ok(stamps)
-}
-
-fn stamp(path: &Path) -> Result<Stamp, DataError> {
-    let file = FileStamp::of(path)?;
-    let mut head = Vec::with_capacity(HEAD_BYTES);
-    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD_BYTES as u64).read_to_end(&mut head));
-    read.map_err(|source| files::io(path, source))?;
-    Ok(Stamp { file, head })
 }
 
 fn described(column: &sqlx::sqlite::SqliteColumn) -> Described {
