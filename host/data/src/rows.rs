@@ -70,7 +70,8 @@ impl Rows {
         &self.schema
     }
 
-    /// Rows read from the sources so far, before conditions; what host work is metered by.
+    /// Rows that the sources gave so far: of Parquet, and of other sources as far as a condition was pushed into them, only
+    /// those that fulfil it. It depends on how rows are stored, so nothing is charged by it.
     pub fn rows_scanned(&self) -> u64 {
         self.run.rows_scanned.load(Ordering::Relaxed)
     }
