@@ -232,6 +232,7 @@ impl Runs {
             Err(QueryError::Deadline) => {
                 (BTreeMap::new(), Finished::without_run(Outcome::Limit { which: LimitKind::Time }))
             }
+            Err(QueryError::Cancelled) => (BTreeMap::new(), Finished::without_run(Outcome::Cancelled)),
             Err(error) => (BTreeMap::new(), Finished::ours(full_text(&error))),
         };
         Finished { registry_size: Some(size), snapshots, ..finished }
@@ -248,7 +249,7 @@ impl Runs {
         (registry.size(), admit::decide(asked, &here, service.map(Service::offer).as_ref(), used))
     }
 
-    /// Pins the data and runs the module on them.
+    /// Pins the data and runs the module on them, both within the run's wall time and until it is cancelled.
     async fn run(
         &self,
         asked: &Authenticated,
@@ -258,7 +259,14 @@ impl Runs {
         let registry = self.registry.current();
         let asn = registry.domain(&self.domain, self.clock.now()).and_then(|d| d.asns.first().map(|asn| asn.0));
         let limits = run_limits(prepared);
-        let (query, snapshots) = pin(prepared, &limits, self.query_memory_bytes).await?;
+        let ends = deadline(limits.wall);
+        let (query, snapshots) = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(QueryError::Cancelled),
+            pinned = pin(prepared, &limits, self.query_memory_bytes) => pinned?,
+        };
+        let query = QueryLimits { deadline: Some(ends + QUERY_GRACE), ..query };
+        let limits = Limits { wall: ends.saturating_duration_since(deadline(Duration::ZERO)), ..limits };
         let port = DataPort::new(prepared.planned.clone(), query, asked.request.request_id.clone());
         let spec = RunSpec {
             module: Arc::clone(&prepared.loaded),

@@ -273,7 +273,15 @@ pub(crate) async fn prepared(
     sandbox: &iog_sandbox::Sandbox,
     folder: &std::path::Path,
 ) -> Result<Arc<crate::services::Prepared>, crate::prepare::PrepareError> {
-    let bound = crate::datasets::open_one("border", &dataset(folder)).await.unwrap();
+    prepared_on(sandbox, &dataset(folder)).await
+}
+
+/// The same on another dataset.
+pub(crate) async fn prepared_on(
+    sandbox: &iog_sandbox::Sandbox,
+    dataset: &crate::config::DatasetConfig,
+) -> Result<Arc<crate::services::Prepared>, crate::prepare::PrepareError> {
+    let bound = crate::datasets::open_one("border", dataset).await.unwrap();
     let tools = crate::prepare::Tools { sandbox: sandbox.clone(), engine: iog_data::Engine::new().unwrap() };
     let source = crate::prepare::Source { wasm: WASM, manifest: MANIFEST };
     let bound = BTreeMap::from([("flows".parse().unwrap(), bound)]);
