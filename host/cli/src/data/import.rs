@@ -128,7 +128,7 @@ fn open(input: &Path) -> Result<File> {
 
 /// A folder is one dataset, so the files of a command must have one schema, and none may overwrite another.
 fn one_schema(jobs: &[Job<'_>]) -> Result<Option<&'static str>> {
-    let mut schemas: BTreeMap<&str, &Path> = BTreeMap::new();
+    let mut schemas: BTreeMap<&'static str, &Path> = BTreeMap::new();
     let mut names = BTreeMap::new();
     for job in jobs.iter().filter(|job| !matches!(job.found, Found::Refused(_))) {
         if let Some(other) = names.insert(&job.out, job.input) {
@@ -143,13 +143,7 @@ fn one_schema(jobs: &[Job<'_>]) -> Result<Option<&'static str>> {
         let found: Vec<_> = schemas.iter().map(|(schema, path)| format!("`{}` is {schema}", path.display())).collect();
         bail!("a folder holds rows of one schema, but {}; import them into folders of their own", found.join(", "));
     }
-    Ok(schemas.into_keys().next().map(|schema| {
-        Format::ALL
-            .iter()
-            .map(|format| format.schema())
-            .find(|known| *known == schema)
-            .expect("it is a format's schema")
-    }))
+    Ok(schemas.into_keys().next())
 }
 
 fn no_name(input: &Path) -> anyhow::Error {
