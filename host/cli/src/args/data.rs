@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 pub(crate) enum DataCommand {
     /// Read flow exports, nfdump files, captures, routes, passive DNS and address tables into Parquet of a schema.
     ///
-    /// Every file gives one Parquet file of the same name, and one line of what was read, what was skipped and why. A
-    /// file that is refused leaves nothing behind and does not stop the others.
+    /// Every file gives one Parquet file of the same name, and one line of what was read, what was skipped and why. Of a
+    /// file that is refused nothing is written, and it does not stop the others.
     #[command(
         after_help = "Exit code 0 if every file was read, 1 if one was refused.\n\nExamples:\n  iog data import /var/cache/nfdump/nfcapd.20* --out flows --new\n  iog data import exports.pcap --format exports-in-pcap --neighbours interfaces.csv --out flows\n  iog data import rib.20*.bz2 updates.20*.gz --out routes --collector rrc06"
     )]
