@@ -16,4 +16,5 @@ mod processes;
 mod requests;
 mod sources;
 mod stolen_center_keys;
+mod upgrade;
 mod workbench;
