@@ -7,6 +7,7 @@ mod demo;
 mod golden;
 mod governance;
 mod harness;
+mod kill;
 mod modules;
 mod outcomes;
 mod policy;
