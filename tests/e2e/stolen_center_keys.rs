@@ -12,7 +12,7 @@ use iog_protocol::ids::Digest;
 use iog_protocol::keys::SecretKey;
 use iog_protocol::manifest::Manifest;
 use iog_protocol::receipt::{CallerFields, ReceiptError, log_origin};
-use iog_protocol::registry::{Invalid, Registry};
+use iog_protocol::registry::{Fault, Invalid, Registry, modules};
 use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest};
 use iog_protocol::statements::{
     Approval, Auditor, DigestSet, Domain, Keyset, PolicyRef, ResourceRef, Review, Scope, Source, Statement, Submission,
@@ -157,12 +157,12 @@ fn an_unapproved_module_does_not_run() {
 
         assert_eq!(believed.size(), (honest + forged) as u64, "the log is correctly signed, so it is taken over");
         let reasons = last_anomalies(&believed, forged);
-        assert!(matches!(reasons[0], Invalid::Ineffective(_)), "{:?}", reasons[0]);
-        assert!(matches!(reasons[1], Invalid::Signature(_) | Invalid::TooFewSigners { .. }), "{:?}", reasons[1]);
-        assert!(matches!(reasons[2], Invalid::Signature(_) | Invalid::TooFewSigners { .. }), "{:?}", reasons[2]);
-        assert!(matches!(reasons[3], Invalid::UnknownEvidence(_)), "{:?}", reasons[3]);
-        assert!(matches!(reasons[4], Invalid::Signature(_) | Invalid::TooFewSigners { .. }), "{:?}", reasons[4]);
-        assert!(matches!(reasons[5], Invalid::Signature(_) | Invalid::TooFewSigners { .. }), "{:?}", reasons[5]);
+        assert!(matches!(reasons[0], Invalid::Modules(modules::Invalid::Ineffective(_))), "{:?}", reasons[0]);
+        assert_eq!(reasons[1].fault(), Fault::Signature, "{:?}", reasons[1]);
+        assert_eq!(reasons[2].fault(), Fault::Signature, "{:?}", reasons[2]);
+        assert!(matches!(reasons[3], Invalid::Modules(modules::Invalid::UnknownEvidence(_))), "{:?}", reasons[3]);
+        assert_eq!(reasons[4].fault(), Fault::Signature, "{:?}", reasons[4]);
+        assert_eq!(reasons[5].fault(), Fault::Signature, "{:?}", reasons[5]);
 
         let address = net.address(PROVIDER);
         let request = caller.ask_for(PROVIDER, bad, "sum", serde_json::json!({}));

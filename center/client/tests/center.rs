@@ -110,8 +110,10 @@ fn descriptor(domain: &str) -> Descriptor {
 async fn a_search_gives_only_what_its_domain_signed() {
     let registry = {
         let entry = genesis(None);
-        let registry = Registry::genesis(&entry, &Digest::of(&entry)).unwrap();
-        registry.apply(&domain(&entry, "as64500", 20)).unwrap().apply(&domain(&entry, "as64501", 30)).unwrap()
+        let mut registry = Registry::genesis(&entry, &Digest::of(&entry)).unwrap();
+        registry.apply(&domain(&entry, "as64500", 20)).unwrap();
+        registry.apply(&domain(&entry, "as64501", 30)).unwrap();
+        registry
     };
     let signed = |descriptor: &Descriptor, seed: u8| -> Base64Bytes {
         Signed::sign(descriptor, &[&key(seed)]).unwrap().to_bytes().into()
@@ -151,8 +153,8 @@ async fn a_search_gives_only_what_its_domain_signed() {
 #[tokio::test]
 async fn each_false_descriptor_is_refused() {
     let entry = genesis(None);
-    let registry = Registry::genesis(&entry, &Digest::of(&entry)).unwrap();
-    let registry = registry.apply(&domain(&entry, "as64500", 20)).unwrap();
+    let mut registry = Registry::genesis(&entry, &Digest::of(&entry)).unwrap();
+    registry.apply(&domain(&entry, "as64500", 20)).unwrap();
     let check = |descriptor: &Descriptor, seed: u8| {
         let bytes = Signed::sign(descriptor, &[&key(seed)]).unwrap().to_bytes();
         iog_client::center::verify_descriptor(&bytes, &registry, NOW.plus_hours(1)).is_some()

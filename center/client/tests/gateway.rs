@@ -100,8 +100,8 @@ fn answer(receipt: ReceiptView) -> RunAnswer {
 /// The key of the gateway's log, from the registry; its domain's keys are 20 and 21.
 fn log_key() -> VerifierKey {
     let entry = genesis(None);
-    let registry = Registry::genesis(&entry, &Digest::of(&entry)).unwrap();
-    let registry = registry.apply(&domain(&entry, "as64500", 20)).unwrap();
+    let mut registry = Registry::genesis(&entry, &Digest::of(&entry)).unwrap();
+    registry.apply(&domain(&entry, "as64500", 20)).unwrap();
     let record = registry.domain(&"as64500".parse().unwrap(), NOW).unwrap();
     receipt_log(&registry.founding().trust_domain, record).unwrap()
 }

@@ -5,7 +5,7 @@ use iog_protocol::{
     api::{ApiErrorCode, PendingDomain},
     dsse::Envelope,
     ids::DomainId,
-    registry::{Invalid, Registry},
+    registry::{Flaw, Invalid, Registry},
     statements::{Domain, Predicate, parse_payload},
     time::Timestamp,
 };
@@ -72,22 +72,28 @@ pub(crate) fn judge(
             joined.envelope.join(&offered.envelope).map_err(|e| Refusal::because(ApiErrorCode::BadEnvelope, &e))?;
             match rule(registry, &joined) {
                 // A co-signer who has left since must not spoil the others' signatures.
-                Err(Invalid::Signature(_)) => (offered.clone(), rule(registry, &offered)),
+                Err(invalid) if matches!(invalid.flaw(), Some(Flaw::Signature(_))) => {
+                    (offered.clone(), rule(registry, &offered))
+                }
                 outcome => (joined, outcome),
             }
         }
     };
     match outcome {
         Ok(()) => Ok(Verdict::Append(candidate)),
-        Err(lacking @ Invalid::TooFewSigners { .. }) if (is_known || may_replace) && signed_by_itself(&candidate) => {
-            Ok(Verdict::Keep(candidate, lacking.to_string()))
+        Err(invalid) => {
+            let lacking = matches!(invalid.flaw(), Some(Flaw::TooFewSigners { .. }));
+            if lacking && (is_known || may_replace) && signed_by_itself(&candidate) {
+                Ok(Verdict::Keep(candidate, invalid.to_string()))
+            } else {
+                Err(Refusal::from(&invalid))
+            }
         }
-        Err(invalid) => Err(Refusal::from(&invalid)),
     }
 }
 
 fn rule(registry: &Registry, offered: &Offered) -> Result<(), Invalid> {
-    registry.clone().apply(&offered.envelope.to_json()).map(drop).map_err(|rejected| rejected.reason)
+    registry.check(&offered.envelope.to_json()).map(drop)
 }
 
 fn signed_by_itself(offered: &Offered) -> bool {

@@ -117,6 +117,7 @@ fn genesis(options: &InitOptions, keys: &OnlineKeys) -> Result<Genesis, CenterEr
             publishers: options.publishers.clone(),
             root: None,
             min_rules_version: None,
+            required_families: Vec::new(),
         },
     })
 }

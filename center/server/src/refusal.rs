@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use iog_protocol::{
     api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem},
-    registry::Invalid,
+    registry::{Fault, Invalid},
 };
 
 use crate::{error::CenterError, sequencer::AppendError};
@@ -82,18 +82,16 @@ impl From<AppendError> for Refusal {
 
 impl From<&Invalid> for Refusal {
     fn from(invalid: &Invalid) -> Self {
-        let code = match invalid {
-            Invalid::TooLarge { .. } => ApiErrorCode::TooLarge,
-            Invalid::Envelope(_) | Invalid::NotCanonical | Invalid::Statement(_) => ApiErrorCode::BadEnvelope,
-            Invalid::Signature(_) | Invalid::TooFewSigners { .. } => ApiErrorCode::SignatureInvalid,
-            Invalid::AlreadySubmitted { .. } | Invalid::VersionTaken { .. } => ApiErrorCode::AlreadyExists,
-            Invalid::KeysetVersion { .. } | Invalid::DomainSequence { .. } | Invalid::ReviewOutdated { .. } => {
-                ApiErrorCode::StaleSequence
-            }
-            Invalid::UnknownModule(_) => ApiErrorCode::UnknownModule,
-            Invalid::UnknownDomain(_) => ApiErrorCode::UnknownDomain,
-            Invalid::RulesTooNew { .. } => ApiErrorCode::RulesTooNew,
-            _ => ApiErrorCode::StatementInvalid,
+        let code = match invalid.fault() {
+            Fault::TooLarge => ApiErrorCode::TooLarge,
+            Fault::Malformed => ApiErrorCode::BadEnvelope,
+            Fault::Signature => ApiErrorCode::SignatureInvalid,
+            Fault::Exists => ApiErrorCode::AlreadyExists,
+            Fault::Outdated => ApiErrorCode::StaleSequence,
+            Fault::UnknownModule => ApiErrorCode::UnknownModule,
+            Fault::UnknownDomain => ApiErrorCode::UnknownDomain,
+            Fault::TooNew => ApiErrorCode::RulesTooNew,
+            Fault::Rule => ApiErrorCode::StatementInvalid,
         };
         Self::because(code, invalid)
     }
@@ -101,6 +99,8 @@ impl From<&Invalid> for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use iog_protocol::registry::Flaw;
+
     use super::*;
 
     #[test]
@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn rules_answer_with_their_reason() {
-        let refusal = Refusal::from(&Invalid::TooFewSigners { who: "the root", needed: 2, found: 1 });
+        let flaw = Flaw::TooFewSigners { who: "the root", needed: 2, found: 1 };
+        let refusal = Refusal::from(&Invalid::Keysets(flaw.into()));
         assert_eq!(refusal.code(), ApiErrorCode::SignatureInvalid);
         assert!(refusal.0.detail.contains("needs 2 signatures of the root"));
     }

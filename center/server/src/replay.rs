@@ -79,7 +79,7 @@ async fn fold(database: &Database, registry: Registry, genesis: &[u8]) -> Result
         }
         for entry in page {
             tree.push(leaf_hash(&entry));
-            registry = registry.absorb(&entry);
+            registry.absorb(&entry);
         }
     }
     for anomaly in registry.anomalies() {

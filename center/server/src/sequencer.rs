@@ -5,11 +5,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use iog_protocol::{
-    dsse::Envelope,
     ids::Digest,
     keys::SecretKey,
-    registry::{Invalid, Registry},
-    statements::{Predicate, parse_payload},
+    registry::{Change, Invalid, Registry, modules},
 };
 use iog_tlog::{NoteSigner, leaf_hash};
 use tokio::{
@@ -112,7 +110,7 @@ impl Writer {
     }
 
     /// Entries, commit, signature, publication: in this order.
-    async fn append(&self, first: u64, entries: Vec<String>, registry: Registry) -> Result<(), CenterError> {
+    async fn append(&self, first: u64, entries: Vec<String>, registry: Arc<Registry>) -> Result<(), CenterError> {
         let now = self.clock.now();
         self.database.append(first, &entries, now.unix()).await?;
         let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry.as_bytes())).collect();
@@ -121,7 +119,7 @@ impl Writer {
         let (size, checkpoint) = self.published.sign(&self.signer);
         keep_checkpoint(&self.database, &self.home, size, &checkpoint).await?;
         self.published.update(|head| {
-            head.registry = Arc::new(registry);
+            head.registry = registry;
             head.checkpoint = checkpoint.into();
         });
         Ok(())
@@ -130,21 +128,15 @@ impl Writer {
     /// Appends an approval for each of `modules` (all, if `None`) whose reviews are complete and that has none in effect.
     async fn approve_ready(&self, modules: Option<&BTreeSet<Digest>>) -> Result<(), CenterError> {
         let now = self.clock.now();
-        let registry = self.published.registry();
-        let due = approve::due(&registry, modules, now);
-        let (mut next, mut entries) = ((*registry).clone(), Vec::new());
-        for module in due {
+        let (mut next, mut entries) = (self.published.registry(), Vec::new());
+        for module in approve::due(&next, modules, now) {
             let Some(entry) = approve::approval(&next, &module, now, &self.approval_key) else { continue };
-            match next.apply(entry.as_bytes()) {
-                Ok(applied) => {
+            match Registry::apply_shared(&mut next, entry.as_bytes()) {
+                Ok(_) => {
                     tracing::info!(%module, "approved");
                     entries.push(entry);
-                    next = applied;
                 }
-                Err(rejected) => {
-                    tracing::error!(%module, reason = %rejected.reason, "our own approval was refused");
-                    next = rejected.registry;
-                }
+                Err(reason) => tracing::error!(%module, %reason, "our own approval was refused"),
             }
         }
         if entries.is_empty() {
@@ -161,47 +153,46 @@ enum Touched {
     Everything,
 }
 
+impl Touched {
+    /// A review may complete a module's, a keyset anybody's: new auditors, or none who had spoken.
+    fn add(&mut self, change: &Change) {
+        match (change, &mut *self) {
+            (Change::Keysets(_), _) => *self = Self::Everything,
+            (Change::Modules(modules::Change::Reviewed(module)), Self::Modules(modules)) => {
+                modules.insert(*module);
+            }
+            (Change::Modules(modules::Change::Reviewed(module)), Self::Nothing) => {
+                *self = Self::Modules(BTreeSet::from([*module]));
+            }
+            _ => {}
+        }
+    }
+}
+
 struct Accepted {
-    registry: Registry,
+    registry: Arc<Registry>,
     entries: Vec<String>,
     replies: Vec<oneshot::Sender<Result<u64, AppendError>>>,
     touched: Touched,
 }
 
-/// Asks the fold about each statement in turn; those it refuses are answered here and leave no trace.
-fn judge(registry: Arc<Registry>, jobs: Vec<Job>) -> Accepted {
+/// Asks the fold about each statement in turn; those it refuses are answered here and leave no trace. The registry is copied
+/// once, when the first is accepted: readers go on with the published one.
+fn judge(mut registry: Arc<Registry>, jobs: Vec<Job>) -> Accepted {
     let (mut entries, mut replies) = (Vec::new(), Vec::new());
     let mut touched = Touched::Nothing;
-    let mut registry = (*registry).clone();
     for Job { entry, reply } in jobs {
-        match registry.apply(&entry) {
-            Ok(applied) => {
-                registry = applied;
-                touch(&mut touched, &entry);
+        match Registry::apply_shared(&mut registry, &entry) {
+            Ok(change) => {
+                touched.add(&change);
                 // An envelope is JSON, so what the fold has accepted is UTF-8.
                 entries.push(String::from_utf8_lossy(&entry).into_owned());
                 replies.push(reply);
             }
-            Err(rejected) => {
-                registry = rejected.registry;
-                let _ = reply.send(Err(AppendError::Invalid(Box::new(rejected.reason))));
-            }
+            Err(reason) => drop(reply.send(Err(AppendError::Invalid(Box::new(reason))))),
         }
     }
     Accepted { registry, entries, replies, touched }
-}
-
-fn touch(touched: &mut Touched, entry: &[u8]) {
-    let statement = Envelope::parse(entry).ok().and_then(|envelope| parse_payload(envelope.payload()).ok());
-    let Some(statement) = statement else { return };
-    match (&statement.predicate, statement.module(), &mut *touched) {
-        (Predicate::Keyset(_), ..) => *touched = Touched::Everything,
-        (Predicate::Review(_), Some(module), Touched::Modules(modules)) => drop(modules.insert(module.digest())),
-        (Predicate::Review(_), Some(module), Touched::Nothing) => {
-            *touched = Touched::Modules(BTreeSet::from([module.digest()]));
-        }
-        _ => {}
-    }
 }
 
 /// Keeps a signed checkpoint in the database and beside it, before anybody sees it.

@@ -30,7 +30,7 @@ pub(crate) fn check(
 ) -> Result<Checked, Refusal> {
     let entry = submitted.submission.0;
     let submission = read_statement(&entry)?;
-    registry.clone().apply(&entry).map_err(|rejected| Refusal::from(&rejected.reason))?;
+    registry.check(&entry).map_err(|invalid| Refusal::from(&invalid))?;
     let module = submitted.module.0;
     check_files(&submission, &module, &submitted.manifest, module_bytes_max)?;
     let manifest = Manifest::parse(&submitted.manifest)

@@ -82,10 +82,10 @@ pub enum Rejection {
         peer: DomainId,
     },
     /// The registry asks for newer rules than this gateway knows.
-    #[error("the registry asks for rules of version {needed}; this gateway stops until it is updated")]
+    #[error("the registry asks for {needed}; this gateway stops until it is updated")]
     RulesTooNew {
-        /// The version it asks for.
-        needed: u32,
+        /// What it asks for: rules, or a family of statements, with the version.
+        needed: String,
     },
     /// The registry has the domain suspended or revoked.
     #[error("domain `{domain}` is suspended or revoked in the registry this gateway holds")]
@@ -172,7 +172,7 @@ fn peer_domain<'p>(peer: Option<&'p PeerIdentity>, here: &Here<'_>) -> Result<(&
 fn not_in_force(sender: &DomainId, here: &Here<'_>) -> Rejection {
     let domain = sender.clone();
     if let Some(needed) = here.registry.stopped() {
-        return Rejection::RulesTooNew { needed };
+        return Rejection::RulesTooNew { needed: needed.needed() };
     }
     match here.registry.domain_history(sender) {
         Some(_) => Rejection::Suspended { domain },

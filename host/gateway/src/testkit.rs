@@ -62,7 +62,7 @@ impl World {
 
     pub(crate) fn post(&mut self, statement: &Statement, keys: &[&SecretKey]) {
         let entry = statement.sign(keys).unwrap().to_json();
-        self.registry = self.registry.clone().apply(&entry).map_err(|r| r.reason).unwrap();
+        self.registry.apply(&entry).unwrap();
     }
 
     /// Logs a domain's statement with these keys; with a later sequence they replace its former ones.
@@ -231,6 +231,7 @@ fn genesis() -> Genesis {
             }],
             root: None,
             min_rules_version: None,
+            required_families: Vec::new(),
         },
     }
 }

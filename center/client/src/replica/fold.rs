@@ -11,13 +11,16 @@ pub(super) fn extend(
     entries: &[&[u8]],
     pins: &Pins,
 ) -> Result<Arc<Registry>, ReplicaError> {
-    let (registry, rest) = match (before, entries) {
+    let (mut registry, rest) = match (before, entries) {
         (Some(registry), []) => return Ok(registry),
         (Some(registry), rest) => (Arc::unwrap_or_clone(registry), rest),
         (None, [genesis, rest @ ..]) => (begin(genesis, pins)?, rest),
         (None, []) => return Err(ReplicaError::Empty),
     };
-    Ok(Arc::new(rest.iter().fold(registry, |registry, entry| registry.absorb(entry))))
+    for entry in rest {
+        registry.absorb(entry);
+    }
+    Ok(Arc::new(registry))
 }
 
 /// Checks the head against the witness policy of the genesis; gives the time a quorum saw it, if one is asked for.

@@ -52,6 +52,7 @@ pub(crate) fn genesis(witness_policy: Option<String>) -> Vec<u8> {
         publishers: vec![],
         root: None,
         min_rules_version: None,
+        required_families: Vec::new(),
     };
     let genesis = Genesis {
         trust_domain: "net.example".parse().unwrap(),

@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 
 use iog_tlog::MAX_ENTRY_BYTES;
 
-use super::Invalid;
+use super::error::Invalid;
+use super::flaw::Flaw;
 use crate::dsse::Envelope;
 use crate::ids::{Digest, KeyId};
 use crate::keys::PublicKey;
 use crate::statements::{PAYLOAD_TYPE, Statement, parse_payload};
 
 /// An entry that has the form of a statement.
-pub(super) struct Entry {
-    pub(super) index: u64,
-    pub(super) digest: Digest,
-    pub(super) statement: Statement,
+pub(crate) struct Entry {
+    pub(crate) index: u64,
+    pub(crate) digest: Digest,
+    pub(crate) statement: Statement,
     envelope: Envelope,
 }
 
 impl Entry {
-    pub(super) fn open(index: u64, bytes: &[u8]) -> Result<Self, Invalid> {
+    pub(crate) fn open(index: u64, bytes: &[u8]) -> Result<Self, Invalid> {
         if bytes.len() > MAX_ENTRY_BYTES {
             return Err(Invalid::TooLarge { bytes: bytes.len(), bytes_max: MAX_ENTRY_BYTES });
         }
@@ -36,15 +37,15 @@ impl Entry {
     }
 
     /// The digest of what was signed: the same however many signatures are taken away, added or exchanged.
-    pub(super) fn payload_digest(&self) -> Digest {
+    pub(crate) fn payload_digest(&self) -> Digest {
         Digest::of(self.envelope.payload())
     }
 
     /// The signers, all of whom must be among `candidates`, with no signature false, strange or repeated.
-    pub(super) fn signers<'a>(
+    pub(crate) fn signers<'a>(
         &self,
         candidates: impl IntoIterator<Item = &'a PublicKey>,
-    ) -> Result<Vec<PublicKey>, Invalid> {
+    ) -> Result<Vec<PublicKey>, Flaw> {
         let known: BTreeMap<KeyId, PublicKey> = candidates.into_iter().map(|key| (key.id(), *key)).collect();
         Ok(self.envelope.signers_exactly(&known)?)
     }

@@ -4,15 +4,22 @@
 //! Every statement but the genesis has the registry itself among its subjects, by the genesis' digest: what was signed for
 //! one registry means nothing in another.
 
-mod predicates;
+pub(crate) mod digest_set;
+pub(crate) mod kind;
+mod predicate;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-pub use predicates::{
-    Approval, Auditor, DigestSet, Domain, Endpoint, Finding, Genesis, Keyset, PolicyRef, Publisher, ResourceRef,
-    Review, Revocation, RevocationSeverity, Root, Scope, Severity, Source, Submission, Target, Thresholds, Verdict,
+pub use crate::registry::halts::statement::{Revocation, RevocationSeverity, Target};
+pub use crate::registry::keysets::statement::{Auditor, Genesis, Keyset, Publisher, RequiredFamily, Root, Thresholds};
+pub use crate::registry::members::statement::{Domain, Endpoint};
+pub use crate::registry::modules::statement::{
+    Approval, Finding, PolicyRef, ResourceRef, Review, Scope, Severity, Source, Submission, Verdict,
     VerificationResult, Verifier,
 };
+pub use digest_set::DigestSet;
+pub use kind::Kind;
+pub use predicate::Predicate;
 
 use crate::dsse::{Content, Envelope, EnvelopeError, Signed};
 use crate::ids::{Digest, ModuleName, ModuleVersion};
@@ -24,8 +31,6 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// What the types of our own predicates begin with; they need not resolve.
 pub const PREDICATE_PREFIX: &str = "https://iog.example/statement/";
-/// The predicate type of an approval (SLSA verification summary).
-pub const APPROVAL_TYPE: &str = "https://slsa.dev/verification_summary/v1";
 /// Predicate types that later versions give a meaning; they are hashed and otherwise ignored today.
 pub const RESERVED: &[&str] =
     &["policy/v1", "member/v1", "motion/v1", "vote/v1", "agreement/v1", "rebuild/v1", "trial/v1"];
@@ -59,56 +64,6 @@ impl Subject {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest.0
-    }
-}
-
-/// What a statement says. `Unknown` holds the predicate type of a statement that this version has no rule for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Predicate {
-    /// `genesis/v1`.
-    Genesis(Box<Genesis>),
-    /// `keyset/v1`.
-    Keyset(Box<Keyset>),
-    /// `domain/v1`.
-    Domain(Box<Domain>),
-    /// `submission/v1`.
-    Submission(Box<Submission>),
-    /// `review/v1`.
-    Review(Box<Review>),
-    /// A SLSA verification summary.
-    Approval(Box<Approval>),
-    /// `revocation/v1`.
-    Revocation(Box<Revocation>),
-    /// Any other type.
-    Unknown(String),
-}
-
-macro_rules! predicate_from {
-    ($($name:ident),*) => {
-        $(impl From<$name> for Predicate {
-            fn from(value: $name) -> Self {
-                Self::$name(Box::new(value))
-            }
-        })*
-    };
-}
-predicate_from!(Genesis, Keyset, Domain, Submission, Review, Approval, Revocation);
-
-impl Predicate {
-    /// The predicate type, a URI.
-    #[must_use]
-    pub fn type_uri(&self) -> String {
-        let name = match self {
-            Self::Genesis(_) => "genesis/v1",
-            Self::Keyset(_) => "keyset/v1",
-            Self::Domain(_) => "domain/v1",
-            Self::Submission(_) => "submission/v1",
-            Self::Review(_) => "review/v1",
-            Self::Revocation(_) => "revocation/v1",
-            Self::Approval(_) => return APPROVAL_TYPE.to_owned(),
-            Self::Unknown(uri) => return uri.clone(),
-        };
-        format!("{PREDICATE_PREFIX}{name}")
     }
 }
 
@@ -197,21 +152,11 @@ struct Whole<'a, P> {
     predicate: &'a P,
 }
 
-#[derive(Deserialize)]
-struct Body<P> {
-    predicate: P,
-}
-
 /// Reads the payload of a statement's envelope.
-///
-/// The predicate is read straight into its type, never through a map, so a repeated member is an error and not a riddle.
 ///
 /// # Errors
 /// The JSON reader's words.
 pub fn parse_payload(payload: &[u8]) -> Result<Statement, serde_json::Error> {
-    fn body<P: for<'de> Deserialize<'de> + Into<Predicate>>(payload: &[u8]) -> Result<Predicate, serde_json::Error> {
-        Ok(serde_json::from_slice::<Body<P>>(payload)?.predicate.into())
-    }
     let head: Head = serde_json::from_slice(payload)?;
     if head.statement_type != STATEMENT_TYPE {
         return Err(<serde_json::Error as de::Error>::custom("`_type` is not that of an in-toto statement, version 1"));
@@ -219,39 +164,30 @@ pub fn parse_payload(payload: &[u8]) -> Result<Statement, serde_json::Error> {
     if head.subject.is_empty() || head.subject.len() > SUBJECTS_MAX {
         return Err(<serde_json::Error as de::Error>::custom("`subject` does not have 1 to 16 subjects"));
     }
-    let predicate = match head.predicate_type.strip_prefix(PREDICATE_PREFIX) {
-        Some("genesis/v1") => body::<Genesis>(payload)?,
-        Some("keyset/v1") => body::<Keyset>(payload)?,
-        Some("domain/v1") => body::<Domain>(payload)?,
-        Some("submission/v1") => body::<Submission>(payload)?,
-        Some("review/v1") => body::<Review>(payload)?,
-        Some("revocation/v1") => body::<Revocation>(payload)?,
-        None if head.predicate_type == APPROVAL_TYPE => body::<Approval>(payload)?,
-        _ => Predicate::Unknown(head.predicate_type),
-    };
+    let predicate = Predicate::read(head.predicate_type, payload)?;
     Ok(Statement { subjects: head.subject, predicate })
 }
 
 impl Serialize for Statement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let predicate_type = self.predicate.type_uri();
-        let (subject, kind) = (&self.subjects[..], &predicate_type[..]);
-        macro_rules! whole {
-            ($predicate:expr) => {
-                Whole { statement_type: STATEMENT_TYPE, subject, predicate_type: kind, predicate: $predicate.as_ref() }
-                    .serialize(serializer)
-            };
-        }
-        match &self.predicate {
-            Predicate::Genesis(genesis) => whole!(genesis),
-            Predicate::Keyset(keyset) => whole!(keyset),
-            Predicate::Domain(domain) => whole!(domain),
-            Predicate::Submission(submission) => whole!(submission),
-            Predicate::Review(review) => whole!(review),
-            Predicate::Approval(approval) => whole!(approval),
-            Predicate::Revocation(revocation) => whole!(revocation),
-            Predicate::Unknown(_) => Err(ser::Error::custom("a statement of an unknown type cannot be written")),
-        }
+        let whole = AsWhole { serializer, subject: &self.subjects, predicate_type: self.predicate.type_uri() };
+        let unknown = || Err(ser::Error::custom("a statement of an unknown type cannot be written"));
+        self.predicate.write(whole).unwrap_or_else(unknown)
+    }
+}
+
+struct AsWhole<'a, S> {
+    serializer: S,
+    subject: &'a [Subject],
+    predicate_type: &'a str,
+}
+
+impl<S: Serializer> predicate::Write for AsWhole<'_, S> {
+    type Done = Result<S::Ok, S::Error>;
+
+    fn write<P: Serialize>(self, predicate: &P) -> Self::Done {
+        let Self { serializer, subject, predicate_type } = self;
+        Whole { statement_type: STATEMENT_TYPE, subject, predicate_type, predicate }.serialize(serializer)
     }
 }
 

@@ -57,6 +57,7 @@ fn genesis() -> Genesis {
             }],
             root: None,
             min_rules_version: None,
+            required_families: Vec::new(),
         },
     }
 }
@@ -116,8 +117,7 @@ impl Log {
     fn append(&mut self, name: &str, statement: &Statement, keys: &[&SecretKey]) {
         let envelope = statement.sign(keys).unwrap();
         let index = self.registry.size();
-        let registry = self.registry.clone().apply(&envelope.to_json());
-        self.registry = registry.unwrap_or_else(|rejected| panic!("`{name}`: {}", rejected.reason));
+        self.registry.apply(&envelope.to_json()).unwrap_or_else(|reason| panic!("`{name}`: {reason}"));
         self.parts.push((name.to_owned(), shown(index, &envelope)));
     }
 }

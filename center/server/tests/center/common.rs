@@ -177,8 +177,11 @@ impl World {
 
     pub(crate) async fn registry(&self) -> Registry {
         let entries = self.entries().await;
-        let registry = Registry::genesis(&entries[0], &self.registry_id).unwrap();
-        entries[1..].iter().fold(registry, |registry, entry| registry.absorb(entry))
+        let mut registry = Registry::genesis(&entries[0], &self.registry_id).unwrap();
+        for entry in &entries[1..] {
+            registry.absorb(entry);
+        }
+        registry
     }
 
     pub(crate) async fn module(&self, digest: &Digest) -> serde_json::Value {

@@ -9,7 +9,7 @@ use iog_protocol::{
     api::{ApiErrorCode, ModuleSubmitted, paths},
     ids::Digest,
     keys::SecretKey,
-    registry::{Invalid, NotEffective, Registry},
+    registry::{Invalid, NotEffective, Registry, modules},
     statements::{
         Approval, DigestSet, Domain, PolicyRef, Revocation, RevocationSeverity, Statement, Target, VerificationResult,
         Verifier,
@@ -193,9 +193,10 @@ async fn stolen_online_keys_approve_nothing_and_impersonate_nobody() {
     let answer = world.post(paths::STATEMENTS, forged.clone()).await;
     assert!(refused(&answer, ApiErrorCode::StatementInvalid).contains("made by the center itself"));
     // Past the door, written into the log itself: everybody's fold says that it has no effect.
-    let registry = world.registry().await.absorb(&forged);
+    let mut registry = world.registry().await;
+    registry.absorb(&forged);
     let reason = &registry.anomalies()[0].reason;
-    assert!(matches!(reason, Invalid::Ineffective(_)), "{reason:?}");
+    assert!(matches!(reason, Invalid::Modules(modules::Invalid::Ineffective(_))), "{reason:?}");
     let effective = registry.effective(&module.digest(), now());
     assert!(matches!(effective, Err(NotEffective::NotApproved(_))), "{effective:?}");
 
@@ -231,8 +232,8 @@ async fn stolen_online_keys_approve_nothing_and_impersonate_nobody() {
         signed(&Statement::new(id, impostor), &[91]).to_json(),
     ];
     for forgery in forgeries {
-        let before: Registry = registry.clone();
-        let after = before.absorb(&forgery);
+        let mut after: Registry = registry.clone();
+        after.absorb(&forgery);
         assert_eq!(after.anomalies().len(), registry.anomalies().len() + 1);
         let domain = after.domain(&"as1".parse().unwrap(), now()).unwrap();
         assert_eq!(domain.caller_key, victim.caller.public());

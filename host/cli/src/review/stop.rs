@@ -19,11 +19,11 @@ pub(super) async fn stop(ui: Ui, args: &StopArgs, severity: RevocationSeverity) 
     let statement = statement(&registry, args, severity)?;
     let target = target_of(&statement);
     let envelope = statement.sign(&signers.iter().collect::<Vec<_>>()).context("cannot sign the statement")?.to_json();
-    let judged = registry.as_ref().clone().apply(&envelope).map_err(|rejected| rejected.reason);
-    let after = judged.context("the registry would not take this statement; not sent")?;
+    let mut after = registry;
+    Registry::apply_shared(&mut after, &envelope).context("the registry would not take this statement; not sent")?;
     let posted = link.center.post_statement(envelope).await.context("the center did not take the statement")?;
     let accepted = posted.logged().context("the center answered as if it were a domain's statement")?;
-    let state = target.as_ref().and_then(|target| halts(&after, target)).map_or("unknown", state);
+    let state = target.as_ref().map_or("unknown", |target| state(after.halts(target)));
     ui.line(format!("{} is {state}: entry {} of the log", args.target, accepted.index));
     if severity == RevocationSeverity::Revoke && state != "revoked" {
         ui.line("your vote to revoke it is logged; another organisation, its owner or root has to agree");
@@ -54,13 +54,6 @@ fn target_of(statement: &Statement) -> Option<Target> {
     match &statement.predicate {
         Predicate::Revocation(revocation) => Some(revocation.target.clone()),
         _ => None,
-    }
-}
-
-fn halts<'a>(registry: &'a Registry, target: &Target) -> Option<&'a Halts> {
-    match target {
-        Target::Module(digest) => registry.module(digest).map(|record| &record.halts),
-        Target::Domain(id) => registry.domain_history(id).map(|(_, halts)| halts),
     }
 }
 

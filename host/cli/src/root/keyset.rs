@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use iog_protocol::dsse::Envelope;
 use iog_protocol::keys::PublicKey;
-use iog_protocol::registry::{Invalid, Registry};
+use iog_protocol::registry::{Flaw, Registry};
 use iog_protocol::statements::{Keyset, Predicate, Statement, parse_payload};
 use iog_protocol::time::Timestamp;
 use serde_json::json;
@@ -149,15 +149,17 @@ fn changes(old: &Keyset, new: &Keyset) -> Vec<String> {
     if let Some(root) = &new.root {
         lines.push(format!("+ A NEW ROOT of {} keys, threshold {}", root.keys.len(), root.threshold));
     }
+    let required = new.required_families.iter().filter(|family| !old.required_families.contains(family));
+    lines.extend(required.map(|r| format!("+ READERS MUST KNOW the family {}, version {}", r.family, r.version)));
     lines
 }
 
 /// How many root holders signed and how many lack, by the registry's own rules.
 fn judge(registry: &Registry, envelope: &Envelope) -> Result<(u64, u64)> {
     let found = envelope.signers_among(&registry.root().keys).len() as u64;
-    match registry.clone().apply(&envelope.to_json()).map_err(|rejected| rejected.reason) {
-        Ok(_) => Ok((found, 0)),
-        Err(Invalid::TooFewSigners { needed, found, .. }) => Ok((found, needed - found)),
-        Err(reason) => Err(reason).context("the registry would not take this keyset; not signed"),
+    let Err(invalid) = registry.check(&envelope.to_json()) else { return Ok((found, 0)) };
+    match invalid.flaw() {
+        Some(Flaw::TooFewSigners { needed, found, .. }) => Ok((*found, needed - found)),
+        _ => Err(invalid).context("the registry would not take this keyset; not signed"),
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn missing(found: u32, needed: u32) -> Invalid {
-    Invalid::Ineffective(Missing::Reviews { found, needed })
+    Invalid::Modules(registry::modules::Invalid::Ineffective(Missing::Reviews { found, needed }))
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn an_auditors_latest_review_counts_and_the_log_cannot_reorder_them() {
     let withheld = world.review_entry("a", &module, |_| ());
     world.review("a", &module, |review| review.verdict = Verdict::Reject).unwrap();
     assert_eq!(world.approve(&module), Err(missing(1, 2)));
-    assert!(matches!(world.post(withheld), Err(Invalid::ReviewOutdated { .. })));
+    assert!(matches!(world.post(withheld), Err(Invalid::Modules(registry::modules::Invalid::ReviewOutdated { .. }))));
     world.review("a", &module, |_| ()).unwrap();
     world.approve(&module).unwrap();
 }
@@ -91,12 +91,15 @@ fn a_review_of_another_manifest_or_module_or_registry_is_refused() {
     let other = Digest::of(b"another manifest");
     assert_eq!(
         world.review("a", &module, |review| review.manifest = other),
-        Err(Invalid::OtherManifest { found: other })
+        Err(Invalid::Modules(registry::modules::Invalid::OtherManifest { found: other }))
     );
     let review = world.review_of(&module);
     let mut statement = world.about(&module, review);
     statement.subjects[0].name = "iog/ip-traceback@2.0.0".into();
-    assert_eq!(world.post(sealed(&statement, &[&auditor_key("a")])), Err(Invalid::OtherSubject));
+    assert_eq!(
+        world.post(sealed(&statement, &[&auditor_key("a")])),
+        Err(Invalid::Modules(registry::modules::Invalid::Flaw(Flaw::OtherSubject)))
+    );
     let mut elsewhere = statement.clone();
     elsewhere.subjects[0] = world.registry.module(&module).unwrap().subject();
     elsewhere.subjects[1] = crate::statements::Subject::new("iog:registry", Digest::of(b"staging"));
@@ -104,7 +107,7 @@ fn a_review_of_another_manifest_or_module_or_registry_is_refused() {
     elsewhere.subjects.pop();
     assert_eq!(world.post(sealed(&elsewhere, &[&auditor_key("a")])), Err(Invalid::OtherRegistry));
     statement.subjects[0] = crate::statements::Subject::new("iog/x@1.0.0", Digest::of(b"unknown"));
-    let unknown = Invalid::UnknownModule(Digest::of(b"unknown"));
+    let unknown = Invalid::Modules(registry::modules::Invalid::UnknownModule(Digest::of(b"unknown")));
     assert_eq!(world.post(sealed(&statement, &[&auditor_key("a")])), Err(unknown));
 }
 
@@ -115,10 +118,16 @@ fn only_auditors_review_and_alone() {
     let review = world.review_of(&module);
     let statement = world.about(&module, review);
     for stranger in [key(99), publisher_key(), approval_key(), root(0)] {
-        assert!(matches!(world.post(sealed(&statement, &[&stranger])), Err(Invalid::Signature(_))));
+        assert!(matches!(
+            world.post(sealed(&statement, &[&stranger])),
+            Err(Invalid::Modules(registry::modules::Invalid::Flaw(Flaw::Signature(_))))
+        ));
     }
     let both = sealed(&statement, &[&auditor_key("a"), &auditor_key("b")]);
-    assert!(matches!(world.post(both), Err(Invalid::TooFewSigners { .. })));
+    assert!(matches!(
+        world.post(both),
+        Err(Invalid::Modules(registry::modules::Invalid::Flaw(Flaw::TooFewSigners { .. })))
+    ));
 }
 
 #[test]
@@ -188,7 +197,7 @@ fn a_blocking_finding_stops_approval_until_its_author_closes_it() {
     let module = world.submit("1.0.0", public_data());
     world.review("c", &module, |review| review.findings = vec![finding("f1", Severity::Blocking)]).unwrap();
     world.approve_by(&["a", "b"], &module);
-    let open = Invalid::Ineffective(Missing::Findings(vec!["c/f1".into()]));
+    let open = Invalid::Modules(registry::modules::Invalid::Ineffective(Missing::Findings(vec!["c/f1".into()])));
     assert_eq!(world.approve(&module), Err(open.clone()));
     world.review("c", &module, |_| ()).unwrap();
     assert_eq!(world.approve(&module), Err(open));
@@ -209,7 +218,7 @@ fn k_other_organisations_close_a_finding_but_not_the_publishers_nor_the_authors(
     world.review("c", &module, close).unwrap();
     assert!(world.registry.module(&module).unwrap().open_blocking().is_empty());
     let unknown = world.review("c", &module, |review| review.closes = vec!["a/f9".into()]);
-    assert_eq!(unknown, Err(Invalid::UnknownFinding("a/f9".into())));
+    assert_eq!(unknown, Err(Invalid::Modules(registry::modules::Invalid::UnknownFinding("a/f9".into()))));
     world.review("a", &module, |review| review.findings = vec![finding("f1", Severity::Blocking)]).unwrap();
     assert_eq!(world.registry.module(&module).unwrap().open_blocking(), ["a/f1"]);
 }
@@ -292,7 +301,7 @@ fn an_approval_may_rest_on_this_modules_reviews_only() {
     let mut statement = world.registry.draft_approval(&module, &draft).unwrap();
     let Predicate::Approval(approval) = &mut statement.predicate else { panic!("an approval") };
     approval.input_attestations[0].digest.0 = Digest::of(&world.log[1]);
-    let unknown = Err(Invalid::UnknownEvidence(Digest::of(&world.log[1])));
+    let unknown = Err(Invalid::Modules(registry::modules::Invalid::UnknownEvidence(Digest::of(&world.log[1]))));
     assert_eq!(world.post(sealed(&statement, &[&approval_key()])), unknown);
 }
 
@@ -317,20 +326,29 @@ fn submissions_belong_to_the_namespace_and_are_final() {
         change(&mut submission);
         world.post(sealed(&Statement::submission(&id, submission), &[key]))
     };
-    assert!(matches!(post(&|_| (), &auditor_key("a")), Err(Invalid::Signature(_))));
+    assert!(matches!(
+        post(&|_| (), &auditor_key("a")),
+        Err(Invalid::Modules(registry::modules::Invalid::Flaw(Flaw::Signature(_))))
+    ));
     let foreign = post(&|s| s.name = "other/x".parse().unwrap(), &publisher_key());
-    assert_eq!(foreign, Err(Invalid::UnknownNamespace("other".into())));
+    assert_eq!(foreign, Err(Invalid::Modules(registry::modules::Invalid::UnknownNamespace("other".into()))));
     let dressed = post(&|s| s.publisher_organisation = organisation("org-a"), &publisher_key());
-    assert!(matches!(dressed, Err(Invalid::OtherOrganisation { .. })));
+    assert!(matches!(dressed, Err(Invalid::Modules(registry::modules::Invalid::OtherOrganisation { .. }))));
     let again = post(&|s| s.module = module, &publisher_key());
-    assert_eq!(again, Err(Invalid::AlreadySubmitted { module, index: 1 }));
+    assert_eq!(again, Err(Invalid::Modules(registry::modules::Invalid::AlreadySubmitted { module, index: 1 })));
     let taken = post(&|s| s.version = "1.0.0".parse().unwrap(), &publisher_key());
-    assert!(matches!(taken, Err(Invalid::VersionTaken { .. })));
-    assert!(matches!(post(&|s| s.size = 0, &publisher_key()), Err(Invalid::Member { member: "size", .. })));
+    assert!(matches!(taken, Err(Invalid::Modules(registry::modules::Invalid::VersionTaken { .. }))));
+    assert!(matches!(
+        post(&|s| s.size = 0, &publisher_key()),
+        Err(Invalid::Modules(registry::modules::Invalid::Flaw(Flaw::Member { member: "size", .. })))
+    ));
     assert_eq!(post(&|_| (), &publisher_key()), Ok(2));
     let mut renamed = Statement::submission(&id, submission("1.0.2", public_data()));
     renamed.subjects[0].name = "iog/harmless@1.0.2".into();
-    assert_eq!(world.post(sealed(&renamed, &[&publisher_key()])), Err(Invalid::OtherSubject));
+    assert_eq!(
+        world.post(sealed(&renamed, &[&publisher_key()])),
+        Err(Invalid::Modules(registry::modules::Invalid::Flaw(Flaw::OtherSubject)))
+    );
 }
 
 #[test]

@@ -32,7 +32,11 @@ fn an_approval_without_reviews_is_an_anomaly_and_runs_nothing() {
     let statement = world.bare_approval(&module);
     force_every_way(&mut world, &statement);
     assert_eq!(world.effective(&module, 1), Err(NotEffective::NotApproved(module)));
-    let alarm = world.registry.anomalies().iter().find(|anomaly| matches!(anomaly.reason, Invalid::Ineffective(_)));
+    let alarm = world
+        .registry
+        .anomalies()
+        .iter()
+        .find(|anomaly| matches!(anomaly.reason, Invalid::Modules(registry::modules::Invalid::Ineffective(_))));
     let alarm = alarm.expect("the approval that only lacks reviews is told apart");
     assert_eq!(alarm.entry, Digest::of(&world.log[usize::try_from(alarm.index).unwrap()]));
     assert_eq!(world.registry.anomalies().len(), 7);
@@ -66,8 +70,9 @@ fn the_center_cannot_submit_review_revoke_or_change_keys() {
         force_every_way(&mut world, statement);
     }
     assert_eq!(world.registry.anomalies().len(), statements.len() * 7);
-    assert_eq!(world.registry.modules, before.modules);
-    assert_eq!(world.registry.domains, before.domains);
+    assert_eq!(world.registry.states.modules, before.states.modules);
+    assert_eq!(world.registry.states.members, before.states.members);
+    assert_eq!(world.registry.states.halts, before.states.halts);
     assert_eq!((world.registry.keyset(), world.registry.root()), (before.keyset(), before.root()));
 }
 

@@ -16,7 +16,7 @@ fn one_auditor_suspends_for_72_hours_and_not_again() {
     assert!(world.registry.has_suspension(&module, hour(10)));
     assert!(world.effective(&module, 82).is_ok(), "it lapses by itself");
     let again = world.suspend(&module, hour(90), &[&auditor_key("d")]);
-    assert_eq!(again, Err(Invalid::SuspendedBefore(organisation("org-d"))));
+    assert_eq!(again, Err(Invalid::Halts(registry::halts::Invalid::SuspendedBefore(organisation("org-d")))));
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn an_organisation_suspends_once_whichever_of_its_auditors_signs() {
     let module = world.approved("1.0.0", public_data());
     world.suspend(&module, hour(10), &[&auditor_key("a")]).unwrap();
     let again = world.suspend(&module, hour(90), &[&auditor_key("a2")]);
-    assert_eq!(again, Err(Invalid::SuspendedBefore(organisation("org-a"))));
+    assert_eq!(again, Err(Invalid::Halts(registry::halts::Invalid::SuspendedBefore(organisation("org-a")))));
 }
 
 #[test]
@@ -38,7 +38,11 @@ fn another_organisation_seconds_and_then_the_first_may_again() {
     world.suspend(&module, hour(130), &[&auditor_key("a")]).unwrap();
     assert!(suspended(&world, &module, 201));
     let again = world.suspend(&module, hour(200), &[&auditor_key("a")]);
-    assert_eq!(again, Err(Invalid::SuspendedBefore(organisation("org-a"))), "nobody seconded the second one");
+    assert_eq!(
+        again,
+        Err(Invalid::Halts(registry::halts::Invalid::SuspendedBefore(organisation("org-a")))),
+        "nobody seconded the second one"
+    );
 }
 
 #[test]
@@ -48,7 +52,10 @@ fn a_revocation_names_its_target_in_the_subject_too() {
     let other = world.approved("1.1.0", public_data());
     let mut statement = world.revocation(RevocationSeverity::Revoke, Target::Module(module), hour(0));
     statement.subjects[0] = world.registry.module(&other).unwrap().subject();
-    assert_eq!(world.post(sealed(&statement, &[&publisher_key()])), Err(Invalid::OtherSubject));
+    assert_eq!(
+        world.post(sealed(&statement, &[&publisher_key()])),
+        Err(Invalid::Halts(registry::halts::Invalid::Flaw(Flaw::OtherSubject)))
+    );
 }
 
 #[test]
@@ -100,7 +107,7 @@ fn two_organisations_revoke_for_good_in_one_statement_or_two() {
     assert!(world.effective(&module, 73).is_ok(), "one organisation, one vote");
     world.revoke(&module, hour(80), &[&auditor_key("b")]).unwrap();
     assert_eq!(world.effective(&module, 200), Err(NotEffective::Revoked(module)));
-    assert_eq!(world.approve(&module), Err(Invalid::Revoked));
+    assert_eq!(world.approve(&module), Err(Invalid::Modules(registry::modules::Invalid::Revoked)));
     let other = world.approved("1.1.0", public_data());
     world.revoke(&other, hour(0), &[&auditor_key("a"), &auditor_key("d")]).unwrap();
     assert_eq!(world.effective(&other, 1), Err(NotEffective::Revoked(other)));
@@ -149,7 +156,10 @@ fn a_publisher_has_no_power_over_another_namespace() {
     });
     let mut world = World::with(genesis);
     let module = world.approved("1.0.0", public_data());
-    assert!(matches!(world.revoke(&module, hour(0), &[&key(31)]), Err(Invalid::Signature(_))));
+    assert!(matches!(
+        world.revoke(&module, hour(0), &[&key(31)]),
+        Err(Invalid::Halts(registry::halts::Invalid::Flaw(Flaw::Signature(_))))
+    ));
 }
 
 #[test]
@@ -169,5 +179,8 @@ fn domains_are_suspended_and_revoked_like_modules() {
     world.post(sealed(&own, &[&key(50)])).unwrap();
     assert!(world.registry.domain(&id, hour(500)).is_none());
     let unknown = world.revocation(RevocationSeverity::Revoke, Target::Domain("as9".parse().unwrap()), hour(1));
-    assert!(matches!(world.post(sealed(&unknown, &[&auditor_key("a")])), Err(Invalid::UnknownDomain(_))));
+    assert!(matches!(
+        world.post(sealed(&unknown, &[&auditor_key("a")])),
+        Err(Invalid::Halts(registry::halts::Invalid::UnknownDomain(_)))
+    ));
 }

@@ -17,14 +17,24 @@ fn open(genesis: Genesis, keys: &[&SecretKey]) -> Result<Registry, Invalid> {
     Registry::genesis(&entry, &Digest::of(&entry))
 }
 
+fn rules(needed: u32) -> TooNew {
+    TooNew::Rules { needed, ours: RULES_VERSION }
+}
+
 #[test]
 fn the_genesis_is_the_pinned_one_and_signed_by_its_root() {
     let entry = sealed(&Statement::genesis(genesis()), &[&root(0), &root(1)]);
     let other = Digest::of(b"other");
     let refused = Registry::genesis(&entry, &other);
     assert_eq!(refused, Err(Invalid::OtherGenesis { found: Digest::of(&entry), pinned: other }));
-    assert!(matches!(open(genesis(), &[&root(0)]), Err(Invalid::TooFewSigners { found: 1, needed: 2, .. })));
-    assert!(matches!(open(genesis(), &[&root(0), &approval_key()]), Err(Invalid::Signature(_))));
+    assert!(matches!(
+        open(genesis(), &[&root(0)]),
+        Err(Invalid::Keysets(registry::keysets::Invalid::Flaw(Flaw::TooFewSigners { found: 1, needed: 2, .. })))
+    ));
+    assert!(matches!(
+        open(genesis(), &[&root(0), &approval_key()]),
+        Err(Invalid::Keysets(registry::keysets::Invalid::Flaw(Flaw::Signature(_))))
+    ));
     let registry = open(genesis(), &[&root(2), &root(0)]).unwrap();
     assert_eq!((registry.size(), registry.keyset().version, registry.founding()), (1, 1, &genesis()));
 }
@@ -49,7 +59,7 @@ fn a_genesis_that_cannot_govern_is_refused() {
         change(&mut genesis);
         let refused = open(genesis, &[&root(0), &root(1)]);
         assert!(
-            matches!(refused, Err(Invalid::Member { member, .. }) if member == expected),
+            matches!(refused, Err(Invalid::Keysets(registry::keysets::Invalid::Flaw(Flaw::Member { member, .. }))) if member == expected),
             "{expected}: {refused:?}"
         );
     }
@@ -62,7 +72,10 @@ fn a_genesis_that_cannot_govern_is_refused() {
     for change in shared {
         let mut genesis = genesis();
         change(&mut genesis);
-        assert!(matches!(open(genesis, &[&root(0), &root(1)]), Err(Invalid::KeyReused { .. })));
+        assert!(matches!(
+            open(genesis, &[&root(0), &root(1)]),
+            Err(Invalid::Keysets(registry::keysets::Invalid::Flaw(Flaw::KeyReused { .. })))
+        ));
     }
 }
 
@@ -70,7 +83,7 @@ fn a_genesis_that_cannot_govern_is_refused() {
 fn older_software_stops_at_the_genesis() {
     let mut new = genesis();
     (new.rules_version, new.min_rules_version) = (9, 9);
-    assert_eq!(open(new, &[&root(0), &root(1)]), Err(Invalid::RulesTooNew { needed: 9, ours: RULES_VERSION }));
+    assert_eq!(open(new, &[&root(0), &root(1)]), Err(Invalid::Keysets(registry::keysets::Invalid::TooNew(rules(9)))));
     let mut lenient = genesis();
     lenient.rules_version = 9;
     assert!(open(lenient, &[&root(0), &root(1)]).is_ok());
@@ -91,12 +104,12 @@ fn the_root_threshold_replaces_keysets_one_by_one() {
     assert!(post(&mut world, next(|_| ()), &[&root(0)]).is_err());
     assert!(post(&mut world, next(|_| ()), &[&approval_key(), &token_key()]).is_err());
     let same = post(&mut world, next(|k| k.version = 1), &[&root(0), &root(1)]);
-    assert_eq!(same, Err(Invalid::KeysetVersion { found: 1, current: 1 }));
+    assert_eq!(same, Err(Invalid::Keysets(registry::keysets::Invalid::KeysetVersion { found: 1, current: 1 })));
     assert!(post(&mut world, next(|k| k.version = 3), &[&root(0), &root(1)]).is_err());
     post(&mut world, next(|k| k.auditors.truncate(2)), &[&root(1), &root(2)]).unwrap();
     assert_eq!((world.registry.keyset().version, world.registry.keyset().auditors.len()), (2, 2));
     let replay = world.log[1].clone();
-    assert!(matches!(world.post(replay), Err(Invalid::KeysetVersion { .. })));
+    assert!(matches!(world.post(replay), Err(Invalid::Keysets(registry::keysets::Invalid::KeysetVersion { .. }))));
 }
 
 #[test]
@@ -121,9 +134,12 @@ fn an_auditor_who_lost_the_role_no_longer_counts() {
     let module = world.submit("1.0.0", public_data());
     world.approve_by(&["a", "b"], &module);
     post(&mut world, next(|k| k.auditors.retain(|auditor| auditor.id != "b")), &[&root(0), &root(1)]).unwrap();
-    let lacks = Invalid::Ineffective(Missing::Reviews { found: 1, needed: 2 });
+    let lacks = Invalid::Modules(registry::modules::Invalid::Ineffective(Missing::Reviews { found: 1, needed: 2 }));
     assert_eq!(world.approve(&module), Err(lacks));
-    assert!(matches!(world.review("b", &module, |_| ()), Err(Invalid::Signature(_))));
+    assert!(matches!(
+        world.review("b", &module, |_| ()),
+        Err(Invalid::Modules(registry::modules::Invalid::Flaw(Flaw::Signature(_))))
+    ));
     world.approve_by(&["c"], &module);
     world.approve(&module).unwrap();
 }
@@ -133,14 +149,20 @@ fn an_auditor_with_a_new_key_is_not_bound_by_what_a_thief_of_the_old_one_dated()
     let mut world = World::new();
     let module = world.submit("1.0.0", public_data());
     world.review("a", &module, |review| review.issued = Timestamp::MAX).unwrap();
-    assert!(matches!(world.review("a", &module, |_| ()), Err(Invalid::ReviewOutdated { .. })));
+    assert!(matches!(
+        world.review("a", &module, |_| ()),
+        Err(Invalid::Modules(registry::modules::Invalid::ReviewOutdated { .. }))
+    ));
     post(&mut world, next(|k| k.auditors[0].key = key(80).public()), &[&root(0), &root(1)]).unwrap();
     let mut review = world.review_of(&module);
     review.verdict = Verdict::Reject;
     let statement = world.about(&module, review);
     world.post(sealed(&statement, &[&key(80)])).unwrap();
     world.approve_by(&["b"], &module);
-    assert!(matches!(world.approve(&module), Err(Invalid::Ineffective(Missing::Reviews { found: 1, .. }))));
+    assert!(matches!(
+        world.approve(&module),
+        Err(Invalid::Modules(registry::modules::Invalid::Ineffective(Missing::Reviews { found: 1, .. })))
+    ));
 }
 
 #[test]
@@ -159,18 +181,17 @@ fn software_that_is_too_old_stops_at_the_keyset_that_says_so() {
     let mut world = World::new();
     let module = world.approved("1.0.0", public_data());
     world.join(domain("as1", "isp-1", 50, 1), &[&root(0), &root(1)]).unwrap();
-    let keyset = next(|k| k.min_rules_version = Some(2));
+    let keyset = next(|k| k.min_rules_version = Some(9));
     let unsigned = sealed(&Statement::new(&world.id(), keyset.clone()), &[&root(0)]);
     world.force(unsigned);
     assert_eq!(world.registry.stopped(), None, "nobody but the root stops anything");
     world.force(sealed(&Statement::new(&world.id(), keyset), &[&root(0), &root(1)]));
-    assert_eq!(world.registry.stopped(), Some(2));
-    let ours = RULES_VERSION;
-    assert_eq!(world.effective(&module, 1), Err(NotEffective::RulesTooNew { needed: 2, ours }));
-    assert_eq!(world.registry.ready_for_approval(&module, hour(1)), Err(Missing::RulesTooNew(2)));
+    assert_eq!(world.registry.stopped(), Some(&rules(9)));
+    assert_eq!(world.effective(&module, 1), Err(NotEffective::TooNew(rules(9))));
+    assert_eq!(world.registry.ready_for_approval(&module, hour(1)), Err(Missing::TooNew(rules(9))));
     assert_eq!(world.registry.domains(hour(1)).count(), 0);
     let again = next(|_| ());
-    assert_eq!(post(&mut world, again, &[&root(0), &root(1)]), Err(Invalid::RulesTooNew { needed: 2, ours }));
+    assert_eq!(post(&mut world, again, &[&root(0), &root(1)]), Err(Invalid::Stopped(rules(9))));
     assert_eq!(world.registry.size(), world.log.len() as u64);
 }
 
@@ -178,8 +199,14 @@ fn software_that_is_too_old_stops_at_the_keyset_that_says_so() {
 fn the_rules_version_never_falls_and_a_center_key_is_never_a_domains() {
     let mut world = World::new();
     let lower = post(&mut world, next(|k| k.min_rules_version = Some(0)), &[&root(0), &root(1)]);
-    assert!(matches!(lower, Err(Invalid::Member { member: "min_rules_version", .. })));
+    assert!(matches!(
+        lower,
+        Err(Invalid::Keysets(registry::keysets::Invalid::Flaw(Flaw::Member { member: "min_rules_version", .. })))
+    ));
     world.join(domain("as1", "isp-1", 50, 1), &[&root(0), &root(1)]).unwrap();
     let reused = post(&mut world, next(|k| k.token = vec![key(51).public()]), &[&root(0), &root(1)]);
-    assert_eq!(reused, Err(Invalid::KeyReused { member: "keyset.token" }));
+    assert_eq!(
+        reused,
+        Err(Invalid::Keysets(registry::keysets::Invalid::Flaw(Flaw::KeyReused { member: "keyset.token" })))
+    );
 }

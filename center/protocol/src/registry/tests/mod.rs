@@ -4,6 +4,7 @@
 mod approvals;
 mod attacks;
 mod domains;
+mod families;
 mod halts;
 mod keysets;
 mod properties;
@@ -11,12 +12,13 @@ mod properties;
 use super::*;
 use crate::capabilities::{Capabilities, SlotUse};
 use crate::dsse::Envelope;
-use crate::ids::OrganisationId;
+use crate::ids::{Digest, DomainId, OrganisationId};
 use crate::keys::SecretKey;
 use crate::manifest::{LimitsDecl, ReleaseClass};
+use crate::registry;
 use crate::statements::{
-    Auditor, Domain, Endpoint, Finding, Publisher, Review, Revocation, RevocationSeverity, Scope, Severity, Source,
-    Statement, Submission, Thresholds, Verdict,
+    Auditor, Domain, Endpoint, Finding, Genesis, Keyset, Predicate, Publisher, Review, Revocation, RevocationSeverity,
+    Root, Scope, Severity, Source, Statement, Submission, Target, Thresholds, Verdict,
 };
 use crate::time::Timestamp;
 
@@ -88,6 +90,7 @@ fn keyset() -> Keyset {
         }],
         root: None,
         min_rules_version: None,
+        required_families: Vec::new(),
     }
 }
 
@@ -173,26 +176,31 @@ impl World {
         *self.registry.genesis_digest()
     }
 
-    /// Applies an entry; a refused one leaves log and registry as they were, which is checked.
+    /// Applies an entry. That asking first gives the same answer and changes nothing, and that a refused one leaves log and
+    /// registry as they were, is checked.
     fn post(&mut self, entry: Vec<u8>) -> Result<u64, Invalid> {
         let before = self.registry.clone();
-        match self.registry.clone().apply(&entry) {
-            Ok(next) => {
-                assert_eq!(next.size(), before.size() + 1);
-                self.registry = next;
+        let expected = self.registry.check(&entry);
+        assert_eq!(self.registry, before, "asking changes nothing");
+        let changed = self.registry.apply(&entry);
+        assert_eq!(changed, expected, "asking and doing agree");
+        match changed {
+            Ok(_) => {
+                assert_eq!(self.registry.size(), before.size() + 1);
                 self.log.push(entry);
                 Ok(before.size())
             }
-            Err(rejected) => {
-                assert_eq!(rejected.registry, before);
-                Err(rejected.reason)
+            Err(reason) => {
+                assert_eq!(self.registry, before);
+                Err(reason)
             }
         }
     }
 
     /// Puts an entry into the log whatever it is, as a center with a stolen log key can.
     fn force(&mut self, entry: Vec<u8>) {
-        self.registry = self.registry.clone().absorb(&entry);
+        let expected = self.registry.check(&entry).unwrap_or(Change::Nothing);
+        assert_eq!(self.registry.absorb(&entry), expected, "asking and absorbing agree");
         self.log.push(entry);
     }
 

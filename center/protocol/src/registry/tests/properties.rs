@@ -1,11 +1,13 @@
 //! What holds for every log: folding is deterministic and can stop and go on anywhere; no damaged entry is ever accepted.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
 
 /// A log with every kind of statement, and a few without effect.
-fn story() -> World {
+pub(super) fn story() -> World {
     let mut world = World::new();
     world.join(domain("as1", "isp-1", 50, 1), &[&root(0), &root(1)]).unwrap();
     world.join(domain("as2", "isp-2", 52, 1), &[&root(0), &root(1)]).unwrap();
@@ -24,9 +26,15 @@ fn story() -> World {
     world
 }
 
-fn fold(log: &[Vec<u8>]) -> Registry {
-    let start = Registry::genesis(&log[0], &Digest::of(&log[0])).unwrap();
-    log[1..].iter().fold(start, |registry, entry| registry.absorb(entry))
+pub(super) fn fold(log: &[Vec<u8>]) -> Registry {
+    absorb(Registry::genesis(&log[0], &Digest::of(&log[0])).unwrap(), &log[1..])
+}
+
+fn absorb<'a>(mut registry: Registry, entries: impl IntoIterator<Item = &'a Vec<u8>>) -> Registry {
+    for entry in entries {
+        registry.absorb(entry);
+    }
+    registry
 }
 
 /// All that questions are answered from, without what only says where in the log something stands.
@@ -69,22 +77,22 @@ fn no_flipped_bit_is_accepted() {
     let mut registry = fold(&world.log[..1]);
     for (index, entry) in world.log.iter().enumerate().skip(1) {
         for at in (index % 3..entry.len()).step_by(3) {
-            registry = refuse_damaged(registry, entry, at, 1 << (at % 8));
+            refuse_damaged(&registry, entry, at, 1 << (at % 8));
         }
-        registry = registry.absorb(entry);
+        registry.absorb(entry);
     }
 }
 
 /// A damaged entry is refused, unless the damage is to the type so that nobody knows it any more: then it means nothing.
-fn refuse_damaged(registry: Registry, entry: &[u8], at: usize, mask: u8) -> Registry {
+fn refuse_damaged(registry: &Registry, entry: &[u8], at: usize, mask: u8) {
     let mut damaged = entry.to_vec();
     damaged[at] ^= mask;
-    let before = registry.clone();
-    match registry.apply(&damaged) {
-        Ok(next) => assert_eq!(content(&next), content(&before), "byte {at}"),
-        Err(rejected) => assert_eq!(rejected.registry, before),
+    let mut after = registry.clone();
+    match (registry.check(&damaged), after.apply(&damaged)) {
+        (Ok(Change::Nothing), Ok(Change::Nothing)) => assert_eq!(content(&after), content(registry), "byte {at}"),
+        (Err(foretold), Err(reason)) => assert_eq!((&foretold, &after), (&reason, registry)),
+        (foretold, done) => panic!("byte {at}: {foretold:?}, then {done:?}"),
     }
-    before
 }
 
 proptest! {
@@ -94,17 +102,32 @@ proptest! {
     fn a_fold_can_stop_and_go_on_anywhere(cut in 1_usize..18) {
         let world = story();
         let cut = cut.min(world.log.len());
-        let resumed = world.log[cut..].iter().fold(fold(&world.log[..cut]), |registry, entry| registry.absorb(entry));
+        let resumed = absorb(fold(&world.log[..cut]), &world.log[cut..]);
         prop_assert_eq!(resumed, world.registry);
     }
 
     #[test]
     fn arbitrary_entries_are_anomalies_and_change_nothing(entries in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..20)) {
         let world = story();
-        let registry = entries.iter().fold(world.registry.clone(), |registry, entry| registry.absorb(entry));
+        let registry = absorb(world.registry.clone(), &entries);
         prop_assert_eq!(content(&registry), content(&world.registry));
         prop_assert_eq!(registry.size(), world.registry.size() + entries.len() as u64);
         prop_assert_eq!(registry.anomalies().len(), world.registry.anomalies().len() + entries.len());
+    }
+
+    #[test]
+    fn asking_and_doing_agree_in_any_order(order in Just((1_usize..18).collect::<Vec<_>>()).prop_shuffle()) {
+        let world = story();
+        let mut registry = Arc::new(fold(&world.log[..1]));
+        for entry in order.iter().filter_map(|index| world.log.get(*index)) {
+            let before = Arc::clone(&registry);
+            let foretold = registry.check(entry);
+            let mut owned = (*registry).clone();
+            prop_assert_eq!(&owned.apply(entry), &foretold);
+            prop_assert_eq!(&Registry::apply_shared(&mut registry, entry), &foretold);
+            prop_assert_eq!(&owned, registry.as_ref());
+            prop_assert_eq!(Arc::ptr_eq(&before, &registry), foretold.is_err(), "copied only for a valid entry");
+        }
     }
 
     #[test]
@@ -112,7 +135,7 @@ proptest! {
         let world = story();
         let start = fold(&world.log[..1]);
         let entries = order.iter().filter_map(|index| world.log.get(*index));
-        let registry = entries.fold(start, |registry, entry| registry.absorb(entry));
+        let registry = absorb(start, entries);
         for record in registry.modules() {
             let needed = registry.needed_reviews(record) as usize;
             for approval in &record.approvals {
