@@ -1,8 +1,8 @@
 //! The center's services: registry files, submissions, statements, domains, certificates, tokens, catalog.
 //! What the center says about the registry in JSON is for people; decisions are taken on the replica.
 
-use crate::enroll;
 use crate::error::ClientError;
+use crate::join_answer;
 use crate::remote::{CALL_LIMIT, Call, JSON_BYTES_MAX, Remote};
 use crate::replica::{Replica, ReplicaError, Synced};
 use iog_protocol::api::{
@@ -102,7 +102,8 @@ impl CenterClient {
     /// # Errors
     /// [`ClientError::Input`] if it is larger than a center takes, and the errors of every call.
     pub async fn submit_module(&self, submission: &ModuleSubmission) -> Result<ModuleSubmitted, ClientError> {
-        let body = serde_json::to_vec(submission).map_err(|error| input("submission", error.to_string()))?;
+        let body =
+            serde_json::to_vec(submission).map_err(|error| ClientError::input("submission", error.to_string()))?;
         check_len("submission", body.len(), SUBMISSION_BODY_BYTES_MAX)?;
         let submitted: ModuleSubmitted =
             self.remote.json(Call { limit: SUBMIT_LIMIT, ..Call::post(paths::MODULES, JSON_MEDIA_TYPE, body) }).await?;
@@ -165,9 +166,9 @@ impl CenterClient {
     /// [`ClientError::Input`] if the statement in it is malformed, [`ClientError::Answer`] if the center answers with another
     /// domain's certificate or another statement, and the errors of every call.
     pub async fn enroll(&self, request: &JoinRequest) -> Result<JoinAnswer, ClientError> {
-        let statement = enroll::statement_digest(request)?;
+        let statement = join_answer::statement_digest(request)?;
         let answer: JoinAnswer = self.remote.post_json(paths::ENROLL, request).await?;
-        match enroll::check(&answer, &request.domain, &statement) {
+        match join_answer::check(&answer, &request.domain, &statement) {
             Ok(()) => Ok(answer),
             Err(reason) => Err(self.remote.malformed(paths::ENROLL, reason)),
         }
@@ -260,11 +261,11 @@ fn percent(text: &str) -> String {
 }
 
 fn check_len(what: &'static str, len: usize, len_max: usize) -> Result<(), ClientError> {
-    if len > len_max { Err(input(what, format!("{len} bytes, at most {len_max} are taken"))) } else { Ok(()) }
-}
-
-pub(crate) fn input(what: &'static str, reason: String) -> ClientError {
-    ClientError::Input { what, reason }
+    if len > len_max {
+        Err(ClientError::input(what, format!("{len} bytes, at most {len_max} are taken")))
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

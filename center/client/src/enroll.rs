@@ -1,18 +1,16 @@
 //! First contact of a domain with its center: the join token names the center's key, so nothing is trusted on first use.
 //! What comes back is checked to be for our key and our statement before anything is kept.
 
-use crate::center::{CenterClient, input};
+use crate::center::CenterClient;
 use crate::error::ClientError;
 use crate::remote::Remote;
 use crate::replica::Pins;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use iog_protocol::api::paths;
-use iog_protocol::dsse::Envelope;
 use iog_protocol::enroll::{JoinAnswer, JoinRequest, JoinToken};
-use iog_protocol::ids::{Digest, DomainId};
 use iog_protocol::time::Timestamp;
-use iog_transport::{ClientTls, HttpClient, Identity, PeerIdentity, ca, pem};
+use iog_transport::{ClientTls, HttpClient, Identity, ca};
 use std::sync::Arc;
 
 /// What a new domain brings: its TLS key and its own `domain/v1` statement, signed by its caller key.
@@ -44,7 +42,8 @@ pub struct Joined {
 /// # Errors
 /// [`ClientError::Input`] if its log key is malformed.
 pub fn pins(token: &JoinToken) -> Result<Pins, ClientError> {
-    let log = token.log_key.parse().map_err(|_| input("join token", "its log key is malformed".to_owned()))?;
+    let log =
+        token.log_key.parse().map_err(|_| ClientError::input("join token", "its log key is malformed".to_owned()))?;
     Ok(Pins { genesis: token.genesis, log })
 }
 
@@ -63,13 +62,13 @@ pub fn first_contact(token: &JoinToken) -> CenterClient {
 /// certificate is not for our key or the statement not ours (the center's), and the errors of every call.
 pub async fn enroll(token: &JoinToken, domain: NewDomain<'_>, now: Timestamp) -> Result<Joined, ClientError> {
     if now > token.expires {
-        return Err(input("join token", format!("it expired at {}", token.expires.rfc3339())));
+        return Err(ClientError::input("join token", format!("it expired at {}", token.expires.rfc3339())));
     }
     let pins = pins(token)?;
     let request = JoinRequest {
         domain: token.domain.clone(),
         secret: token.secret.clone(),
-        csr_pem: ca::csr_pem(domain.tls_key_pem).map_err(|error| input("TLS key", error.to_string()))?,
+        csr_pem: ca::csr_pem(domain.tls_key_pem).map_err(|error| ClientError::input("TLS key", error.to_string()))?,
         statement: STANDARD.encode(domain.statement),
     };
     let center = first_contact(token);
@@ -77,25 +76,4 @@ pub async fn enroll(token: &JoinToken, domain: NewDomain<'_>, now: Timestamp) ->
     Identity::from_pem(&certificate_pem, domain.tls_key_pem)
         .map_err(|source| center.remote().malformed(paths::ENROLL, source))?;
     Ok(Joined { chain_pem: certificate_pem, authorities_pem, not_after, in_force, pins })
-}
-
-/// Digest of the statement's payload in a request, which the center must confirm.
-pub(crate) fn statement_digest(request: &JoinRequest) -> Result<Digest, ClientError> {
-    let bytes = STANDARD.decode(&request.statement).map_err(|error| input("domain statement", error.to_string()))?;
-    let envelope = Envelope::parse(&bytes).map_err(|error| input("domain statement", error.to_string()))?;
-    Ok(Digest::of(envelope.payload()))
-}
-
-/// Checks what the center answered: a certificate of that domain, authorities, and the very statement that was sent.
-pub(crate) fn check(answer: &JoinAnswer, domain: &DomainId, statement: &Digest) -> Result<(), &'static str> {
-    let leaf = PeerIdentity::from_pem(&answer.certificate_pem).ok_or("the certificate is none")?;
-    let name = format!("/domain/{domain}");
-    if !leaf.spiffe.as_deref().is_some_and(|spiffe| spiffe.ends_with(&name)) {
-        return Err("the certificate names another domain");
-    }
-    pem::roots(&answer.authorities_pem, "authorities").map_err(|_| "the authorities are not certificates")?;
-    if answer.statement != *statement {
-        return Err("the center took another statement than the one sent");
-    }
-    Ok(())
 }

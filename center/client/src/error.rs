@@ -1,7 +1,6 @@
 //! Errors of calls to a center or gateway. Each variant says whose fault it is; `Display` names the object and never prints
 //! its source.
 
-use crate::replica::ReplicaError;
 use http::StatusCode;
 use iog_protocol::api::{ApiErrorCode, Problem};
 use iog_protocol::ids::Digest;
@@ -63,12 +62,13 @@ pub enum ClientError {
         /// Why.
         reason: String,
     },
-    /// The registry cannot be used; see the source.
-    #[error("the replica of the log cannot be used")]
-    Replica(#[source] Box<ReplicaError>),
 }
 
 impl ClientError {
+    pub(crate) fn input(what: &'static str, reason: String) -> Self {
+        Self::Input { what, reason }
+    }
+
     /// The code the server declined with.
     #[must_use]
     pub fn code(&self) -> Option<ApiErrorCode> {

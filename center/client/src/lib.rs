@@ -8,6 +8,7 @@ pub mod center;
 pub mod enroll;
 mod error;
 pub mod gateway;
+mod join_answer;
 mod remote;
 pub mod replica;
 pub mod token;

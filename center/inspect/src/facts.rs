@@ -5,7 +5,6 @@ use iog_protocol::ids::Digest;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::merge;
 use crate::schema::{params_schema, result_schema};
 use crate::types::WitTypeFact;
 
@@ -60,14 +59,6 @@ impl ExportFact {
     #[must_use]
     pub fn result_schema(&self) -> Value {
         result_schema(self.result.as_ref())
-    }
-
-    /// Whether this is a `merge` for the answers of `entry`.
-    ///
-    /// # Errors
-    /// What does not fit, in words.
-    pub fn merges(&self, entry: &Self) -> Result<(), String> {
-        merge::check(self, entry)
     }
 }
 

@@ -6,8 +6,17 @@ use crate::facts::ExportFact;
 use crate::types::WitTypeFact;
 use crate::wit::reference;
 
-/// What does not fit, in words.
-pub(crate) fn check(merge: &ExportFact, entry: &ExportFact) -> Result<(), String> {
+impl ExportFact {
+    /// Whether this is a `merge` for the answers of `entry`.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn merges(&self, entry: &Self) -> Result<(), String> {
+        check(self, entry)
+    }
+}
+
+fn check(merge: &ExportFact, entry: &ExportFact) -> Result<(), String> {
     let answer = answer(entry);
     let [(_, WitTypeFact::List { item })] = merge.params.as_slice() else {
         return Err("it must take one parameter, a list of parts".to_owned());

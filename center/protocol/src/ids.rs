@@ -220,12 +220,6 @@ impl TrustDomain {
     pub fn is_demo(&self) -> bool {
         self.0 == "demo.invalid"
     }
-
-    /// The identity of `domain` as it stands in certificates and tokens: `spiffe://<trust domain>/domain/<id>`.
-    #[must_use]
-    pub fn spiffe(&self, domain: &DomainId) -> String {
-        format!("spiffe://{self}/domain/{domain}")
-    }
 }
 
 /// A module's version, as Semantic Versioning 2.0 orders them; at most 64 bytes of text.

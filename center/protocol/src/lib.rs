@@ -13,6 +13,7 @@ pub mod receipt;
 pub mod registry;
 pub mod run;
 pub mod schemas;
+pub mod spiffe;
 pub mod statements;
 pub mod time;
 pub mod token;

@@ -140,7 +140,8 @@ impl TokenClaims {
     pub fn domain(&self) -> Result<DomainId, TokenError> {
         let trust_domain: TrustDomain = self.aud.parse().map_err(|_| TokenError::Claim("aud"))?;
         let domain: DomainId = self.client_id.parse().map_err(|_| TokenError::Claim("client_id"))?;
-        if trust_domain.spiffe(&domain) == self.sub { Ok(domain) } else { Err(TokenError::Claim("sub")) }
+        let named = trust_domain.domain_named(&self.sub).filter(|named| *named == domain);
+        named.ok_or(TokenError::Claim("sub"))
     }
 
     fn check_lifetime(&self) -> Result<(), TokenError> {

@@ -30,7 +30,7 @@ pub(crate) fn due(registry: &Registry, among: Option<&BTreeSet<Digest>>, now: Ti
 
 /// The signed approval of a module, as an entry of the log; `None` if its reviews do not suffice.
 pub(crate) fn approval(registry: &Registry, module: &Digest, now: Timestamp, key: &SecretKey) -> Option<String> {
-    let verifier = format!("spiffe://{}/center", registry.founding().trust_domain);
+    let verifier = registry.founding().trust_domain.center_spiffe();
     let draft = ApprovalDraft { verifier, now, expires: Some(now.plus_days(APPROVAL_DAYS)) };
     let statement = registry.draft_approval(module, &draft).ok()?;
     let envelope = statement.sign(&[key]).ok()?;

@@ -45,7 +45,7 @@ pub(crate) fn issue(shared: &Shared, member: &Member, csr_pem: &str) -> Result<C
 
 /// A new key and certificate for the center's own listener.
 pub(crate) fn own_identity(shared: &Shared) -> Result<Identity, CenterError> {
-    let names = subject(format!("spiffe://{}/center", shared.config.trust_domain), &shared.config.names);
+    let names = subject(shared.config.trust_domain.center_spiffe(), &shared.config.names);
     let issued = shared.keys.ca.issue_with_new_key(&names, validity(shared))?;
     Ok(Identity::from_pem(&issued.chain_pem, &issued.key_pem)?)
 }

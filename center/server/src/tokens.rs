@@ -2,7 +2,7 @@
 
 use axum::{extract::Query, http::Uri};
 use iog_protocol::{
-    ids::{DomainId, RequestId},
+    ids::RequestId,
     keys::SecretKey,
     registry::Registry,
     time::Timestamp,
@@ -55,9 +55,8 @@ pub(crate) fn grant(
     let trust_domain = &registry.founding().trust_domain;
     let no_certificate = || OauthError::new("invalid_client", "a client certificate of a member is needed");
     let certificate = asked.certificate.ok_or_else(no_certificate)?;
-    let prefix = format!("spiffe://{trust_domain}/domain/");
-    let id = certificate.spiffe.as_deref().and_then(|uri| uri.strip_prefix(&prefix));
-    let domain: DomainId = id.and_then(|id| id.parse().ok()).ok_or_else(no_certificate)?;
+    let named = certificate.spiffe.as_deref().and_then(|spiffe| trust_domain.domain_named(spiffe));
+    let domain = named.ok_or_else(no_certificate)?;
     if form.client_id.is_some_and(|client_id| client_id != domain.as_str()) {
         return Err(OauthError::new(
             "invalid_client",
@@ -68,7 +67,7 @@ pub(crate) fn grant(
         let description = format!("domain `{domain}` is not a member in force");
         return Err(OauthError::new("unauthorized_client", description));
     }
-    let issuer = format!("spiffe://{trust_domain}/center");
+    let issuer = trust_domain.center_spiffe();
     let claims = TokenClaims::new(&Grant {
         issuer: &issuer,
         trust_domain,

@@ -3,7 +3,8 @@
 
 use crate::hash::{Hash, empty_root};
 use crate::key::{KeyKind, NoteSigner, VerifierKey, check_name};
-use crate::note::{Note, NoteError, VerifiedNote};
+use crate::note::{Note, VerifiedNote};
+use crate::note_error::NoteError;
 use crate::text::{TextError, parse_decimal};
 use thiserror::Error;
 

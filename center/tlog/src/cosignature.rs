@@ -2,7 +2,8 @@
 //! It says "at this time this was the largest consistent head I had seen"; who keeps that promise is not decided here.
 
 use crate::key::{KeyError, KeyKind, VerifierKey};
-use crate::note::{NoteError, NoteSignature};
+use crate::note_error::NoteError;
+use crate::signature::NoteSignature;
 use ed25519_dalek::{Signer as _, SigningKey};
 use std::fmt;
 

@@ -4,7 +4,7 @@
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::hash::Hash;
 use crate::key::VerifierKey;
-use crate::note::MAX_NOTE_BYTES;
+use crate::note_error::MAX_NOTE_BYTES;
 use crate::proof::{MAX_PROOF_HASHES, ProofError, verify_inclusion};
 use crate::text::{TextError, from_base64, parse_decimal, to_base64};
 use std::fmt;

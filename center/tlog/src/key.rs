@@ -1,7 +1,7 @@
 //! Keys of signed notes (C2SP signed-note v1.0.0): verifier keys as text, and the signer of plain notes.
 //! Secrets are never shown: this file must not give a signer `Display` or a telling `Debug`.
 
-use crate::note::NoteSignature;
+use crate::signature::{MAX_NAME_BYTES, NoteSignature, is_name};
 use crate::text::{TextError, from_base64, from_hex, to_base64};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
@@ -9,8 +9,6 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Longest key name accepted, in bytes.
-pub const MAX_NAME_BYTES: usize = 255;
 /// Longest verifier key text accepted, in bytes: a name, two `+`, 8 hex digits, base64 of 33 bytes.
 const MAX_VKEY_BYTES: usize = MAX_NAME_BYTES + 1 + 8 + 1 + 44;
 
@@ -208,11 +206,7 @@ impl fmt::Debug for NoteSigner {
 
 /// Refuses names a note cannot carry: empty, too long, with white space, a control character or `+`.
 pub(crate) fn check_name(name: &str) -> Result<(), KeyError> {
-    let bad = |c: char| c.is_whitespace() || c.is_control() || c == '+';
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains(bad) {
-        return Err(KeyError::Name(name.chars().take(MAX_NAME_BYTES).collect()));
-    }
-    Ok(())
+    if is_name(name) { Ok(()) } else { Err(KeyError::Name(name.chars().take(MAX_NAME_BYTES).collect())) }
 }
 
 fn key_id(name: &str, kind: KeyKind, key: &VerifyingKey) -> u32 {

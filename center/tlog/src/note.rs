@@ -2,77 +2,10 @@
 //! Parsing proves nothing; only [`Note::verify`] does, and a line that claims a known key but does not verify spoils the note.
 
 use crate::cosignature;
-use crate::key::{KeyKind, VerifierKey, check_name};
-use crate::text::{from_base64, to_base64};
+use crate::key::{KeyKind, VerifierKey};
+use crate::note_error::{MAX_NOTE_BYTES, MAX_SIGNATURES, NoteError};
+use crate::signature::NoteSignature;
 use std::fmt;
-use thiserror::Error;
-
-/// Longest note accepted, in bytes. Room for 64 signatures of every kind in use, ML-DSA-44 included.
-pub const MAX_NOTE_BYTES: usize = 256 * 1024;
-/// Most signature lines accepted (the specification asks for at least 16).
-pub const MAX_SIGNATURES: usize = 64;
-const LINE_START: &str = "\u{2014} ";
-
-/// A note that cannot be read (its writer's fault) or trusted (its signer's fault).
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NoteError {
-    /// Longer than [`MAX_NOTE_BYTES`].
-    #[error("note of {0} bytes is too long")]
-    TooLong(usize),
-    /// Not UTF-8, or a control character in it.
-    #[error("note is not UTF-8 text free of control characters")]
-    Characters,
-    /// No empty line before the signatures, or no newline at the end.
-    #[error("note has no signature lines after an empty line")]
-    Form,
-    /// A signature line that cannot be read; lines are counted from 1.
-    #[error("signature line {0} of the note is malformed")]
-    SignatureLine(usize),
-    /// More than [`MAX_SIGNATURES`] signature lines.
-    #[error("note has more than 64 signatures")]
-    TooManySignatures,
-    /// A known key's signature does not verify.
-    #[error("signature of `{0}` on the note does not verify")]
-    BadSignature(String),
-    /// Two of the keys to verify with share name and id.
-    #[error("two known keys share the name `{0}` and key id")]
-    AmbiguousKeys(String),
-    /// No signature is by a known key.
-    #[error("note is signed by none of the known keys")]
-    NoKnownSignature,
-}
-
-/// One signature line: `— <name> <base64(id || signature)>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NoteSignature {
-    /// Name of the key, as claimed.
-    pub name: String,
-    /// Key id, as claimed.
-    pub id: u32,
-    /// Signature bytes after the id; their form depends on the kind of key.
-    pub bytes: Vec<u8>,
-}
-
-impl NoteSignature {
-    /// Reads one signature line without its newline.
-    fn parse(line: &str) -> Option<Self> {
-        let (name, encoded) = line.strip_prefix(LINE_START)?.split_once(' ')?;
-        check_name(name).ok()?;
-        let decoded = from_base64(encoded).ok()?;
-        let (id, bytes) = decoded.split_first_chunk::<4>()?;
-        let nonempty = !bytes.is_empty();
-        nonempty.then(|| Self { name: name.to_owned(), id: u32::from_be_bytes(*id), bytes: bytes.to_vec() })
-    }
-}
-
-impl fmt::Display for NoteSignature {
-    /// The signature line with its newline.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut encoded = self.id.to_be_bytes().to_vec();
-        encoded.extend_from_slice(&self.bytes);
-        writeln!(f, "{LINE_START}{} {}", self.name, to_base64(&encoded))
-    }
-}
 
 /// A note as read, its signatures not verified yet. `Display` gives back the exact bytes parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]

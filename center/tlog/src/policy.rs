@@ -3,9 +3,8 @@
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::key::{KeyError, VerifierKey};
-use crate::note::{Note, NoteError, VerifiedNote};
-use crate::policy_parse;
-use std::str::FromStr;
+use crate::note::{Note, VerifiedNote};
+use crate::note_error::NoteError;
 use thiserror::Error;
 
 /// Longest policy text, in bytes.
@@ -140,14 +139,6 @@ impl Policy {
         }
         let fresh_at = latest(&self.quorum, &times);
         Ok(Witnessed { checkpoint, fresh_at, note })
-    }
-}
-
-impl FromStr for Policy {
-    type Err = PolicyError;
-
-    fn from_str(text: &str) -> Result<Self, PolicyError> {
-        policy_parse::parse(text)
     }
 }
 

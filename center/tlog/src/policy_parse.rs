@@ -4,6 +4,7 @@
 use crate::key::{KeyKind, VerifierKey};
 use crate::policy::{MAX_ITEMS, MAX_POLICY_BYTES, Policy, PolicyError, PolicyLog, PolicyWitness, Rule};
 use crate::text::parse_decimal;
+use std::str::FromStr;
 
 #[derive(Default)]
 struct Parser {
@@ -20,8 +21,15 @@ struct Named {
     is_member: bool,
 }
 
-/// Reads a policy.
-pub(crate) fn parse(text: &str) -> Result<Policy, PolicyError> {
+impl FromStr for Policy {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        parse(text)
+    }
+}
+
+fn parse(text: &str) -> Result<Policy, PolicyError> {
     if text.len() > MAX_POLICY_BYTES {
         return Err(PolicyError::TooLarge);
     }

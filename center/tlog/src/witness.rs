@@ -2,7 +2,8 @@
 //! Deciding (known log, stored size, consistency) belongs to the witness; this file only reads and writes.
 
 use crate::hash::Hash;
-use crate::note::{MAX_NOTE_BYTES, Note, NoteError};
+use crate::note::Note;
+use crate::note_error::{MAX_NOTE_BYTES, NoteError};
 use crate::text::{TextError, parse_decimal, to_hex};
 use sha2::{Digest as _, Sha256};
 use std::fmt;

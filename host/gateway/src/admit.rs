@@ -161,12 +161,8 @@ pub fn identify(peer: Option<&PeerIdentity>, token: Option<&str>, here: &Here<'_
 /// The domain that a TLS peer's certificate names.
 fn peer_domain<'p>(peer: Option<&'p PeerIdentity>, here: &Here<'_>) -> Result<(&'p PeerIdentity, DomainId), Rejection> {
     let trust_domain = &here.registry.founding().trust_domain;
-    let prefix = format!("spiffe://{trust_domain}/domain/");
-    peer.and_then(|peer| {
-        let id = peer.spiffe.as_deref()?.strip_prefix(&prefix)?;
-        Some((peer, id.parse().ok()?))
-    })
-    .ok_or_else(|| Rejection::NoPeer { trust_domain: trust_domain.clone() })
+    let named = peer.and_then(|peer| Some((peer, trust_domain.domain_named(peer.spiffe.as_deref()?)?)));
+    named.ok_or_else(|| Rejection::NoPeer { trust_domain: trust_domain.clone() })
 }
 
 fn not_in_force(sender: &DomainId, here: &Here<'_>) -> Rejection {

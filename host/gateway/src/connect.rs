@@ -55,5 +55,5 @@ pub fn replica(home: &Home) -> Result<Replica, ConnectError> {
 /// The issuer that tokens of a trust domain name.
 #[must_use]
 pub fn token_issuer(trust_domain: &iog_protocol::ids::TrustDomain) -> String {
-    format!("spiffe://{trust_domain}/center")
+    trust_domain.center_spiffe()
 }

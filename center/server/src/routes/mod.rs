@@ -66,9 +66,8 @@ impl Peer {
         let Some(identity) = &self.0 else {
             return Err(Refusal::new(ApiErrorCode::CertificateRequired, "this needs a client certificate"));
         };
-        let prefix = format!("spiffe://{}/domain/", shared.config.trust_domain);
-        let id = identity.spiffe.as_deref().and_then(|uri| uri.strip_prefix(&prefix));
-        id.and_then(|id| id.parse().ok()).ok_or_else(|| {
+        let named = identity.spiffe.as_deref().and_then(|spiffe| shared.config.trust_domain.domain_named(spiffe));
+        named.ok_or_else(|| {
             Refusal::new(ApiErrorCode::IdentityMismatch, "the certificate is not one of a domain of this registry")
         })
     }
