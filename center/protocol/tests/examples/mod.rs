@@ -9,7 +9,7 @@ use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
 use iog_protocol::receipt::{
     Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, ReceiptView, SALT_BYTES, log_origin,
 };
-use iog_protocol::registry::{ApprovalDraft, RULES_VERSION, Registry};
+use iog_protocol::registry::{ApprovalDraft, Registry};
 use iog_protocol::run::Outcome;
 use iog_protocol::statements::{
     Auditor, Domain, Endpoint, Finding, Genesis, Keyset, Predicate, Publisher, Review, Revocation, RevocationSeverity,
@@ -40,8 +40,9 @@ fn genesis() -> Genesis {
         root: Root { keys: vec![key(10).public(), key(11).public()], threshold: 2 },
         log_key: key(22).public().vkey("iog.example/log").unwrap().to_string(),
         witness_policy: None,
-        rules_version: RULES_VERSION,
-        min_rules_version: RULES_VERSION,
+        // A registry of the first rules: these bytes never change, and later software folds them alike.
+        rules_version: 1,
+        min_rules_version: 1,
         thresholds: Thresholds { k: 1, suspension_hours: 72, member_cosigners: 0 },
         keyset: Keyset {
             version: 1,
