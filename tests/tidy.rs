@@ -15,17 +15,27 @@ const TEXT_BYTES_MAX: u64 = 512 * 1024;
 /// Which crate may depend on which of ours (`docs/architecture.md`, "Arrows").
 const ARROWS: &[(&str, &[&str])] = &[
     ("iog-tlog", &[]),
-    ("iog-transport", &[]),
     ("iog-sandbox", &[]),
     ("iog-data", &[]),
     ("iog-import", &[]),
     ("iog-protocol", &["iog-tlog"]),
+    ("iog-machine", &["iog-protocol"]),
+    ("iog-transport", &["iog-machine", "iog-protocol"]),
     ("iog-inspect", &["iog-protocol"]),
-    ("iog-client", &["iog-protocol", "iog-tlog", "iog-transport"]),
-    ("iog-center", &["iog-inspect", "iog-protocol", "iog-tlog", "iog-transport"]),
+    ("iog-client", &["iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
+    ("iog-center", &["iog-inspect", "iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
     (
         "iog-gateway",
-        &["iog-client", "iog-data", "iog-inspect", "iog-protocol", "iog-sandbox", "iog-tlog", "iog-transport"],
+        &[
+            "iog-client",
+            "iog-data",
+            "iog-inspect",
+            "iog-machine",
+            "iog-protocol",
+            "iog-sandbox",
+            "iog-tlog",
+            "iog-transport",
+        ],
     ),
     (
         "iog",
@@ -36,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "iog-gateway",
             "iog-import",
             "iog-inspect",
+            "iog-machine",
             "iog-protocol",
             "iog-sandbox",
             "iog-tlog",
@@ -44,13 +55,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Heavy dependencies and the one crate that may name each.
+/// Dependencies that one crate alone may name: the heavy ones, and the machine's randomness.
 const CONFINED: &[(&str, &str)] = &[
     ("wasmtime", "iog-sandbox"),
     ("datafusion", "iog-data"),
     ("sqlparser", "iog-inspect"),
     ("jsonwebtoken", "iog-protocol"),
     ("tokio-rustls", "iog-transport"),
+    ("getrandom", "iog-machine"),
 ];
 
 #[test]

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use iog_machine::files::{self, Readers};
 use iog_protocol::ids::Digest;
 
 use crate::error::CenterError;
@@ -63,25 +64,8 @@ fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     std::fs::create_dir_all(folder)?;
-    // Two writers of one digest write the same bytes, so each takes a name of its own and the last rename wins.
-    let mut temporary = tempfile_in(folder, path)?;
-    io::Write::write_all(&mut temporary.1, bytes)?;
-    temporary.1.sync_all()?;
-    std::fs::rename(&temporary.0, path)?;
-    std::fs::File::open(folder)?.sync_all()
-}
-
-fn tempfile_in(folder: &Path, path: &Path) -> io::Result<(PathBuf, std::fs::File)> {
-    let stem = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    for attempt in 0..100 {
-        let candidate = folder.join(format!("{stem}.{attempt}.new"));
-        match std::fs::OpenOptions::new().write(true).create_new(true).open(&candidate) {
-            Ok(file) => return Ok((candidate, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
+    // Two writers of one digest write the same bytes, so it does not matter which of them wins.
+    files::replace(path, bytes, Readers::All)
 }
 
 #[cfg(test)]

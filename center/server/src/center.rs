@@ -2,6 +2,7 @@
 
 use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
 
+use iog_machine::Clock;
 use iog_protocol::{enroll::JoinToken, ids::Digest, registry::Registry};
 use iog_tlog::NoteSigner;
 use iog_transport::{ClientAuth, Drained, ServerTls};
@@ -15,7 +16,6 @@ use crate::{
     blobs::Blobs,
     catalog::Catalog,
     certificates,
-    clock::Clock,
     config::CenterConfig,
     db::Database,
     error::CenterError,

@@ -100,7 +100,7 @@ impl CenterConfig {
     /// [`CenterError::File`], [`CenterError::Config`].
     pub fn load(path: &Path) -> Result<Self, CenterError> {
         let failed = |source| CenterError::File { action: "read", path: path.to_owned(), source };
-        let text = crate::home::read_bounded(path, CONFIG_BYTES_MAX).map_err(failed)?;
+        let text = iog_machine::files::read_text(path, CONFIG_BYTES_MAX).map_err(failed)?;
         let mut config = Self::parse(&text, path)?;
         let folder = path.parent().map_or_else(here, Path::to_owned);
         config.data_dir = folder.join(&config.data_dir);

@@ -96,8 +96,8 @@ pub enum CenterError {
     #[error("transport: {0}")]
     Transport(#[from] iog_transport::TransportError),
     /// Operator: the machine gave no random bytes.
-    #[error("the operating system gave no random bytes")]
-    Entropy,
+    #[error(transparent)]
+    Entropy(#[from] iog_machine::NoEntropy),
     /// Ours: the center has stopped writing its log, after a failure that was logged.
     #[error("the center has stopped writing its log")]
     Stopped,

@@ -2,17 +2,21 @@
 //! keys are never here: the center only ever sees their public halves.
 
 use std::{
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
+use iog_machine::{
+    Entropy as _, OsEntropy,
+    files::{self, Readers},
+};
 use iog_protocol::{ids::Digest, keys::SecretKey};
 use iog_transport::{ca::Ca, pem};
 
 use crate::{config::CenterConfig, error::CenterError};
 
 /// The largest genesis read, bytes: it must fit a log entry.
-const GENESIS_BYTES_MAX: u64 = 65_535;
+pub(crate) const GENESIS_BYTES_MAX: u64 = 65_535;
 
 /// Where things lie in the data folder.
 #[derive(Debug, Clone)]
@@ -59,7 +63,7 @@ impl Home {
     /// The genesis' bytes, exactly.
     pub(crate) fn read_genesis(&self) -> Result<Vec<u8>, CenterError> {
         let path = self.genesis();
-        match read_bounded(&path, GENESIS_BYTES_MAX) {
+        match files::read_text(&path, GENESIS_BYTES_MAX) {
             Ok(text) => Ok(text.into_bytes()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(CenterError::Genesis { path, reason: "no root holder has signed it yet".to_owned() })
@@ -85,9 +89,9 @@ impl OnlineKeys {
     /// Makes new keys from random seeds.
     pub(crate) fn create(trust_domain: &str, now: i64) -> Result<Self, CenterError> {
         Ok(Self {
-            log: SecretKey::from_seed(crate::entropy::bytes()?),
-            approval: SecretKey::from_seed(crate::entropy::bytes()?),
-            token: SecretKey::from_seed(crate::entropy::bytes()?),
+            log: SecretKey::from_seed(OsEntropy.bytes32()?),
+            approval: SecretKey::from_seed(OsEntropy.bytes32()?),
+            token: SecretKey::from_seed(OsEntropy.bytes32()?),
             ca: Ca::create(trust_domain, iog_transport::ca::Validity::authority(now))?,
         })
     }
@@ -98,11 +102,10 @@ impl OnlineKeys {
             let pem = key
                 .to_pkcs8_pem()
                 .map_err(|_| CenterError::KeyFile { path: path.clone(), expected: "an Ed25519 key" })?;
-            pem::store_private(&path, pem.as_bytes())?;
+            write(&path, pem.as_bytes(), Readers::Owner)?;
         }
-        pem::store_private(&home.key("ca"), self.ca.key_pem().as_bytes())?;
-        pem::store_public(&home.ca_certificate(), self.ca.certificate_pem().as_bytes())?;
-        Ok(())
+        write(&home.key("ca"), self.ca.key_pem().as_bytes(), Readers::Owner)?;
+        write(&home.ca_certificate(), self.ca.certificate_pem().as_bytes(), Readers::All)
     }
 
     pub(crate) fn load(home: &Home) -> Result<Self, CenterError> {
@@ -126,12 +129,8 @@ pub(crate) fn log_origin(config: &CenterConfig) -> String {
     format!("{}/log", config.trust_domain)
 }
 
-/// Reads a text file of at most `bytes_max` bytes.
-pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(bytes_max + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > bytes_max {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {bytes_max} bytes")));
-    }
-    Ok(text)
+/// Writes a file of the center's folder, replacing an older one durably.
+pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), CenterError> {
+    let failed = |source| CenterError::File { action: "write", path: path.to_owned(), source };
+    files::replace(path, bytes, readers).map_err(failed)
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use iog_machine::files::{self, Readers};
 use iog_protocol::{
     dsse::Envelope,
     ids::Digest,
@@ -14,12 +15,11 @@ use iog_protocol::{
     time::Timestamp,
 };
 use iog_tlog::VerifierKey;
-use iog_transport::pem;
 
 use crate::{
     config::{CONFIG_FILE, CenterConfig},
     error::CenterError,
-    home::{Home, OnlineKeys, log_origin, read_bounded},
+    home::{GENESIS_BYTES_MAX, Home, OnlineKeys, log_origin, write},
 };
 
 /// What a new registry rests on.
@@ -70,8 +70,8 @@ pub fn init(folder: &Path, options: &InitOptions, now: Timestamp) -> Result<Init
     let statement = Statement::genesis(genesis(options, &keys)?);
     let bytes = serde_json::to_vec(&statement).map_err(|error| CenterError::Init { reason: error.to_string() })?;
     keys.store(&home)?;
-    pem::store_public(&home.genesis_statement(), &bytes)?;
-    pem::store_public(&config_path, options.config.to_toml()?.as_bytes())?;
+    write(&home.genesis_statement(), &bytes, Readers::All)?;
+    write(&config_path, options.config.to_toml()?.as_bytes(), Readers::All)?;
     Ok(Initialised { config: config_path, genesis_statement: home.genesis_statement() })
 }
 
@@ -173,9 +173,13 @@ pub fn sign_genesis(
 pub fn sign_genesis_in(config: &CenterConfig, key: &SecretKey) -> Result<GenesisSigned, CenterError> {
     let home = Home::new(&config.data_dir);
     let path = home.genesis_statement();
-    let statement = read_bounded(&path, 65_535).map_err(|source| CenterError::File { action: "read", path, source })?;
+    let statement = files::read_text(&path, GENESIS_BYTES_MAX).map_err(|source| CenterError::File {
+        action: "read",
+        path,
+        source,
+    })?;
     let signed = if home.genesis().exists() { Some(home.read_genesis()?) } else { None };
     let (bytes, state) = sign_genesis(statement.as_bytes(), signed.as_deref(), key)?;
-    pem::store_public(&home.genesis(), &bytes)?;
+    write(&home.genesis(), &bytes, Readers::All)?;
     Ok(state)
 }

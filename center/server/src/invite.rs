@@ -1,6 +1,7 @@
 //! Join tokens: made by the center's operator, on the center's machine. Works while the server runs: only the database is written, and only
 //! the hash of the secret is kept.
 
+use iog_machine::{Entropy as _, OsEntropy};
 use iog_protocol::{
     enroll::{JoinSecret, JoinToken},
     ids::{Asn, Digest, DomainId, OrganisationId},
@@ -13,7 +14,6 @@ use crate::{
     certificates::check_name,
     config::CenterConfig,
     db::{Database, members::Invitation},
-    entropy,
     error::CenterError,
     home::Home,
 };
@@ -69,7 +69,7 @@ pub(crate) async fn invite_in(
         path: home.ca_certificate(),
         expected: "the certificate authority's certificate",
     })?;
-    let secret = JoinSecret::from_bytes(entropy::bytes()?);
+    let secret = JoinSecret::from_bytes(OsEntropy.bytes32()?);
     let expires = now.plus_hours(options.hours);
     let invitation = Invitation {
         domain: options.domain.clone(),

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use iog_machine::error::chain;
 use iog_protocol::{
     api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem},
     registry::{Fault, Invalid},
@@ -30,21 +31,6 @@ impl Refusal {
     pub(crate) const fn code(&self) -> ApiErrorCode {
         self.0.code
     }
-}
-
-/// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 impl IntoResponse for Refusal {

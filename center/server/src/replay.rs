@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use iog_machine::files;
 use iog_protocol::{ids::Digest, registry::Registry};
 use iog_tlog::{Checkpoint, NoteSigner, Tree, VerifierKey, leaf_hash};
 
@@ -9,7 +10,7 @@ use crate::{
     db::Database,
     error::CenterError,
     head::{self, Head},
-    home::{Home, OnlineKeys, read_bounded},
+    home::{Home, OnlineKeys},
     sequencer::keep_checkpoint,
 };
 
@@ -95,7 +96,7 @@ async fn signed_checkpoints(
     log: &VerifierKey,
 ) -> Result<Vec<Checkpoint>, CenterError> {
     let path = home.last_checkpoint();
-    let beside = match read_bounded(&path, CHECKPOINT_BYTES_MAX) {
+    let beside = match files::read_text(&path, CHECKPOINT_BYTES_MAX) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(CenterError::File { action: "read", path, source }),

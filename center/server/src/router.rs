@@ -11,14 +11,12 @@ use axum::{
     routing::{get, post},
 };
 use http::HeaderValue;
-use iog_protocol::{
-    api::{ApiErrorCode, paths},
-    ids::RequestId,
-};
+use iog_machine::{Entropy as _, OsEntropy};
+use iog_protocol::api::{ApiErrorCode, paths};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{center::Shared, entropy, refusal::Refusal, routes};
+use crate::{center::Shared, refusal::Refusal, routes};
 
 #[rustfmt::skip]
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -82,7 +80,7 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
 
 /// One line in the log for each request, tied to the answer by `x-request-id`.
 async fn logged(request: Request, next: Next) -> Response {
-    let id = entropy::bytes().map(RequestId::from_bytes).ok();
+    let id = OsEntropy.request_id().ok();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let mut response = next.run(request).await;

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use iog_machine::{Clock, files::Readers};
 use iog_protocol::{
     ids::Digest,
     keys::SecretKey,
@@ -15,7 +16,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{approve, clock::Clock, db::Database, error::CenterError, head::Published, home::Home};
+use crate::{
+    approve,
+    db::Database,
+    error::CenterError,
+    head::Published,
+    home::{Home, write},
+};
 
 /// Statements written in one transaction at most.
 const BATCH_MAX: usize = 256;
@@ -204,6 +211,6 @@ pub(crate) async fn keep_checkpoint(
 ) -> Result<(), CenterError> {
     database.set_checkpoint(size, &String::from_utf8_lossy(checkpoint)).await?;
     let (path, bytes) = (home.last_checkpoint(), checkpoint.to_vec());
-    let written = tokio::task::spawn_blocking(move || iog_transport::pem::store_public(&path, &bytes)).await;
+    let written = tokio::task::spawn_blocking(move || write(&path, &bytes, Readers::All)).await;
     Ok(written.map_err(|_| CenterError::Stopped)??)
 }

@@ -12,7 +12,7 @@ pub enum TransportError {
     /// Our file: it could not be read or written.
     #[error("cannot {action} `{}`", path.display())]
     File {
-        /// What was tried: `read`, `write`.
+        /// What was tried: `read`.
         action: &'static str,
         /// The file.
         path: PathBuf,

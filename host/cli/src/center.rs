@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use iog_center::clock::SystemClock;
 use iog_center::{Center, CenterConfig, InitOptions, InviteOptions, init, invite};
+use iog_machine::SystemClock;
 use iog_protocol::ids::{Asn, OrganisationId};
 use iog_protocol::statements::{Auditor, Publisher, Root, Thresholds};
 use serde_json::json;

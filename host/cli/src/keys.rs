@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use iog_machine::{Entropy as _, OsEntropy};
 use iog_protocol::keys::{PublicKey, SecretKey};
 use serde_json::json;
 
@@ -35,9 +36,7 @@ pub(crate) fn run(ui: Ui, command: KeyCommand) -> Result<()> {
 
 /// A fresh key from the operating system's randomness.
 pub(crate) fn new_key() -> Result<SecretKey> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).context("the operating system gave no randomness")?;
-    Ok(SecretKey::from_seed(seed))
+    Ok(SecretKey::from_seed(OsEntropy.bytes32()?))
 }
 
 /// Writes a new secret key and, beside it, its public key in `<file>.pub`. An existing file is never overwritten.

@@ -241,9 +241,12 @@ fn genesis() -> Genesis {
 pub(crate) struct Counting(std::sync::atomic::AtomicU64);
 
 impl Entropy for Counting {
-    fn bytes16(&self) -> Result<[u8; 16], NoEntropy> {
-        let number = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        Ok(Digest::of(&number.to_be_bytes()).as_bytes()[..16].try_into().unwrap())
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        for part in bytes.chunks_mut(16) {
+            let number = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            part.copy_from_slice(&Digest::of(&number.to_be_bytes()).as_bytes()[..part.len()]);
+        }
+        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use iog_center::{Center, CenterConfig, CenterHandle};
 use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
-use iog_gateway::entropy::OsEntropy;
 use iog_gateway::{Deps, Gateway};
+use iog_machine::OsEntropy;
 use iog_protocol::time::Timestamp;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use tokio::net::TcpListener;
@@ -30,7 +30,7 @@ pub(super) fn turn() -> MutexGuard<'static, ()> {
 
 /// What a domain acts with, at the recorded time.
 pub(super) fn deps(recorded: &Recorded) -> Deps {
-    let clock = iog_gateway::clock::ManualClock::new(Timestamp::from_unix(recorded.facts.moment));
+    let clock = iog_machine::ManualClock::new(Timestamp::from_unix(recorded.facts.moment));
     let sandbox = Sandbox::new(&SandboxConfig::default()).expect("the sandbox starts");
     Deps { sandbox, clock: Arc::new(clock), entropy: Arc::new(OsEntropy) }
 }
@@ -60,7 +60,7 @@ impl<'a> Revived<'a> {
     /// Starts everything over the copy.
     pub(super) async fn start(recorded: &'a Recorded) -> Self {
         let config = CenterConfig::load(&recorded.folder().join("center/center.toml")).expect("it parses");
-        let clock = iog_center::clock::ManualClock::new(Timestamp::from_unix(recorded.facts.moment));
+        let clock = iog_machine::ManualClock::new(Timestamp::from_unix(recorded.facts.moment));
         let listener = listen(&config.listen).await;
         let center = Center::open(config, Arc::new(clock)).await.expect("the old center's log holds");
         assert_eq!(center.registry().size(), recorded.facts.log.size);

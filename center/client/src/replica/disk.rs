@@ -1,13 +1,14 @@
 //! The files of a replica: checkpoint, entry bundles, hash tiles, `state.json`, and the lock that lets several processes share
-//! one directory. Files are written whole (temporary file, fsync, rename, fsync of the folder) and read bounded.
+//! one directory. Files are replaced whole and read bounded.
 //! What they say is not judged here.
 
 use super::ReplicaError;
+use iog_machine::files::{self, Readers};
 use iog_protocol::ids::Digest;
 use iog_tlog::{MAX_NOTE_BYTES, VerifierKey};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -88,15 +89,12 @@ impl Disk {
     /// Reads a file of at most `bytes_max` bytes; `None` if it does not exist.
     pub(super) fn read(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, ReplicaError> {
         let path = self.root.join(name);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(ReplicaError::disk("read", &path, source)),
-        };
-        let mut bytes = Vec::new();
-        let limit = bytes_max as u64 + 1;
-        file.take(limit).read_to_end(&mut bytes).map_err(|source| ReplicaError::disk("read", &path, source))?;
-        if bytes.len() > bytes_max { Err(self.corrupt(name)) } else { Ok(Some(bytes)) }
+        match files::read(&path, bytes_max as u64) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(self.corrupt(name)),
+            Err(source) => Err(ReplicaError::disk("read", &path, source)),
+        }
     }
 
     /// The files directly in the directory whose names begin with `prefix`.
@@ -119,16 +117,10 @@ impl Disk {
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder)?;
-        // The exclusive lock makes one temporary name enough.
-        let temporary = self.root.join("new.tmp");
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        for ancestor in folder.ancestors().take_while(|ancestor| ancestor.starts_with(&self.root)) {
-            File::open(ancestor)?.sync_all()?;
-        }
-        Ok(())
+        files::replace(path, bytes, Readers::All)?;
+        // Folders made on the way are on disk only when those above them are.
+        let above = folder.ancestors().skip(1);
+        above.take_while(|ancestor| ancestor.starts_with(&self.root)).try_for_each(files::sync_folder)
     }
 
     /// Removes a partial tile that a wider one replaces. It is only a matter of space, so nothing fails.

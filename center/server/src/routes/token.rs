@@ -3,10 +3,11 @@
 
 use axum::{body::Body, extract::State, response::Response};
 use http::{HeaderMap, StatusCode, header};
-use iog_protocol::{api::TokenAnswer, ids::RequestId};
+use iog_machine::{Entropy as _, OsEntropy};
+use iog_protocol::api::TokenAnswer;
 
 use super::{App, Peer, json, read};
-use crate::{entropy, refusal::Refusal, tokens};
+use crate::{error::CenterError, refusal::Refusal, tokens};
 
 const BODY_BYTES_MAX: usize = 4 * 1024;
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -17,7 +18,7 @@ pub(crate) async fn post(State(shared): App, peer: Peer, headers: HeaderMap, bod
     if media_type.split(';').next().map(str::trim) != Some(FORM) {
         return Ok(refuse(&tokens::OauthError::invalid_request("the body is not a form")));
     }
-    let id = RequestId::from_bytes(entropy::bytes()?);
+    let id = OsEntropy.request_id().map_err(CenterError::from)?;
     let asked = tokens::Asked { form: &body, certificate: peer.0.as_ref(), id: &id, now: shared.clock.now() };
     let lifetime_s = i64::from(shared.config.limits.token_hours) * 3600;
     match tokens::grant(&asked, &shared.published.registry(), &shared.keys.token, lifetime_s) {

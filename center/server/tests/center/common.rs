@@ -4,11 +4,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::StatusCode;
-use iog_center::{
-    Center, CenterConfig, CenterHandle, InitOptions, InviteOptions,
-    clock::{Clock, SystemClock},
-    init, sign_genesis_in,
-};
+use iog_center::{Center, CenterConfig, CenterHandle, InitOptions, InviteOptions, init, sign_genesis_in};
+use iog_machine::{Clock as _, SystemClock};
 use iog_protocol::{
     api::{ApiErrorCode, ModuleSubmission, Problem, StatementAccepted, paths},
     capabilities::Capabilities,

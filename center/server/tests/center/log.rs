@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::common::{Module, World, created, json, key, now, refused, signed};
 use http::StatusCode;
-use iog_center::{Center, CenterError, clock::SystemClock};
+use iog_center::{Center, CenterError};
+use iog_machine::SystemClock;
 use iog_protocol::{
     api::{ApiErrorCode, ModuleSubmitted, paths},
     ids::Digest,

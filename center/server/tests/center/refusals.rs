@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::common::{Member, Module, World, created, json, key, now, refused, signed};
 use http::{Method, StatusCode};
-use iog_center::{Center, CenterError, InviteOptions, clock::SystemClock, init, sign_genesis_in};
+use iog_center::{Center, CenterError, InviteOptions, init, sign_genesis_in};
+use iog_machine::SystemClock;
 use iog_protocol::{
     api::{ApiErrorCode, Health, ModuleSubmission, ModuleSubmitted, paths},
     enroll::JoinToken,
@@ -322,7 +323,7 @@ async fn an_unsigned_or_foreign_setup_does_not_open() {
     // Another approval key than the genesis names, and a key others may read.
     let path = dir.path().join("keys/approval.pem");
     let pem = key(77).to_pkcs8_pem().unwrap();
-    iog_transport::pem::store_private(&path, pem.as_bytes()).unwrap();
+    iog_machine::files::replace(&path, pem.as_bytes(), iog_machine::files::Readers::Owner).unwrap();
     assert!(matches!(open().await, Err(CenterError::ForeignKey { role: "approval" })));
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let exposed = open().await;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, anyhow};
 use arrow_schema::SchemaRef;
+use iog_machine::{Entropy as _, OsEntropy};
 use serde_json::json;
 
 use super::rotate::{Finished, RotatingSink, Rotation};
@@ -49,7 +50,9 @@ pub(super) fn writer(
 ) -> Result<(RotatingSink, impl FnOnce() -> Result<()> + use<>)> {
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make `{}`", args.out.display()))?;
     let (every_s, keep_days) = (i64::from(args.every), args.keep);
-    let token = getrandom::u32().context("the system gives no randomness")?;
+    let mut token = [0; 4];
+    OsEntropy.fill(&mut token)?;
+    let token = u32::from_be_bytes(token);
     let rotation = Rotation { out: args.out.clone(), prefix, token, schema, every_s, keep_days, clock: now };
     let (sink, thread) = rotation.start(move |finished| tell(ui, finished));
     let end = move || thread.join().map_err(|_| anyhow!("the writer of Parquet broke down"))?;

@@ -84,7 +84,7 @@ pub struct World {
     /// Shared by all gateways, as one process should.
     pub sandbox: Sandbox,
     /// The time of gateways that start from now on; the machine's unless a story has its own.
-    pub gateway_clock: Arc<dyn iog_gateway::clock::Clock>,
+    pub gateway_clock: Arc<dyn iog_machine::Clock>,
 }
 
 struct Running {
@@ -129,7 +129,7 @@ impl World {
         let made = iog_center::init(&folder, &options(&parties, center_address)?, now())?;
         let config = CenterConfig::load(&made.config)?;
         iog_center::sign_genesis_in(&config, &parties.root)?;
-        let center = Center::open(config.clone(), Arc::new(iog_center::clock::SystemClock)).await?.serve(listener)?;
+        let center = Center::open(config.clone(), Arc::new(iog_machine::SystemClock)).await?.serve(listener)?;
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).context("the center's folder is incomplete");
         let network =
             Network { center: config.public_address.clone(), ca_pem: read("ca.pem")?, genesis: read("genesis.json")? };
@@ -145,7 +145,7 @@ impl World {
             gateways: BTreeMap::new(),
             center_config: config,
             sandbox,
-            gateway_clock: Arc::new(iog_gateway::clock::SystemClock),
+            gateway_clock: Arc::new(iog_machine::SystemClock),
         })
     }
 
@@ -309,7 +309,7 @@ impl World {
     pub async fn start_center(&mut self) -> Result<()> {
         anyhow::ensure!(self.center.is_none(), "the center runs");
         let listener = TcpListener::bind(self.center_address).await.context("the center's address is taken")?;
-        let center = Center::open(self.center_config.clone(), Arc::new(iog_center::clock::SystemClock)).await?;
+        let center = Center::open(self.center_config.clone(), Arc::new(iog_machine::SystemClock)).await?;
         self.center = Some(center.serve(listener)?);
         Ok(())
     }

@@ -1,10 +1,9 @@
-//! Where the center gets the time of day: the only module of the crate that reads the machine's clock.
+//! The time of day, and deadlines within this process. A decision takes its time from a [`Clock`] that it was handed; only
+//! waits are measured with the machine's monotonic clock.
 
-use std::{
-    fmt::Debug,
-    sync::atomic::{AtomicI64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use iog_protocol::time::Timestamp;
 
@@ -47,4 +46,11 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix(self.0.load(Ordering::SeqCst))
     }
+}
+
+/// The monotonic moment `wait` from now, for deadlines within this process.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this module owns the clock")]
+pub fn deadline(wait: Duration) -> Instant {
+    Instant::now() + wait
 }

@@ -1,0 +1,162 @@
+//! Files that are replaced as a whole and read as a whole, up to a bound. What lies in them is nobody's business here. Files
+//! that are written row by row, or never replaced, belong to whoever writes them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone: mode 0600.
+    Owner,
+    /// Everybody who may enter its folder: mode 0644.
+    All,
+}
+
+/// Writes a file, replacing an older one. Whoever reads it, even after a crash, finds the old content or the new one, whole;
+/// once this returns, the new one is durable. Writers of one file at the same time do not disturb each other: one of them wins.
+/// The folder must exist.
+///
+/// # Errors
+/// What the operating system says; the old file then stays.
+pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    let (temporary, file) = neighbour(path, readers)?;
+    let written = fill(file, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // What cannot be removed is a leftover that nobody reads.
+        let _ = fs::remove_file(&temporary);
+        return written;
+    }
+    // The new name is on disk only when its folder is.
+    sync_folder(folder_of(path))
+}
+
+/// Makes what was created, renamed or removed in a folder durable.
+///
+/// # Errors
+/// What the operating system says.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Reads a file of at most `bytes_max` bytes.
+///
+/// # Errors
+/// What the operating system says; [`io::ErrorKind::FileTooLarge`] for a larger file, of which no more than the bound is read.
+pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        let found = fs::metadata(path).map_or(bytes.len() as u64, |file| file.len());
+        let problem = format!("it has {found} bytes, {bytes_max} are the most");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
+    }
+    Ok(bytes)
+}
+
+/// Reads a UTF-8 file of at most `bytes_max` bytes.
+///
+/// # Errors
+/// As [`read`]; [`io::ErrorKind::InvalidData`] if it is not UTF-8.
+pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+    String::from_utf8(read(path, bytes_max)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// A new file beside `path`, under a name that nobody else has. The name of this process and a number make clashes rare; one
+/// that a crashed process of the same number left is passed over.
+fn neighbour(path: &Path, readers: Readers) -> io::Result<(PathBuf, File)> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::All => 0o644,
+    };
+    loop {
+        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        name.push(format!(".{}.{}.new", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+        let temporary = path.with_file_name(name);
+        match OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        replace(&path, b"one", Readers::All).unwrap();
+        assert_eq!(mode(&path) & 0o600, 0o600);
+        replace(&path, b"two", Readers::Owner).unwrap();
+        assert_eq!((read(&path, 3).unwrap(), mode(&path)), (b"two".to_vec(), 0o600));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        replace(&taken, b"one", Readers::All).unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(replace(Path::new("/"), b"", Readers::All).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(
+            replace(&folder.path().join("none/file"), b"", Readers::All).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn writers_at_the_same_time_do_not_mix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::thread::scope(|scope| {
+            for byte in b'a'..=b'h' {
+                let path = &path;
+                scope.spawn(move || replace(path, &[byte; 4096], Readers::All).unwrap());
+            }
+        });
+        let bytes = read(&path, 4096).unwrap();
+        assert!(bytes.len() == 4096 && bytes.iter().all(|byte| *byte == bytes[0]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        replace(&path, b"four", Readers::All).unwrap();
+        assert_eq!(read_text(&path, 4).unwrap(), "four");
+        let large = read(&path, 3).unwrap_err();
+        assert_eq!(
+            (large.kind(), large.to_string().as_str()),
+            (io::ErrorKind::FileTooLarge, "it has 4 bytes, 3 are the most")
+        );
+        replace(&path, b"\xff", Readers::All).unwrap();
+        assert_eq!(read_text(&path, 4).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(read(&folder.path().join("none"), 4).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
