@@ -1,8 +1,8 @@
 //! The analyses of routes and of names, asked of three providers at once: every receipt holds, and the joint answer names
 //! the hijack, and who lacks which record.
 
-use iog_gateway::home::Home;
-use iog_gateway::outbound::{CallReport, verify_bundle};
+use iog_caller::{CallReport, verify_bundle};
+use iog_home::Home;
 use serde_json::{Value, json};
 
 use crate::calls::{ask, merged};

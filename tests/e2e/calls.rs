@@ -1,15 +1,12 @@
 //! One question to everybody: answers that are proven are merged, everything else has its reason in the report.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
+use iog_caller::{CallReport, CallSpec, Merged, Part, PartOutcome, Quiet, Whom, Why, call, verify_bundle};
 use iog_cli::link::now;
-use iog_gateway::Deps;
-use iog_gateway::clock::SystemClock;
-use iog_gateway::entropy::OsEntropy;
-use iog_gateway::home::Home;
-use iog_gateway::outbound::{CallReport, CallSpec, Merged, Part, PartOutcome, Quiet, Whom, Why, call, verify_bundle};
+use iog_home::Home;
+use iog_machine::Machine;
 use iog_protocol::keys::SecretKey;
 use iog_transport::ca::Validity;
 use serde_json::{Value, json};
@@ -27,7 +24,6 @@ const SOUTH: &str = "as64501";
 /// Asks every provider of a service, as `iog call --all` does.
 pub(crate) async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
     let home = Home::open(&net.home_of(ASKER)).expect("the home is there");
-    let deps = Deps { sandbox: net.world.sandbox.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
     let spec = CallSpec {
         what: service.parse().expect("a service"),
         entry: None,
@@ -38,7 +34,9 @@ pub(crate) async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
         parallel_max: 8,
         merge: true,
     };
-    call(&home, &deps, &spec, &Quiet).await.expect("there is somebody to ask")
+    call(iog_caller::Caller { home: &home, machine: &Machine::default(), sandbox: &net.world.sandbox }, &spec, &Quiet)
+        .await
+        .expect("there is somebody to ask")
 }
 
 /// Two providers whose services are in the catalog.

@@ -1,9 +1,9 @@
 //! What root holders and auditors do over time at the command line: admit with the key they were told, change the keyset in
 //! several hands, stop a module, close a finding, move a gateway.
 
-use iog_gateway::background::certificate::Renewal;
-use iog_gateway::connect;
-use iog_gateway::home::Home;
+use iog_home::Home;
+use iog_home::connect;
+use iog_home::renewal::Renewal;
 use iog_protocol::time::Timestamp;
 use serde_json::{Value, json};
 

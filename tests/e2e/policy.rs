@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use iog_cli::link::now;
-use iog_gateway::clock::{Clock as _, ManualClock};
+use iog_machine::clock::{Clock as _, ManualClock};
 use iog_protocol::api::ApiErrorCode;
 use iog_protocol::ids::Digest;
 use iog_protocol::run::{Outcome, RunRequest};

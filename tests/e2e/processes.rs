@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use iog_caller::verify_bundle;
 use iog_client::RunReply;
-use iog_gateway::connect;
-use iog_gateway::home::Home;
-use iog_gateway::outbound::verify_bundle;
+use iog_home::Home;
+use iog_home::connect;
 use iog_protocol::run::Outcome;
 use serde_json::{Value, json};
 

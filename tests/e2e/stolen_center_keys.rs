@@ -328,8 +328,8 @@ fn history_is_not_rewritten() {
         let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
         let log = entries(&net).await;
         let before = net.step(PROVIDER).await;
-        let mut replica = iog_gateway::connect::replica(&caller.home).expect("the replica holds");
-        let center = iog_gateway::connect::center(&caller.home, &caller.http);
+        let mut replica = iog_home::connect::replica(&caller.home).expect("the replica holds");
+        let center = iog_home::connect::center(&caller.home, &caller.http);
         net.world.stop_center().await.expect("the center is gone");
 
         let shorter = log[..log.len() - 1].to_vec();
@@ -372,7 +372,7 @@ fn a_catalog_is_not_made_up() {
         let (mut net, _) = Net::usual().await;
         net.step(PROVIDER).await;
         let caller = Caller::of(&net, ASKER).await;
-        let center = iog_gateway::connect::center(&caller.home, &caller.http);
+        let center = iog_home::connect::center(&caller.home, &caller.http);
         let registry = net.registry().await;
         let everything = CatalogQuery::default();
         let found = center.search(&everything, &registry, now()).await.expect("the center answers");

@@ -1,5 +1,5 @@
 //! Clients of a center and of gateways that verify what they are told: a verified copy of the registry's log (`replica`), the
-//! center's services (`center`, `token`), and runs with their receipts (`gateway`).
+//! center's services (`center`), and runs with their receipts (`gateway`).
 //!
 //! Every answer is bounded before it is read, every signed thing is verified before it is returned, every failure says whose
 //! fault it is. Time is passed in; nothing here decides policy.
@@ -11,11 +11,9 @@ pub mod gateway;
 mod join_answer;
 mod remote;
 pub mod replica;
-pub mod token;
 
 pub use center::CenterClient;
 pub use error::ClientError;
 pub use gateway::{GatewayClient, RunReply};
 pub use remote::{CALL_LIMIT, JSON_BYTES_MAX, Remote};
 pub use replica::{Pins, Replica, ReplicaError, Synced};
-pub use token::TokenSource;

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
-use common::{Log, NOW, Server, authority, chain, domain, genesis, identity, key};
+use common::{Log, NOW, Server, authority, chain, domain, genesis, key};
 use iog_client::enroll::{NewDomain, enroll};
-use iog_client::{CenterClient, ClientError, TokenSource};
-use iog_protocol::api::{ApiErrorCode, Base64Bytes, CatalogAnswer, GenesisAnswer, Problem, TokenAnswer, paths};
+use iog_client::{CenterClient, ClientError};
+use iog_protocol::api::{ApiErrorCode, Base64Bytes, CatalogAnswer, GenesisAnswer, Problem, paths};
 use iog_protocol::catalog::{CatalogQuery, Coverage, DatasetDescription, Descriptor, EntryDescription, ServiceState};
 use iog_protocol::dsse::Signed;
 use iog_protocol::enroll::{JoinAnswer, JoinRequest, JoinSecret, JoinToken};
@@ -21,7 +21,6 @@ use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
 use iog_protocol::registry::Registry;
 use iog_transport::ca;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 fn problem(code: ApiErrorCode) -> Response {
     let status = StatusCode::from_u16(code.status()).unwrap();
@@ -172,49 +171,6 @@ async fn each_false_descriptor_is_refused() {
     let at = bytes.len() / 3;
     bytes[at] ^= 1;
     assert!(iog_client::center::verify_descriptor(&bytes, &registry, NOW.plus_hours(1)).is_none());
-}
-
-#[derive(Clone, Default)]
-struct Issuer {
-    asked: Arc<AtomicUsize>,
-    status: Arc<AtomicU64>,
-}
-
-async fn issue(State(issuer): State<Issuer>, body: String) -> Response {
-    assert_eq!(body, "grant_type=client_credentials");
-    let number = issuer.asked.fetch_add(1, Ordering::SeqCst);
-    match issuer.status.load(Ordering::SeqCst) {
-        0 => Json(TokenAnswer { access_token: format!("t{number}"), token_type: "Bearer".into(), expires_in: 4000 })
-            .into_response(),
-        503 => problem(ApiErrorCode::Unavailable),
-        _ => problem(ApiErrorCode::NotAMember),
-    }
-}
-
-#[tokio::test]
-async fn tokens_are_kept_renewed_and_bound_to_the_certificate() {
-    let issuer = Issuer::default();
-    let (center, server) = center(Router::new().route(paths::TOKEN, post(issue)).with_state(issuer.clone())).await;
-    let source = TokenSource::new(center);
-    let at = |seconds| source.token(NOW.plus_seconds(seconds));
-    let (one, two) = tokio::join!(at(0), at(0));
-    assert_eq!((one.unwrap(), two.unwrap(), issuer.asked.load(Ordering::SeqCst)), ("t0".into(), "t0".into(), 1));
-    assert_eq!(at(2999).await.unwrap(), "t0");
-    // Three quarters of its life are over: a new one, or while the center is away the old one.
-    issuer.status.store(503, Ordering::SeqCst);
-    assert_eq!(at(3000).await.unwrap(), "t0");
-    assert_eq!(at(3969).await.unwrap(), "t0");
-    assert!(at(3970).await.unwrap_err().is_away());
-    issuer.status.store(403, Ordering::SeqCst);
-    assert_eq!(at(3000).await.unwrap_err().code(), Some(ApiErrorCode::NotAMember));
-    issuer.status.store(0, Ordering::SeqCst);
-    let renewed = at(3000).await.unwrap();
-    assert_eq!(at(3001).await.unwrap(), renewed);
-    source.forget().await;
-    let again = at(3002).await.unwrap();
-    assert_ne!(again, renewed);
-    server.remote.http().tls().rotate_identity(Some(identity(&server.ca, "as64500")));
-    assert_ne!(at(3003).await.unwrap(), again);
 }
 
 fn join_token(server: &Server, log: &Log, pin: [u8; 32]) -> JoinToken {

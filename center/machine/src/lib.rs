@@ -9,3 +9,21 @@ pub mod files;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, NoEntropy, OsEntropy};
+
+use std::sync::Arc;
+
+/// The machine as a program is given it.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes: salts and ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Default for Machine {
+    /// The machine's own clock and randomness.
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) }
+    }
+}

@@ -2,16 +2,13 @@
 //! nobody did, 3 when some did not.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::ProgressBar;
-use iog_gateway::Deps;
-use iog_gateway::clock::SystemClock;
-use iog_gateway::entropy::OsEntropy;
-use iog_gateway::home::Home;
-use iog_gateway::outbound::{CallEvent, CallReport, CallSpec, Events, Merged, Part, PartOutcome, Whom, call};
+use iog_caller::{CallEvent, CallReport, CallSpec, Caller, Events, Merged, Part, PartOutcome, Whom, call};
+use iog_home::Home;
+use iog_machine::Machine;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value, json};
 
@@ -27,14 +24,11 @@ const PARTIAL: u8 = 3;
 pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
     ensure!(args.all || !args.domain.is_empty(), "say whom to ask: --all, or --domain DOMAIN");
     let home = Home::open(&args.home.home)?;
-    let deps = Deps {
-        sandbox: Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?,
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(OsEntropy),
-    };
+    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
+    let caller = Caller { home: &home, machine: &Machine::default(), sandbox: &sandbox };
     let spec = spec(args)?;
     let drawn = Drawn(ui.spinner("bringing the registry up to date"));
-    let report = runtime()?.block_on(call(&home, &deps, &spec, &drawn)).context("the call did not come to be")?;
+    let report = runtime()?.block_on(call(caller, &spec, &drawn)).context("the call did not come to be")?;
     drawn.0.finish_and_clear();
     print(ui, &report);
     ui.object(&object(&report)?);

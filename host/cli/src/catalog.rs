@@ -2,14 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use iog_gateway::clock::SystemClock;
 use iog_gateway::config::GatewayConfig;
-use iog_gateway::entropy::OsEntropy;
-use iog_gateway::home::Home;
 use iog_gateway::{Deps, Gateway};
+use iog_home::Home;
+use iog_machine::Machine;
 use iog_protocol::catalog::{CatalogQuery, Descriptor};
 use iog_protocol::ids::Asn;
 use iog_sandbox::{Sandbox, SandboxConfig};
@@ -113,7 +111,7 @@ async fn publish(ui: Ui, config: &Path) -> Result<ExitCode> {
     let mut config = GatewayConfig::load(config).context("cannot read the gateway's configuration")?;
     config.sync.publish = true;
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
-    let deps = Deps { sandbox, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
+    let deps = Deps { sandbox, machine: Machine::default() };
     let gateway = Gateway::open(config, deps).await.context("the gateway does not open; is it running already?")?;
     let published = iog_gateway::background::publish::publish(gateway.background()).await;
     let (mut rows, mut objects, mut all_good) = (Vec::new(), Vec::new(), true);

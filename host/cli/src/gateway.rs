@@ -2,15 +2,14 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use iog_gateway::clock::SystemClock;
 use iog_gateway::config::GatewayConfig;
-use iog_gateway::enrol::{EnrolOptions, enrol};
-use iog_gateway::entropy::OsEntropy;
-use iog_gateway::home::Home;
 use iog_gateway::{Deps, Gateway};
+use iog_home::Home;
+use iog_home::enroll::{self, EnrollOptions};
+use iog_machine::Machine;
+use iog_machine::entropy::OsEntropy;
 use iog_protocol::enroll::JoinToken;
 use iog_protocol::statements::{Domain, Endpoint, Statement};
 use iog_sandbox::{Sandbox, SandboxConfig};
@@ -41,9 +40,9 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
     }
     let token = args.token.as_deref().context("name the join token with --token")?;
     let token: JoinToken = token.trim().parse().context("this is no join token")?;
-    let options = EnrolOptions { endpoints: args.endpoint.clone(), ..EnrolOptions::default() };
+    let options = EnrollOptions { endpoints: args.endpoint.clone(), ..EnrollOptions::default() };
     let spinner = ui.spinner(&format!("enrolling `{}` at {}", token.domain, token.center));
-    let home = runtime()?.block_on(enrol(&args.home.home, &token, &options, &OsEntropy, now()))?;
+    let home = runtime()?.block_on(enroll::enroll(&args.home.home, &token, &options, &OsEntropy, now()))?;
     spinner.finish_and_clear();
     let caller = home.caller_key()?.public();
     ui.line(format!(
@@ -127,7 +126,7 @@ async fn serve(ui: Ui, config: &Path) -> Result<()> {
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on `{}`", config.listen))?;
     let address = listener.local_addr().context("the listener has no address")?;
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: config.capacity.runs_max, ..SandboxConfig::default() })?;
-    let deps = Deps { sandbox, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
+    let deps = Deps { sandbox, machine: Machine::default() };
     let gateway = Gateway::open(config, deps).await.context("the gateway does not start")?;
     let domain = gateway.home().domain().clone();
     let services: Vec<String> = gateway.config().service.keys().map(ToString::to_string).collect();

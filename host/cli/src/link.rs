@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use iog_client::{CenterClient, Pins, Remote, Replica};
-use iog_gateway::home::Home;
+use iog_home::Home;
 use iog_machine::{Clock as _, SystemClock};
 use iog_protocol::ids::Digest;
 use iog_protocol::registry::{ModuleRecord, Registry};

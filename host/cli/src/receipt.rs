@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use iog_gateway::connect;
-use iog_gateway::home::Home;
-use iog_gateway::outbound::bundle;
-use iog_gateway::outbound::verify::{VerifiedBundle, verify_with};
+use iog_caller::bundle;
+use iog_caller::verify::{VerifiedBundle, verify_with};
+use iog_home::Home;
+use iog_home::connect;
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::registry::Registry;

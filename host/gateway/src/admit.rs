@@ -11,9 +11,9 @@ use iog_protocol::time::Timestamp;
 use iog_protocol::token::{self, Expected, TokenError};
 use iog_transport::PeerIdentity;
 
-use crate::connect::token_issuer;
 use crate::policy::{Caller, Denied, Policy, Question, Used};
 use crate::services::NotReady;
+use iog_home::connect::token_issuer;
 
 /// The longest a signed request may be good for, in seconds.
 pub const LIFETIME_S_MAX: i64 = 600;

@@ -1,7 +1,6 @@
 //! What a gateway does by itself: follow the registry, prepare services, renew its certificate, publish what it offers.
 //! Nothing here stands in the way of a request; what fails is logged and tried again.
 
-pub mod certificate;
 pub mod publish;
 
 use std::collections::BTreeMap;
@@ -10,21 +9,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iog_client::{CenterClient, Replica, ReplicaError};
-use iog_protocol::ids::{Digest, ServiceName, SlotName};
+use iog_home::Home;
+use iog_home::blobs;
+use iog_home::renewal::Renewal;
+use iog_machine::Clock;
+use iog_machine::error::chain;
+use iog_module::{AsSigned, Examined, Source};
+use iog_protocol::ids::{ServiceName, SlotName};
 use iog_protocol::registry::{EffectiveModule, Registry};
 use iog_protocol::time::Timestamp;
 use iog_transport::{HttpClient, ServerTls};
 use tokio::sync::{Mutex, watch};
 
-use crate::blobs;
-use crate::clock::Clock;
-use crate::config::{GatewayConfig, ModuleRef, ServiceConfig};
-use crate::datasets::{Bound, Datasets, full_text};
-use crate::home::Home;
-use crate::prepare::{self, Source, Tools};
+use crate::config::{GatewayConfig, ServiceConfig};
+use crate::datasets::{Bound, Datasets};
+use crate::prepare::{PrepareError, Prepared, Tools};
 use crate::registry::RegistryCell;
 use crate::runs::Runs;
-use crate::services::{NotReady, Prepared, Service, Services};
+use crate::services::{NotReady, Service, Services};
 
 /// The background work of one gateway.
 pub struct Background {
@@ -145,15 +147,14 @@ impl Background {
 
     /// Renews the certificate where it is time.
     async fn renew(&self) {
-        let renewal =
-            certificate::Renewal { home: &self.home, http: &self.http, center: &self.center, server: Some(&self.tls) };
+        let renewal = Renewal { home: &self.home, http: &self.http, center: &self.center, server: Some(&self.tls) };
         if let Err(error) = renewal.renew_if_due(&self.tls.leaf(), self.clock.now()).await {
-            tracing::warn!(problem = full_text(&error), "the certificate was not renewed");
+            tracing::warn!(problem = chain(&error), "the certificate was not renewed");
         }
     }
 
     async fn prepare(&self, task: &Task<'_>, datasets: &Datasets) -> Result<Arc<Prepared>, NotReady> {
-        let digest = resolve(&task.config.module, task.registry)?;
+        let digest = task.config.module.resolve(task.registry).ok_or(NotReady::NoModule)?;
         let effective =
             task.registry.effective(&digest, task.now).map_err(|e| NotReady::NotEffective { reason: e.to_string() })?;
         let bound = bind(task.config, datasets)?;
@@ -161,18 +162,16 @@ impl Background {
             return Ok(Arc::clone(known));
         }
         let (wasm, manifest) = self.fetch(task.name, &effective).await?;
-        let source = Source { wasm: &wasm, manifest: &manifest };
-        let prepared = prepare::prepare(&self.tools, source, &bound, &task.config.limits).await.map_err(|e| {
-            tracing::warn!(service = %task.name, problem = full_text(&e), "a service cannot be prepared");
-            e.public()
-        })?;
-        check_against_registry(task.name, &prepared, &effective, task.config)?;
+        let module = as_signed(task.name, Source { wasm: &wasm, manifest: &manifest }, &effective)?;
+        let prepared = Prepared::new(&self.tools, (module, &wasm), &bound, &task.config.limits).await;
+        let prepared = prepared.map_err(|error| cannot_be_prepared(task.name, &error))?;
+        check_targets(task.name, &prepared, task.config)?;
         Ok(Arc::new(prepared))
     }
 
     async fn fetch(&self, name: &ServiceName, effective: &EffectiveModule) -> Result<(Vec<u8>, String), NotReady> {
         let failed = |e: blobs::BlobError| {
-            tracing::warn!(service = %name, problem = full_text(&e), "a module cannot be fetched");
+            tracing::warn!(service = %name, problem = chain(&e), "a module cannot be fetched");
             NotReady::NotFetched
         };
         let wasm = blobs::module(&self.home, &self.center, &effective.digest).await.map_err(failed)?;
@@ -183,7 +182,7 @@ impl Background {
 
 /// Notes why the center's log was not taken over, and where the proof is if it is not to be believed.
 pub(crate) fn missed(registry: &RegistryCell, error: &ReplicaError) {
-    let problem = full_text(error);
+    let problem = chain(error);
     if !error.is_alarm() {
         tracing::debug!(problem, "the center was not reached; going on with what is held");
         return registry.missed(problem);
@@ -202,15 +201,6 @@ struct Task<'a> {
     known: Option<&'a Arc<Prepared>>,
 }
 
-pub(crate) fn resolve(module: &ModuleRef, registry: &Registry) -> Result<Digest, NotReady> {
-    match module {
-        ModuleRef::Digest(digest) => Ok(*digest),
-        ModuleRef::Release(name, version) => {
-            registry.find(name, Some(version)).map(|record| record.submission.module).ok_or(NotReady::NoModule)
-        }
-    }
-}
-
 fn bind(config: &ServiceConfig, datasets: &Datasets) -> Result<BTreeMap<SlotName, Bound>, NotReady> {
     let open = |(slot, name)| match datasets.get(name) {
         Some(bound) => Ok((SlotName::clone(slot), bound.clone())),
@@ -224,27 +214,33 @@ fn still_good(known: &Prepared, effective: &EffectiveModule, bound: &BTreeMap<Sl
     let same = |(slot, bound): (&SlotName, &Bound)| {
         known.datasets.get(slot).is_some_and(|known| Arc::ptr_eq(&known.data, &bound.data))
     };
-    known.module == effective.digest
-        && known.manifest_digest == effective.manifest
+    known.module.digest() == effective.digest
+        && known.module.manifest_digest() == effective.manifest
         && known.datasets.len() == bound.len()
         && bound.iter().all(same)
 }
 
 /// What was found here must be what was signed: the center's word counts for nothing.
-fn check_against_registry(
-    name: &ServiceName,
-    prepared: &Prepared,
-    effective: &EffectiveModule,
-    config: &ServiceConfig,
-) -> Result<(), NotReady> {
-    let signed = effective.capabilities();
-    if prepared.capabilities != *signed {
-        tracing::error!(service = %name, ?signed, found = ?prepared.capabilities, "a module is not what was signed");
-        return Err(NotReady::NotInspected);
-    }
+fn as_signed(name: &ServiceName, source: Source<'_>, effective: &EffectiveModule) -> Result<AsSigned, NotReady> {
+    let found = Examined::examine(source).map_err(|error| cannot_be_prepared(name, &error.into()))?;
+    let capabilities = found.capabilities().clone();
+    AsSigned::compare(found, effective).map_err(|error| {
+        let signed = effective.capabilities();
+        tracing::error!(service = %name, %error, ?signed, found = ?capabilities, "a module is not what was signed");
+        NotReady::NotInspected
+    })
+}
+
+fn cannot_be_prepared(name: &ServiceName, error: &PrepareError) -> NotReady {
+    tracing::warn!(service = %name, problem = chain(error), "a service cannot be prepared");
+    error.into()
+}
+
+/// The policy may only count a parameter that every entry has.
+fn check_targets(name: &ServiceName, prepared: &Prepared, config: &ServiceConfig) -> Result<(), NotReady> {
     let Some(targets) = &config.quota.targets else { return Ok(()) };
     let has = |entry: &iog_sandbox::EntryType| entry.params.iter().any(|(name, _)| *name == targets.parameter);
-    let entries = prepared.manifest.module.entry.iter();
+    let entries = prepared.module.manifest().module.entry.iter();
     match entries.filter_map(|entry| prepared.loaded.entry(entry.as_str())).find(|entry| !has(entry)) {
         None => Ok(()),
         Some(entry) => {
@@ -256,10 +252,10 @@ fn check_against_registry(
 }
 
 fn report(service: &Service, before: Option<&Service>) {
-    let was = before.map(|b| b.prepared.as_ref().map(|p| p.module));
+    let was = before.map(|b| b.prepared.as_ref().map(|p| p.module.digest()));
     match &service.prepared {
-        Ok(prepared) if was != Some(Ok(prepared.module)) => {
-            tracing::info!(service = %service.name, module = %prepared.module, "service is ready");
+        Ok(prepared) if was != Some(Ok(prepared.module.digest())) => {
+            tracing::info!(service = %service.name, module = %prepared.module.digest(), "service is ready");
         }
         Err(reason) if was != Some(Err(reason)) => {
             tracing::info!(service = %service.name, %reason, "service is not ready");

@@ -12,7 +12,7 @@ use iog_protocol::ids::{DatasetName, ServiceName};
 use serde::Deserialize;
 
 pub use dataset::{DatasetConfig, DatasetFormat, TimestampUnit};
-pub use service::{AllowConfig, CoverageConfig, LimitsConfig, ModuleRef, QuotaConfig, ServiceConfig, TargetsConfig};
+pub use service::{AllowConfig, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig};
 
 /// Bytes a configuration may have; no honest one comes near.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;

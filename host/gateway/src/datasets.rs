@@ -12,6 +12,8 @@ use iog_protocol::ids::{DatasetName, Digest};
 use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::schemas::{self, Schema};
 
+use iog_machine::error::chain;
+
 use crate::config;
 
 /// One dataset that can be read.
@@ -41,7 +43,7 @@ impl Datasets {
             {
                 continue;
             }
-            let opened = open_one(name.as_str(), config).await.map_err(|e| full_text(&e));
+            let opened = open_one(name.as_str(), config).await.map_err(|e| chain(&e));
             match &opened {
                 Ok(bound) => tracing::info!(dataset = %name, schema = bound.schema, "dataset is open"),
                 Err(problem) => tracing::warn!(dataset = %name, problem, "dataset cannot be used"),
@@ -137,18 +139,6 @@ fn unit(unit: config::TimestampUnit) -> TimestampUnit {
 
 fn misconfigured(name: &str, reason: &str) -> DataError {
     DataError::Config { dataset: name.to_owned(), reason: reason.to_owned() }
-}
-
-/// An error with its causes, for the operator's log.
-pub(crate) fn full_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

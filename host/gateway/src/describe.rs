@@ -10,11 +10,11 @@ use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::registry::Registry;
 use iog_protocol::time::Timestamp;
 
-use crate::background::resolve;
-use crate::config::{GatewayConfig, ModuleRef, ServiceConfig};
-use crate::datasets::full_text;
+use crate::config::{GatewayConfig, ServiceConfig};
 use crate::services::NotReady;
-use crate::{connect, home::Home};
+use iog_home::{Home, connect};
+use iog_machine::error::chain;
+use iog_module::ModuleRef;
 
 /// A service that reads a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +68,8 @@ pub fn readers(config: &GatewayConfig, dataset: &DatasetName, now: Timestamp) ->
 const NO_REGISTRY: &str = "this home holds no copy of the registry yet; start the gateway once";
 
 fn replica(config: &GatewayConfig) -> Result<Replica, String> {
-    let home = Home::open(&config.home).map_err(|e| full_text(&e))?;
-    connect::replica(&home).map_err(|e| full_text(&e))
+    let home = Home::open(&config.home).map_err(|e| chain(&e))?;
+    connect::replica(&home).map_err(|e| chain(&e))
 }
 
 fn columns(
@@ -78,7 +78,7 @@ fn columns(
     registry: &Registry,
     now: Timestamp,
 ) -> Result<BTreeSet<String>, NotReady> {
-    let digest = resolve(&service.module, registry)?;
+    let digest = service.module.resolve(registry).ok_or(NotReady::NoModule)?;
     let effective = registry.effective(&digest, now).map_err(|e| NotReady::NotEffective { reason: e.to_string() })?;
     let used = effective.capabilities().datasets.get(slot).ok_or_else(|| NotReady::NoData { slot: slot.clone() })?;
     Ok(used.columns.iter().cloned().collect())

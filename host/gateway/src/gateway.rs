@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iog_data::Engine;
+use iog_home::connect::{self, ConnectError};
+use iog_home::{Home, HomeError};
+use iog_machine::error::chain;
+use iog_machine::{Clock, Machine};
 use iog_protocol::receipt::log_origin;
 use iog_protocol::registry::Registry;
 use iog_protocol::run::Outcome;
@@ -15,12 +19,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::background::{self, Background, publish};
-use crate::clock::Clock;
 use crate::config::GatewayConfig;
-use crate::connect::{self, ConnectError};
-use crate::datasets::{Datasets, full_text};
-use crate::entropy::Entropy;
-use crate::home::{Home, HomeError};
+use crate::datasets::Datasets;
 use crate::journal;
 use crate::prepare::Tools;
 use crate::queue::{FairQueue, QueueLimits};
@@ -41,10 +41,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Deps {
     /// Loads and runs modules; clones share engine and compiled modules.
     pub sandbox: Sandbox,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// Salts and ids.
-    pub entropy: Arc<dyn Entropy>,
+    /// Time and random numbers.
+    pub machine: Machine,
 }
 
 /// Why a gateway does not start; the operator's, as the variant says.
@@ -109,10 +107,10 @@ impl Gateway {
         let http = connect::http(&home)?;
         let center = connect::center(&home, &http);
         let mut replica = connect::replica(&home)?;
-        let registry = first_registry(&home, &center, &mut replica, deps.clock.as_ref()).await?;
-        check_receipt_key(&home, &registry.current(), deps.clock.as_ref())?;
+        let registry = first_registry(&home, &center, &mut replica, deps.machine.clock.as_ref()).await?;
+        check_receipt_key(&home, &registry.current(), deps.machine.clock.as_ref())?;
         let (receipts, store, writer) = open_receipts(&home, &deps).await?;
-        finish_cut_off(&store, &receipts, &registry, deps.clock.as_ref()).await?;
+        finish_cut_off(&store, &receipts, &registry, deps.machine.clock.as_ref()).await?;
         let services = Arc::new(Services::default());
         let runs = Arc::new(Runs {
             domain: home.domain().clone(),
@@ -125,7 +123,7 @@ impl Gateway {
             refusals: Refusals::new(config.capacity.refusals_per_hour_max),
             sandbox: deps.sandbox.clone(),
             query_memory_bytes: usize::try_from(config.capacity.query_memory_mib << 20).unwrap_or(usize::MAX),
-            clock: Arc::clone(&deps.clock),
+            clock: Arc::clone(&deps.machine.clock),
             under_way: UnderWay::default(),
         });
         let background = Arc::new(Background {
@@ -135,7 +133,7 @@ impl Gateway {
             tools: Tools { sandbox: deps.sandbox, engine: Engine::new()? },
             center,
             http,
-            clock: deps.clock,
+            clock: deps.machine.clock,
             registry,
             services,
             runs: Arc::clone(&runs),
@@ -244,7 +242,7 @@ async fn first_registry(
     let registry = replica.registry().expect("either the disk or the center gave one");
     let cell = Arc::new(RegistryCell::new(registry, replica.synced()));
     if let Some(error) = problem {
-        tracing::warn!(problem = full_text(&error), "starting with the registry on disk; the center was not reached");
+        tracing::warn!(problem = chain(&error), "starting with the registry on disk; the center was not reached");
         background::missed(&cell, &error);
     }
     Ok(cell)
@@ -269,7 +267,7 @@ async fn open_receipts(home: &Home, deps: &Deps) -> Result<(Receipts, Arc<Store>
     let origin = log_origin(home.trust_domain(), home.domain());
     let log = Arc::new(ReceiptLog::open(&store, &home.receipt_key()?, &origin, &home.receipts_head_path()).await?);
     let head = Letterhead::new(home.domain().clone(), deps.sandbox.engine_info());
-    let (receipts, writer) = Receipts::start(head, Arc::clone(&deps.entropy), log, Arc::clone(&store));
+    let (receipts, writer) = Receipts::start(head, Arc::clone(&deps.machine.entropy), log, Arc::clone(&store));
     Ok((receipts, store, writer))
 }
 

@@ -1,21 +1,16 @@
-//! The gateway of a domain. Inbound: admit, run, release, receipt. Outbound: find, ask all, verify, merge. It joins what the
-//! other crates keep apart — registry, sandbox, data, transport — and is the only place where they meet.
+//! The inbound half of a domain: admit, run, release, receipt. It joins what the other crates keep apart — registry, sandbox,
+//! data, transport — and is the only place where they meet.
 
 pub mod admit;
+#[cfg(test)]
+mod asked;
 pub mod background;
-pub mod blobs;
-pub mod clock;
 pub mod config;
-pub mod connect;
 pub mod datasets;
 pub mod describe;
-pub mod enrol;
-pub mod entropy;
 pub mod gateway;
-pub mod home;
 pub mod journal;
 pub mod local;
-pub mod outbound;
 pub mod policy;
 pub mod port;
 pub mod prepare;

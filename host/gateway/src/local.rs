@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use iog_data::{DataError, Engine, QueryError};
+use iog_module::{Examined, Source, ended};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{EntryName, RequestId, SlotName};
 use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
@@ -13,10 +14,9 @@ use iog_sandbox::{CancelFlag, Grants, Provider, RunOutcome, RunSpec, Runner as _
 
 use crate::config::{DatasetConfig, LimitsConfig};
 use crate::datasets::{self, Bound};
-use crate::outbound::merge::outcome_text;
 use crate::port::DataPort;
-use crate::prepare::{self, PrepareError, Source, Tools};
-use crate::runs::{Snapshots, pin, run_limits};
+use crate::prepare::{PrepareError, Runnable, Tools};
+use crate::runs::{Snapshots, pin};
 
 /// Memory that one query may hold, as a gateway's default has it, in bytes.
 const QUERY_MEMORY_BYTES: usize = 256 << 20;
@@ -98,15 +98,16 @@ pub enum TryError {
 pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryReport, TryError> {
     let tools = Tools { sandbox: sandbox.clone(), engine: Engine::new()? };
     let bound = open(&spec.datasets).await?;
-    let source = Source { wasm: spec.wasm, manifest: spec.manifest };
-    let prepared = prepare::prepare(&tools, source, &bound, &spec.limits).await?;
-    let entries = &prepared.manifest.module.entry;
+    let examined =
+        Examined::examine(Source { wasm: spec.wasm, manifest: spec.manifest }).map_err(PrepareError::from)?;
+    let prepared = Runnable::new(&tools, (examined, spec.wasm), &bound, &spec.limits).await?;
+    let entries = &prepared.module.manifest().module.entry;
     let entry = spec.entry.clone().unwrap_or_else(|| entries[0].clone());
     if !entries.contains(&entry) {
         let known: Vec<_> = entries.iter().map(|e| format!("`{e}`")).collect();
         return Err(TryError::NoEntry { entry, known: known.join(", ") });
     }
-    let limits = run_limits(&prepared);
+    let limits = iog_module::limits(&prepared.limits);
     let (query, snapshots) = pin(&prepared, &limits, QUERY_MEMORY_BYTES).await?;
     let port = DataPort::new(prepared.planned.clone(), query, RequestId::from_bytes([0; 16]));
     let run = RunSpec {
@@ -125,14 +126,14 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
     };
     Ok(TryReport {
         entry,
-        ended: outcome_text(&report.outcome),
+        ended: ended(&report.outcome),
         outcome: report.outcome,
         result,
         usage: report.usage,
         snapshots,
         limits: prepared.limits,
         class: prepared.class,
-        capabilities: prepared.capabilities,
+        capabilities: prepared.module.capabilities().clone(),
     })
 }
 
@@ -200,12 +201,12 @@ mod tests {
         let path = &lacking.datasets.values().next().unwrap().path;
         std::fs::write(path, testkit::FLOWS.replace("packets", "pkts")).unwrap();
         let error = try_module(&testkit::sandbox(), &lacking).await.unwrap_err();
-        let text = datasets::full_text(&error);
+        let text = iog_machine::error::chain(&error);
         assert!(text.contains("`flows`") && text.contains("`packets`"), "{text}");
         let cut = TrySpec { wasm: &testkit::WASM[..1_000], ..spec(folder.path()) };
         assert!(matches!(
             try_module(&testkit::sandbox(), &cut).await,
-            Err(TryError::Prepare(PrepareError::Inspect(_)))
+            Err(TryError::Prepare(PrepareError::Examine(iog_module::ExamineError::Inspect(_))))
         ));
     }
 }

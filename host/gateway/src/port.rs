@@ -58,7 +58,7 @@ impl DataPort {
             QueryError::UnknownQuery { query } => Fault::UnknownQuery(query.clone()),
             QueryError::ParamCount { .. } | QueryError::BadParam { .. } => Fault::BadParam(error.to_string()),
             _ => {
-                tracing::warn!(run = %self.run, problem = crate::datasets::full_text(error), "a query failed");
+                tracing::warn!(run = %self.run, problem = iog_machine::error::chain(error), "a query failed");
                 Fault::Unavailable
             }
         };

@@ -1,20 +1,21 @@
-//! Makes a service ready from bytes: inspect, load, bind, plan, compare. The gateway and `module try` go through the same
-//! door, so that what passes there passes here. It fetches nothing and decides nothing about callers.
+//! A module's last moment before it runs: compiled, its slots bound to datasets, its queries planned, the columns that the
+//! plans read compared with those that inspection found. A gateway and `module try` go through the same door, so that what
+//! passes there passes here; only a module that is as signed becomes [`Prepared`]. It fetches nothing and decides nothing
+//! about callers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use iog_data::{Engine, PlanError, Planned, QuerySpec};
-use iog_inspect::{InspectError, InspectLimits};
+use iog_data::{Dataset, Engine, PlanError, Planned, QuerySpec};
+use iog_module::{AsSigned, ExamineError, Examined};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{Digest, SlotName};
-use iog_protocol::manifest::{Manifest, ManifestError, ParamType, QueryDecl, ReleaseClass};
+use iog_protocol::manifest::{LimitsDecl, Manifest, ParamType, QueryDecl, ReleaseClass};
 use iog_sandbox::{LoadError, Module, Sandbox};
 
 use crate::config::LimitsConfig;
 use crate::datasets::Bound;
 use crate::release::{self, NotEnforceable};
-use crate::services::{BoundSlot, NotReady, Prepared};
 
 /// What prepares modules: shared by all services.
 #[derive(Debug, Clone)]
@@ -25,27 +26,48 @@ pub struct Tools {
     pub engine: Engine,
 }
 
-/// A module as it was received.
-#[derive(Debug, Clone, Copy)]
-pub struct Source<'a> {
-    /// The component.
-    pub wasm: &'a [u8],
-    /// The text of its manifest.
-    pub manifest: &'a str,
+/// Everything a run needs: the module compiled, its data bound, its queries planned.
+#[derive(Debug)]
+pub struct Runnable {
+    /// What was found in the module.
+    pub module: Examined,
+    /// The compiled module.
+    pub loaded: Arc<Module>,
+    /// The planned queries; `None` where the manifest declares none.
+    pub planned: Option<Arc<Planned>>,
+    /// The bound datasets.
+    pub datasets: BTreeMap<SlotName, BoundSlot>,
+    /// The class of the bound datasets.
+    pub class: ReleaseClass,
+    /// The lesser of what the manifest asks and the provider allows.
+    pub limits: LimitsDecl,
 }
+
+/// A slot with what is bound to it.
+#[derive(Debug, Clone)]
+pub struct BoundSlot {
+    /// The schema's id.
+    pub schema: String,
+    /// What may leave.
+    pub class: ReleaseClass,
+    /// Identifies the data as of opening; must be salted before it leaves. A run has its own word for databases.
+    pub snapshot: Digest,
+    /// Rows, where known.
+    pub rows: Option<u64>,
+    /// The handle that the plans read; another one means that the file has changed.
+    pub data: Arc<Dataset>,
+}
+
+/// A runnable module that is what the registry says. Only these serve callers.
+#[derive(Debug)]
+pub struct Prepared(Runnable);
 
 /// Why a module cannot be made ready: the author's fault or the provider's binding, as the variant says.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// The manifest is none; the author's.
-    #[error("the manifest cannot be used")]
-    Manifest(#[from] ManifestError),
-    /// The file is no component that may run; the author's.
-    #[error("the module cannot be inspected")]
-    Inspect(#[from] InspectError),
-    /// File and manifest do not fit each other or the rules; the author's.
-    #[error("the module does not fit its manifest: {}", .0.join("; "))]
-    Findings(Vec<String>),
+    /// File and manifest do not fit; the author's.
+    #[error(transparent)]
+    Examine(#[from] ExamineError),
     /// The engine refuses it; the author's.
     #[error("the module cannot be loaded")]
     Load(#[from] LoadError),
@@ -83,63 +105,58 @@ pub enum PrepareError {
     },
 }
 
-impl PrepareError {
-    /// The reason in words that callers may read.
-    #[must_use]
-    pub fn public(&self) -> NotReady {
-        match self {
-            Self::Manifest(_) | Self::Inspect(_) | Self::Findings(_) => NotReady::NotInspected,
-            Self::Load(_) => NotReady::NotLoaded,
-            Self::Slot { slot, .. } | Self::NoSlot { slot, .. } => NotReady::NoData { slot: slot.clone() },
-            Self::Class(class) => NotReady::Class { reason: class.to_string() },
-            Self::Plan(_) | Self::Columns { .. } => NotReady::NotPlanned,
+impl Runnable {
+    /// Compiles a module and binds it to these datasets. `wasm` is the file that was examined.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub async fn new(
+        tools: &Tools,
+        (module, wasm): (Examined, &[u8]),
+        bound: &BTreeMap<SlotName, Bound>,
+        limits: &LimitsConfig,
+    ) -> Result<Self, PrepareError> {
+        let manifest = module.manifest();
+        let loaded = tools.sandbox.load(wasm).await?;
+        check_slots(manifest, bound)?;
+        let class = release::effective_class(manifest.release.class, bound.values().map(|b| b.class))?;
+        let planned = plan(tools, manifest, bound).await?;
+        if let Some(planned) = &planned {
+            compare_columns(planned, module.capabilities())?;
         }
+        let datasets = bound.iter().map(|(slot, bound)| (slot.clone(), slot_facts(bound))).collect();
+        let limits = limits.narrow(&manifest.limits);
+        Ok(Self { module, loaded, planned, datasets, class, limits })
+    }
+
+    /// What the data of each slot were when they were opened.
+    #[must_use]
+    pub fn snapshots(&self) -> BTreeMap<SlotName, Digest> {
+        self.datasets.iter().map(|(slot, bound)| (slot.clone(), bound.snapshot)).collect()
     }
 }
 
-/// Makes a module ready to run on these datasets.
-///
-/// # Errors
-/// [`PrepareError`].
-pub async fn prepare(
-    tools: &Tools,
-    source: Source<'_>,
-    bound: &BTreeMap<SlotName, Bound>,
-    limits: &LimitsConfig,
-) -> Result<Prepared, PrepareError> {
-    let mut prepared = without_data(tools, source, limits).await?;
-    check_slots(&prepared.manifest, bound)?;
-    prepared.class = release::effective_class(prepared.manifest.release.class, bound.values().map(|b| b.class))?;
-    prepared.planned = plan(tools, &prepared.manifest, bound).await?;
-    if let Some(planned) = &prepared.planned {
-        compare_columns(planned, &prepared.capabilities)?;
+impl Prepared {
+    /// As [`Runnable::new`], for a module that is as signed.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub async fn new(
+        tools: &Tools,
+        (module, wasm): (AsSigned, &[u8]),
+        bound: &BTreeMap<SlotName, Bound>,
+        limits: &LimitsConfig,
+    ) -> Result<Self, PrepareError> {
+        Runnable::new(tools, (module.into_examined(), wasm), bound, limits).await.map(Self)
     }
-    prepared.datasets = bound.iter().map(|(slot, bound)| (slot.clone(), slot_facts(bound))).collect();
-    Ok(prepared)
 }
 
-/// Inspects and loads a module and grants it nothing: what `merge` needs.
-///
-/// # Errors
-/// [`PrepareError`].
-pub async fn without_data(tools: &Tools, source: Source<'_>, limits: &LimitsConfig) -> Result<Prepared, PrepareError> {
-    let manifest = Manifest::parse(source.manifest)?;
-    let facts = iog_inspect::inspect(source.wasm, &InspectLimits::default())?;
-    let capabilities = iog_inspect::check(&facts, &manifest)
-        .map_err(|findings| PrepareError::Findings(findings.iter().map(ToString::to_string).collect()))?;
-    let loaded: Arc<Module> = tools.sandbox.load(source.wasm).await?;
-    Ok(Prepared {
-        module: facts.digest,
-        manifest_digest: Digest::of(source.manifest.as_bytes()),
-        limits: limits.narrow(&manifest.limits),
-        class: ReleaseClass::Open,
-        planned: None,
-        datasets: BTreeMap::new(),
-        manifest,
-        facts,
-        capabilities,
-        loaded,
-    })
+impl std::ops::Deref for Prepared {
+    type Target = Runnable;
+
+    fn deref(&self) -> &Runnable {
+        &self.0
+    }
 }
 
 fn slot_facts(bound: &Bound) -> BoundSlot {

@@ -10,8 +10,9 @@ use iog_protocol::keys::SecretKey;
 use iog_tlog::{BundleId, Checkpoint, EntryBundle, Hash, InclusionProof, NoteSigner, TileId, Tree, leaf_hash};
 use sqlx::{Any, Row, Transaction};
 
-use crate::home::{self, HomeError, Secret};
 use crate::store::{Store, StoreError};
+use iog_home::HomeError;
+use iog_home::files::Readers;
 
 /// Bytes of a checkpoint at most.
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
@@ -110,7 +111,7 @@ impl ReceiptLog {
                 .map_err(|problem| ReceiptLogError::Behind { path: head.into(), problem })?;
         }
         let note = note.unwrap_or_else(|| Checkpoint::new(origin, 0, tree.root()).sign(&signer));
-        home::write(head, &note, Secret::No)?;
+        iog_home::files::write(head, &note, Readers::All)?;
         let state = RwLock::new(State { durable: tree.len(), tree, note: note.into() });
         Ok(Self { signer, head: head.to_owned(), state })
     }
@@ -120,7 +121,7 @@ impl ReceiptLog {
     /// # Errors
     /// [`HomeError`]: the file has the one before, and nothing may be shown yet.
     pub fn keep(&self, grown: &Grown) -> Result<(), HomeError> {
-        home::write(&self.head, &grown.note, Secret::No)
+        iog_home::files::write(&self.head, &grown.note, Readers::All)
     }
 
     /// Adds leaves in memory and signs the new head. There is no way back: whoever grows the log makes it durable.

@@ -16,12 +16,12 @@ use iog_tlog::{InclusionProof, leaf_hash};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::entropy::{Entropy, NoEntropy};
 use crate::journal;
 use crate::receipt_log::{Grown, ReceiptLog, store_checkpoint};
 use crate::runs::Finished;
 use crate::services::Service;
 use crate::store::{Store, StoreError};
+use iog_machine::entropy::{Entropy, NoEntropy};
 
 /// Receipts made durable together, at most.
 const GROUP_MAX: usize = 64;
@@ -252,10 +252,7 @@ impl Writer {
                 .map(|(position, item)| self.written(&grown, position, item))
                 .unzip();
             while let Err(error) = commit(&self.store, &written, &grown.note).await {
-                tracing::error!(
-                    problem = crate::datasets::full_text(&error),
-                    "receipts cannot be stored; trying again"
-                );
+                tracing::error!(problem = iog_machine::error::chain(&error), "receipts cannot be stored; trying again");
                 tokio::time::sleep(RETRY).await;
             }
             while let Err(problem) = self.keep(&grown).await {
@@ -274,7 +271,7 @@ impl Writer {
     async fn keep(&self, grown: &Grown) -> Result<(), String> {
         let (log, grown) = (Arc::clone(&self.log), grown.clone());
         let kept = tokio::task::spawn_blocking(move || log.keep(&grown)).await;
-        kept.map_err(|error| error.to_string())?.map_err(|error| crate::datasets::full_text(&error))
+        kept.map_err(|error| error.to_string())?.map_err(|error| iog_machine::error::chain(&error))
     }
 
     fn written(&self, grown: &Grown, position: u64, item: Item) -> (Written, oneshot::Sender<Vec<u8>>) {

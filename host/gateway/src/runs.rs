@@ -19,18 +19,19 @@ use iog_sandbox::{
 use tokio::sync::watch;
 
 use crate::admit::{self, Admitted, Authenticated, Here, Presented, Refusal, Rejection};
-use crate::clock::{Clock, deadline};
-use crate::datasets::full_text;
 use crate::journal::{self, Begin, NewRun, StoredRun, Target};
 use crate::policy::Used;
 use crate::port::DataPort;
+use crate::prepare::Runnable;
 use crate::queue::{FairQueue, Full, Place};
 use crate::receipts::{Ending, Receipts, ReceiptsError};
 use crate::refusals::{Refusals, TooMany};
 use crate::registry::RegistryCell;
 use crate::release::{self, Withheld};
-use crate::services::{Prepared, Service, Services};
+use crate::services::{Service, Services};
 use crate::store::{Store, StoreError};
+use iog_machine::clock::{Clock, deadline};
+use iog_machine::error::chain;
 
 /// What a run's queries have beyond its wall time: it is the sandbox that ends a run, and a guest never gets to see its
 /// queries end first. Their own deadline reaches the database, whose statement ends even if nobody is there to stop it.
@@ -233,7 +234,7 @@ impl Runs {
                 (BTreeMap::new(), Finished::without_run(Outcome::Limit { which: LimitKind::Time }))
             }
             Err(QueryError::Cancelled) => (BTreeMap::new(), Finished::without_run(Outcome::Cancelled)),
-            Err(error) => (BTreeMap::new(), Finished::ours(full_text(&error))),
+            Err(error) => (BTreeMap::new(), Finished::ours(chain(&error))),
         };
         Finished { registry_size: Some(size), snapshots, ..finished }
     }
@@ -253,12 +254,12 @@ impl Runs {
     async fn run(
         &self,
         asked: &Authenticated,
-        prepared: &Prepared,
+        prepared: &Runnable,
         cancel: CancelFlag,
     ) -> Result<(Snapshots, RunReport), QueryError> {
         let registry = self.registry.current();
         let asn = registry.domain(&self.domain, self.clock.now()).and_then(|d| d.asns.first().map(|asn| asn.0));
-        let limits = run_limits(prepared);
+        let limits = iog_module::limits(&prepared.limits);
         let ends = deadline(limits.wall);
         let (query, snapshots) = tokio::select! {
             biased;
@@ -290,7 +291,7 @@ pub type Snapshots = BTreeMap<SlotName, Digest>;
 /// # Errors
 /// [`QueryError`] where a database cannot be reached, or not in time.
 pub async fn pin(
-    prepared: &Prepared,
+    prepared: &Runnable,
     limits: &Limits,
     memory_bytes: usize,
 ) -> Result<(QueryLimits, Snapshots), QueryError> {
@@ -306,19 +307,6 @@ pub async fn pin(
         (slot, now)
     });
     Ok((query, snapshots.collect()))
-}
-
-/// The limits of a run in the sandbox's terms.
-#[must_use]
-pub fn run_limits(prepared: &Prepared) -> Limits {
-    let limits = &prepared.limits;
-    Limits {
-        fuel: limits.fuel,
-        memory_bytes: usize::try_from(limits.memory_bytes()).unwrap_or(usize::MAX),
-        wall: Duration::from_secs(limits.wall_s.into()),
-        result_bytes: usize::try_from(limits.result_bytes()).unwrap_or(usize::MAX),
-        ..Limits::default()
-    }
 }
 
 /// How a request ended, before it is signed.
@@ -372,7 +360,7 @@ impl Finished {
 }
 
 /// What the caller learns of a run, and what stays here.
-fn finished(asked: &Authenticated, prepared: &Prepared, admitted: &Admitted, report: RunReport) -> Finished {
+fn finished(asked: &Authenticated, prepared: &Runnable, admitted: &Admitted, report: RunReport) -> Finished {
     let (usage, approval_index) = (Some(report.usage), Some(admitted.approval_index));
     let finished = match report.outcome {
         RunOutcome::Succeeded { json } => match release::release(json, prepared.limits.result_bytes()) {

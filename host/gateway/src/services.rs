@@ -5,17 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use iog_data::{Dataset, Planned};
-use iog_inspect::Facts;
-use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{Digest, ServiceName, SlotName};
-use iog_protocol::manifest::{LimitsDecl, Manifest, ReleaseClass};
 use iog_protocol::run::RunRequest;
-use iog_sandbox::Module;
 
 use crate::admit::{Offer, PreparedFacts};
 use crate::config::ServiceConfig;
 use crate::policy::Policy;
+use crate::prepare::{PrepareError, Prepared};
 
 /// A service as configured, with what could be prepared.
 #[derive(Debug)]
@@ -30,54 +26,6 @@ pub struct Service {
     pub policy_digest: Digest,
     /// Everything a run needs; or why there is nothing, in words that callers may read.
     pub prepared: Result<Arc<Prepared>, NotReady>,
-}
-
-/// Everything a run of a service needs.
-#[derive(Debug)]
-pub struct Prepared {
-    /// SHA-256 of the file.
-    pub module: Digest,
-    /// SHA-256 of the manifest's text.
-    pub manifest_digest: Digest,
-    /// The manifest.
-    pub manifest: Manifest,
-    /// What inspection found.
-    pub facts: Facts,
-    /// What the module may touch, as signed and found again.
-    pub capabilities: Capabilities,
-    /// The loaded module.
-    pub loaded: Arc<Module>,
-    /// The planned queries; `None` where the manifest declares none.
-    pub planned: Option<Arc<Planned>>,
-    /// The bound datasets: slot → snapshot, schema, rows.
-    pub datasets: BTreeMap<SlotName, BoundSlot>,
-    /// The class of the bound datasets.
-    pub class: ReleaseClass,
-    /// The lesser of what the manifest asks and the provider allows.
-    pub limits: LimitsDecl,
-}
-
-impl Prepared {
-    /// What the data of each slot were when they were opened.
-    #[must_use]
-    pub fn snapshots(&self) -> BTreeMap<SlotName, Digest> {
-        self.datasets.iter().map(|(slot, bound)| (slot.clone(), bound.snapshot)).collect()
-    }
-}
-
-/// A slot with what is bound to it.
-#[derive(Debug, Clone)]
-pub struct BoundSlot {
-    /// The schema's id.
-    pub schema: String,
-    /// What may leave.
-    pub class: ReleaseClass,
-    /// Identifies the data as of opening; must be salted before it leaves. A run has its own word for databases.
-    pub snapshot: Digest,
-    /// Rows, where known.
-    pub rows: Option<u64>,
-    /// The handle that the plans read; another one means that the file has changed.
-    pub data: Arc<Dataset>,
 }
 
 /// Why a service is not ready. `Display` is for callers; the operator's log has more.
@@ -122,6 +70,19 @@ pub enum NotReady {
     /// The policy counts a parameter that no entry has.
     #[error("the provider's policy does not fit the module")]
     PolicyMismatch,
+}
+
+impl From<&PrepareError> for NotReady {
+    /// The reason in words that callers may read.
+    fn from(error: &PrepareError) -> Self {
+        match error {
+            PrepareError::Examine(_) => Self::NotInspected,
+            PrepareError::Load(_) => Self::NotLoaded,
+            PrepareError::Slot { slot, .. } | PrepareError::NoSlot { slot, .. } => Self::NoData { slot: slot.clone() },
+            PrepareError::Class(class) => Self::Class { reason: class.to_string() },
+            PrepareError::Plan(_) | PrepareError::Columns { .. } => Self::NotPlanned,
+        }
+    }
 }
 
 /// All services of a gateway; a snapshot that runs hold on to while the next one is made.
@@ -170,16 +131,16 @@ impl Service {
     /// The module it runs, once prepared.
     #[must_use]
     pub fn module(&self) -> Option<Digest> {
-        self.prepared.as_ref().ok().map(|p| p.module)
+        self.prepared.as_ref().ok().map(|p| p.module.digest())
     }
 
     /// The service as the decision sees it.
     #[must_use]
     pub fn offer(&self) -> Offer<'_> {
         let prepared = self.prepared.as_ref().map(|p| PreparedFacts {
-            module: p.module,
-            manifest: p.manifest_digest,
-            entries: &p.manifest.module.entry,
+            module: p.module.digest(),
+            manifest: p.module.manifest_digest(),
+            entries: &p.module.manifest().module.entry,
         });
         Offer { name: &self.name, policy: &self.policy, prepared }
     }

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use iog_home::connect::token_issuer;
 use iog_inspect::InspectLimits;
+use iog_machine::entropy::{Entropy, NoEntropy};
+use iog_module::{AsSigned, Examined};
 use iog_protocol::dsse::Signed;
 use iog_protocol::ids::{Digest, DomainId, RequestId};
 use iog_protocol::keys::SecretKey;
@@ -19,8 +22,7 @@ use iog_protocol::time::Timestamp;
 use iog_protocol::token::{self, Grant, TokenClaims};
 use iog_transport::PeerIdentity;
 
-use crate::connect::token_issuer;
-use crate::entropy::{Entropy, NoEntropy};
+use crate::prepare::{PrepareError, Prepared, Tools};
 
 pub(crate) const WASM: &[u8] = include_bytes!("../../../modules/prebuilt/hello.wasm");
 pub(crate) const MANIFEST: &str = include_str!("../../../modules/hello/iog.toml");
@@ -272,11 +274,11 @@ pub(crate) fn sandbox() -> iog_sandbox::Sandbox {
     ONE.get_or_init(|| iog_sandbox::Sandbox::new(&config).unwrap()).clone()
 }
 
-/// The services of a gateway that offers `hello`, prepared for real.
+/// `hello` on the dataset of [`FLOWS`], prepared for real.
 pub(crate) async fn prepared(
     sandbox: &iog_sandbox::Sandbox,
     folder: &std::path::Path,
-) -> Result<Arc<crate::services::Prepared>, crate::prepare::PrepareError> {
+) -> Result<Arc<Prepared>, PrepareError> {
     prepared_on(sandbox, &dataset(folder)).await
 }
 
@@ -284,10 +286,11 @@ pub(crate) async fn prepared(
 pub(crate) async fn prepared_on(
     sandbox: &iog_sandbox::Sandbox,
     dataset: &crate::config::DatasetConfig,
-) -> Result<Arc<crate::services::Prepared>, crate::prepare::PrepareError> {
+) -> Result<Arc<Prepared>, PrepareError> {
     let bound = crate::datasets::open_one("border", dataset).await.unwrap();
-    let tools = crate::prepare::Tools { sandbox: sandbox.clone(), engine: iog_data::Engine::new().unwrap() };
-    let source = crate::prepare::Source { wasm: WASM, manifest: MANIFEST };
+    let tools = Tools { sandbox: sandbox.clone(), engine: iog_data::Engine::new().unwrap() };
+    let found = Examined::examine(iog_module::Source { wasm: WASM, manifest: MANIFEST }).unwrap();
+    let module = AsSigned::compare(found, &World::new().registry.effective(&hello(), now()).unwrap()).unwrap();
     let bound = BTreeMap::from([("flows".parse().unwrap(), bound)]);
-    crate::prepare::prepare(&tools, source, &bound, &crate::config::LimitsConfig::default()).await.map(Arc::new)
+    Prepared::new(&tools, (module, WASM), &bound, &crate::config::LimitsConfig::default()).await.map(Arc::new)
 }

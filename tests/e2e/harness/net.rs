@@ -8,7 +8,7 @@ use std::time::Duration;
 use iog_cli::demo::world::{Newcomer, Seat, World};
 use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
-use iog_gateway::home::Home;
+use iog_home::Home;
 use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
 use tempfile::TempDir;
@@ -43,10 +43,10 @@ impl Net {
         let world = World::found(folder.path()).await.expect("the world stands");
         let mut net = Self { world, seats: BTreeMap::new(), addresses: BTreeMap::new(), folder };
         for provider in providers {
-            net.enrol(provider, true).await;
+            net.enroll(provider, true).await;
         }
         for caller in callers {
-            net.enrol(caller, false).await;
+            net.enroll(caller, false).await;
         }
         net.world.admit_all().await.expect("root admits all");
         net
@@ -60,14 +60,14 @@ impl Net {
         (net, digest)
     }
 
-    async fn enrol(&mut self, domain: &str, provider: bool) {
+    async fn enroll(&mut self, domain: &str, provider: bool) {
         let newcomer = Newcomer {
             domain: domain.to_owned(),
             organisation: format!("{domain}-org"),
             asn: domain.strip_prefix("as").and_then(|number| number.parse().ok()),
             provider,
         };
-        let seat = self.world.enrol(&newcomer).await.expect("the center enrols whom it invited");
+        let seat = self.world.enroll(&newcomer).await.expect("the center enrols whom it invited");
         if let Some(listener) = &seat.listener {
             let port = listener.local_addr().expect("a listener has an address").port();
             self.addresses.insert(domain.to_owned(), format!("localhost:{port}"));

@@ -56,7 +56,7 @@ impl Database {
 
     /// Marks an invitation as used, enrols its domain and keeps its statement, all or nothing; false if the invitation was used
     /// in the meantime.
-    pub(crate) async fn enrol(
+    pub(crate) async fn enroll(
         &self,
         secret_sha256: &str,
         member: &Member,

@@ -34,7 +34,7 @@ pub(crate) async fn post(State(shared): App, body: Body) -> Result<Response, Ref
     let _one_at_a_time = shared.admissions.lock().await;
     let verdict = admission::judge(&shared.published.registry(), offered, None, true)?;
     let certificate = certificates::issue(&shared, &member, &request.csr_pem)?;
-    let in_force = enrol(&shared, &secret, &member, verdict).await?;
+    let in_force = enroll(&shared, &secret, &member, verdict).await?;
     tracing::info!(domain = %member.domain, ?in_force, "domain enrolled");
     let answer = JoinAnswer {
         certificate_pem: certificate.certificate_chain,
@@ -65,14 +65,14 @@ fn statement(request: &JoinRequest) -> Result<Offered, Refusal> {
 }
 
 /// Uses the token up and keeps the statement; appends it if it suffices.
-async fn enrol(shared: &Shared, secret: &str, member: &Member, verdict: Verdict) -> Result<Option<u64>, Refusal> {
+async fn enroll(shared: &Shared, secret: &str, member: &Member, verdict: Verdict) -> Result<Option<u64>, Refusal> {
     let (candidate, suffices) = match verdict {
         Verdict::Append(candidate) => (candidate, true),
         Verdict::Keep(candidate, _) => (candidate, false),
     };
     let entry = candidate.envelope.to_json();
     let text = String::from_utf8_lossy(&entry).into_owned();
-    if !shared.database.enrol(secret, member, &text, shared.clock.now().unix()).await? {
+    if !shared.database.enroll(secret, member, &text, shared.clock.now().unix()).await? {
         return Err(no_such_token());
     }
     if !suffices {

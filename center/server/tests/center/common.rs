@@ -141,7 +141,7 @@ impl World {
     }
 
     /// Invites and enrols a domain whose keys are `seed` and `seed + 1`; it is not a member yet.
-    pub(crate) async fn enrol(&self, id: &str, seed: u8) -> Member {
+    pub(crate) async fn enroll(&self, id: &str, seed: u8) -> Member {
         let token = self.invite(id).await;
         let member = Member::new(self, &token, seed);
         let first = HttpClient::new(Arc::new(ClientTls::pinned(*token.center_spki_sha256.as_bytes())));
@@ -154,7 +154,7 @@ impl World {
 
     /// A member in force, admitted by the root.
     pub(crate) async fn member(&self, id: &str, seed: u8) -> Member {
-        let member = self.enrol(id, seed).await;
+        let member = self.enroll(id, seed).await;
         let mut envelope = member.envelope.clone();
         envelope.add_signature(&key(ROOTS[0]));
         envelope.add_signature(&key(ROOTS[2]));

@@ -218,7 +218,7 @@ async fn statements_by_the_wrong_keys_or_at_the_wrong_door_are_refused() {
 #[tokio::test]
 async fn a_waiting_domain_is_not_replaced_or_spoiled_by_strangers() {
     let world = World::new().await;
-    let member = world.enrol("as1", 31).await;
+    let member = world.enroll("as1", 31).await;
     // A statement about the same domain with the stranger's keys, over an anonymous connection.
     let token = JoinToken { ..world.invite("as1").await };
     let stranger = Member::new(&world, &token, 35);

@@ -96,7 +96,7 @@ async fn from_enrolment_to_catalog_and_through_a_restart() {
     let mut world = World::new().await;
 
     // A domain enrols; it waits until the root co-signs.
-    let member = world.enrol("as1", 31).await;
+    let member = world.enroll("as1", 31).await;
     let domains: DomainList = ok(&world.get(paths::DOMAINS).await);
     assert!(domains.in_force.is_empty());
     assert_eq!(domains.pending.len(), 1);
@@ -119,7 +119,7 @@ async fn from_enrolment_to_catalog_and_through_a_restart() {
     assert_eq!((domains.in_force.len(), domains.pending.len()), (1, 0));
 
     // The next one is admitted by that member's signature: another organisation.
-    let other = world.enrol("as2", 33).await;
+    let other = world.enroll("as2", 33).await;
     let mut copy = other.envelope.clone();
     copy.add_signature(&key(31));
     created::<iog_protocol::api::StatementAccepted>(&world.post(paths::STATEMENTS, copy.to_json()).await);
@@ -186,7 +186,7 @@ async fn reviews_that_reject_or_stop_are_shown() {
 async fn the_catalog_takes_a_domains_own_words_only() {
     let world = World::new().await;
     let (one, two) = (world.member("as1", 31).await, world.member("as2", 33).await);
-    let waiting = world.enrol("as3", 35).await;
+    let waiting = world.enroll("as3", 35).await;
     let module = Module::load("hello");
     let good = descriptor(&module, "as1", 1, ServiceState::Published);
     refused(&publish(&world, &one, &good).await, ApiErrorCode::UnknownModule);

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use iog_data::{Report, Snapshot};
-use iog_gateway::config::{DatasetConfig, ModuleRef};
+use iog_gateway::config::DatasetConfig;
 use iog_gateway::datasets::Bound;
 use iog_gateway::describe::{Reader, public, readers};
+use iog_module::ModuleRef;
 use iog_protocol::ids::{DatasetName, Digest};
 use iog_protocol::schemas::{self, Column};
 use iog_protocol::time::Timestamp;

@@ -8,17 +8,14 @@ pub mod world;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use iog_gateway::clock::SystemClock;
+use iog_caller::verify::verify_with;
+use iog_caller::{CallReport, CallSpec, Caller, Quiet, Whom, call};
 use iog_gateway::config::GatewayConfig;
-use iog_gateway::entropy::OsEntropy;
-use iog_gateway::home::Home;
-use iog_gateway::outbound::verify::verify_with;
-use iog_gateway::outbound::{CallReport, CallSpec, Quiet, Whom, call};
-use iog_gateway::{Deps, connect};
+use iog_home::{Home, connect};
+use iog_machine::Machine;
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::Manifest;
 
@@ -100,8 +97,8 @@ async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
 }
 
 /// Asks every provider of the catalog, as `iog call ip-traceback --all` does.
-async fn ask(world: &World, caller: &Home, target: &str) -> Result<CallReport> {
-    let deps = Deps { sandbox: world.sandbox.clone(), clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy) };
+async fn ask(world: &World, home: &Home, target: &str) -> Result<CallReport> {
+    let caller = Caller { home, machine: &Machine::default(), sandbox: &world.sandbox };
     let spec = CallSpec {
         what: "ip-traceback".parse().map_err(anyhow::Error::msg)?,
         entry: None,
@@ -112,7 +109,7 @@ async fn ask(world: &World, caller: &Home, target: &str) -> Result<CallReport> {
         parallel_max: 32,
         merge: true,
     };
-    call(caller, &deps, &spec, &Quiet).await.context("the question could not be asked")
+    call(caller, &spec, &Quiet).await.context("the question could not be asked")
 }
 
 /// For each part: whether its stored receipt holds, checked again from files and the pinned genesis alone.
@@ -206,12 +203,12 @@ async fn enrol_all(ui: Ui, world: &World, inputs: &[Input]) -> Result<Vec<Seat>>
             asn: Some(input.asn),
             provider: true,
         };
-        seats.push(world.enrol(&newcomer).await?);
+        seats.push(world.enroll(&newcomer).await?);
         bar.inc(1);
     }
     let caller =
         Newcomer { domain: CALLER.to_owned(), organisation: "response-team".to_owned(), asn: None, provider: false };
-    world.enrol(&caller).await?;
+    world.enroll(&caller).await?;
     bar.finish_and_clear();
     let admitted = world.admit_all().await?;
     ui.line(format!("  {} domains enrolled and admitted by root: {}", grouped(admitted as u64), names(inputs)));

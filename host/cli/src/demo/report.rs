@@ -1,7 +1,7 @@
 //! What the demo says at its end: the attack graph and what it cost, for people; one object, for machines.
 
 use anyhow::{Context as _, Result};
-use iog_gateway::outbound::{CallReport, Merged, Part, PartOutcome};
+use iog_caller::{CallReport, Merged, Part, PartOutcome};
 use iog_protocol::ids::{Digest, ModuleName, ModuleVersion};
 use serde::Deserialize;
 use serde_json::{Value, json};

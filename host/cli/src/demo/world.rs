@@ -11,10 +11,11 @@ use iog_center::{Center, CenterConfig, CenterHandle, InitOptions, InviteOptions}
 use iog_client::CenterClient;
 use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
-use iog_gateway::enrol::{EnrolOptions, enrol};
-use iog_gateway::entropy::OsEntropy;
-use iog_gateway::home::Home;
 use iog_gateway::{Deps, Gateway};
+use iog_home::Home;
+use iog_home::enroll::{EnrollOptions, enroll};
+use iog_machine::Machine;
+use iog_machine::entropy::OsEntropy;
 use iog_protocol::dsse::Envelope;
 use iog_protocol::ids::{Asn, Digest, DomainId};
 use iog_protocol::keys::SecretKey;
@@ -161,7 +162,7 @@ impl World {
     ///
     /// # Errors
     /// Whatever the center refuses.
-    pub async fn enrol(&self, newcomer: &Newcomer) -> Result<Seat> {
+    pub async fn enroll(&self, newcomer: &Newcomer) -> Result<Seat> {
         let options = InviteOptions {
             domain: newcomer.domain.parse()?,
             organisation: newcomer.organisation.parse()?,
@@ -177,8 +178,8 @@ impl World {
         let endpoint =
             |listener: &TcpListener| Ok::<_, std::io::Error>(format!("localhost:{}", listener.local_addr()?.port()));
         let endpoints = listener.iter().map(endpoint).collect::<Result<_, _>>()?;
-        let options = EnrolOptions { endpoints, demo: true, ..EnrolOptions::default() };
-        let home = enrol(&self.home(&newcomer.domain), &token, &options, &OsEntropy, now()).await?;
+        let options = EnrollOptions { endpoints, demo: true, ..EnrollOptions::default() };
+        let home = enroll(&self.home(&newcomer.domain), &token, &options, &OsEntropy, now()).await?;
         Ok(Seat { home, listener })
     }
 
@@ -255,8 +256,7 @@ impl World {
         let listener = seat.listener.with_context(|| format!("`{domain}` has no place to answer at"))?;
         let deps = Deps {
             sandbox: self.sandbox.clone(),
-            clock: Arc::clone(&self.gateway_clock),
-            entropy: Arc::new(OsEntropy),
+            machine: Machine { clock: Arc::clone(&self.gateway_clock), entropy: Arc::new(OsEntropy) },
         };
         let gateway = Gateway::open(config, deps).await.with_context(|| format!("gateway of `{domain}`"))?;
         let (stop, stopped) = oneshot::channel();

@@ -12,10 +12,11 @@ use iog_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Background;
-use crate::datasets::full_text;
 use crate::describe::public;
-use crate::home::{self, HomeError};
-use crate::services::{Prepared, Service};
+use crate::prepare::Prepared;
+use crate::services::Service;
+use iog_home::HomeError;
+use iog_machine::error::chain;
 
 /// Why a service was not published; it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +63,7 @@ pub async fn publish(work: &Background) -> Vec<Offered> {
 }
 
 fn told(service: &Service, error: &PublishError) -> String {
-    let problem = full_text(error);
+    let problem = chain(error);
     if matches!(error, PublishError::Center(error) if error.is_away()) {
         tracing::debug!(service = %service.name, problem, "the catalog is away");
     } else {
@@ -79,7 +80,7 @@ pub async fn withdraw(work: &Background) {
         let mut descriptor = describe(work, service, prepared, now);
         descriptor.state = ServiceState::Withdrawn;
         if let Err(error) = send(work, descriptor, now).await {
-            tracing::warn!(service = %service.name, problem = full_text(&error), "a service was not withdrawn");
+            tracing::warn!(service = %service.name, problem = chain(&error), "a service was not withdrawn");
         }
     }
 }
@@ -113,7 +114,7 @@ async fn send(work: &Background, mut descriptor: Descriptor, now: Timestamp) -> 
     let last = Last { sequence, state, content, issued: now, expires: descriptor.expires };
     tracing::info!(service = %descriptor.service, sequence, ?state, "the catalog has the service");
     all.insert(descriptor.service, last);
-    home::write_json(&note(work), &all)?;
+    iog_home::files::write_json(&note(work), &all)?;
     Ok(())
 }
 
@@ -133,7 +134,7 @@ fn content(descriptor: &Descriptor) -> Digest {
 }
 
 fn published(work: &Background) -> Published {
-    home::read_json(&note(work)).unwrap_or_default()
+    iog_home::files::read_json(&note(work)).unwrap_or_default()
 }
 
 fn note(work: &Background) -> PathBuf {
@@ -143,13 +144,13 @@ fn note(work: &Background) -> PathBuf {
 /// The descriptor of a service; its sequence is set when it is sent.
 #[must_use]
 pub fn describe(work: &Background, service: &Service, prepared: &Prepared, now: Timestamp) -> Descriptor {
-    let module = &prepared.manifest.module;
+    let module = &prepared.module.manifest().module;
     Descriptor {
         domain: work.home.domain().clone(),
         service: service.name.clone(),
         sequence: 0,
         state: ServiceState::Published,
-        module: prepared.module,
+        module: prepared.module.digest(),
         module_name: module.name.clone(),
         module_version: module.version.clone(),
         summary: module.summary.clone(),
@@ -165,7 +166,7 @@ pub fn describe(work: &Background, service: &Service, prepared: &Prepared, now: 
 
 fn entries(prepared: &Prepared) -> Vec<EntryDescription> {
     let describe = |name: &iog_protocol::ids::EntryName| {
-        let export = prepared.facts.export(name.as_str())?;
+        let export = prepared.module.facts().export(name.as_str())?;
         Some(EntryDescription {
             name: name.clone(),
             params: export.params_schema(),
@@ -173,7 +174,7 @@ fn entries(prepared: &Prepared) -> Vec<EntryDescription> {
             wit: export.wit.clone(),
         })
     };
-    prepared.manifest.module.entry.iter().filter_map(describe).collect()
+    prepared.module.manifest().module.entry.iter().filter_map(describe).collect()
 }
 
 fn datasets(prepared: &Prepared) -> Vec<DatasetDescription> {

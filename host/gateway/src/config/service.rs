@@ -1,11 +1,10 @@
 //! The `[service.<name>]` tables: which module, bound to which datasets, for whom and how much.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr;
 
+use iog_module::ModuleRef;
 use iog_protocol::catalog::Coverage;
-use iog_protocol::ids::{DatasetName, Digest, EntryName, ModuleName, ModuleVersion, SlotName};
+use iog_protocol::ids::{DatasetName, EntryName, SlotName};
 use iog_protocol::manifest::{FUEL_MAX, LimitsDecl, MEMORY_MIB_MAX, RESULT_KIB_MAX, WALL_S_MAX};
 use serde::Deserialize;
 
@@ -33,49 +32,6 @@ pub struct ServiceConfig {
     /// What the data cover, for the catalog.
     #[serde(default)]
     pub coverage: CoverageConfig,
-}
-
-/// How a configuration or a caller names a module.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum ModuleRef {
-    /// A name and a version.
-    Release(ModuleName, ModuleVersion),
-    /// The SHA-256 of the file.
-    Digest(Digest),
-}
-
-impl FromStr for ModuleRef {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(digest) = text.parse() {
-            return Ok(Self::Digest(digest));
-        }
-        let wrong = || format!("`{text}` names no module; write `name@version` or `sha256:<64 hex digits>`");
-        let (name, version) = text.split_once('@').ok_or_else(wrong)?;
-        match (name.parse(), version.parse()) {
-            (Ok(name), Ok(version)) => Ok(Self::Release(name, version)),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl TryFrom<String> for ModuleRef {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for ModuleRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Release(name, version) => write!(f, "{name}@{version}"),
-            Self::Digest(digest) => write!(f, "{digest}"),
-        }
-    }
 }
 
 impl LimitsConfig {

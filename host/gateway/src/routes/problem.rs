@@ -10,10 +10,10 @@ use http::{HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem};
 
 use crate::admit::Rejection;
-use crate::datasets::full_text;
 use crate::queue::Full;
 use crate::runs::SubmitError;
 use crate::store::StoreError;
+use iog_machine::error::chain;
 
 /// Seconds after which a caller may come again when there was no room.
 const RETRY_AFTER_S: u32 = 2;
@@ -61,7 +61,7 @@ impl From<Rejection> for Refused {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        tracing::error!(problem = full_text(&error), "the journal did not answer");
+        tracing::error!(problem = chain(&error), "the journal did not answer");
         Self::new(ApiErrorCode::Unavailable, "the gateway cannot record requests now")
     }
 }
@@ -80,7 +80,7 @@ impl From<SubmitError> for Refused {
             SubmitError::Internal => ApiErrorCode::Internal,
         };
         if code.status() >= 500 {
-            tracing::warn!(problem = full_text(&error), "a request got no answer");
+            tracing::warn!(problem = chain(&error), "a request got no answer");
         }
         Self::new(code, error.to_string())
     }

@@ -16,10 +16,10 @@ pub(super) async fn list(
     runs::who(&api, peer.as_ref(), &headers)?;
     let summary = |service: &std::sync::Arc<crate::services::Service>| {
         let prepared = service.prepared.as_ref().ok()?;
-        let module = &prepared.manifest.module;
+        let module = &prepared.module.manifest().module;
         Some(ServiceSummary {
             name: service.name.clone(),
-            module: prepared.module,
+            module: prepared.module.digest(),
             module_name: module.name.clone(),
             module_version: module.version.clone(),
             entries: module.entry.clone(),

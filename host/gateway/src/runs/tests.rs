@@ -4,12 +4,12 @@
 use super::*;
 use std::sync::Arc;
 
-use crate::clock::ManualClock;
 use crate::config::{AllowConfig, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig};
 use crate::queue::QueueLimits;
 use crate::receipt_log::{ReceiptLog, ReceiptLogError};
 use crate::receipts::Letterhead;
 use crate::testkit::{self, Counting, World, hello, id, key, now, request, signed};
+use iog_machine::clock::ManualClock;
 use iog_protocol::receipt::{ReceiptView, VerifiedReceipt, log_origin};
 use iog_protocol::run::{RunAnswer, RunRequest};
 use iog_protocol::statements::Target;
@@ -95,7 +95,7 @@ fn head(folder: &tempfile::TempDir) -> std::path::PathBuf {
 
 fn config(quota: QuotaConfig) -> ServiceConfig {
     ServiceConfig {
-        module: crate::config::ModuleRef::Digest(hello()),
+        module: iog_module::ModuleRef::Digest(hello()),
         bind: [("flows".parse().unwrap(), "border".parse().unwrap())].into(),
         allow: AllowConfig { callers: ["members".parse().unwrap()].into(), ..AllowConfig::default() },
         limits: LimitsConfig::default(),

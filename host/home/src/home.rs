@@ -17,58 +17,18 @@
 //! receipts-head     the last checkpoint of the receipt log, beside the journal
 //! ```
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use iog_protocol::ids::{Asn, Digest, DomainId, OrganisationId, TrustDomain};
 use iog_protocol::keys::SecretKey;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Bytes any file of the home may have that is read whole.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+use crate::error::HomeError;
+use crate::files::{Readers, read, read_json, read_text, write, write_json};
 
 /// What a certificate begins with in PEM (RFC 7468).
 const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
-
-/// Why a home cannot be used; the operator has to look at the file named.
-#[derive(Debug, thiserror::Error)]
-pub enum HomeError {
-    /// The folder is no home.
-    #[error("`{path}` is no home of a domain; make one with `iog enroll`")]
-    NotAHome {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// There is a domain already.
-    #[error("`{path}` is the home of domain `{domain}` already")]
-    Taken {
-        /// The folder.
-        path: PathBuf,
-        /// Whose it is.
-        domain: DomainId,
-    },
-    /// The file system refused.
-    #[error("cannot {action} `{path}`")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-    /// A file does not hold what it should.
-    #[error("`{path}` is damaged: {problem}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
 
 /// `domain.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,10 +86,10 @@ impl Home {
             private_folder(&path)?;
         }
         let home = Self { root: root.to_owned(), file: parts.file.clone() };
-        write(&home.genesis_path(), parts.genesis, Secret::No)?;
+        write(&home.genesis_path(), parts.genesis, Readers::All)?;
         home.write_key(&home.caller_key_path(), parts.caller_key)?;
         home.write_key(&home.receipt_key_path(), parts.receipt_key)?;
-        write(&home.tls_ca_path(), parts.ca_pem.as_bytes(), Secret::No)?;
+        write(&home.tls_ca_path(), parts.ca_pem.as_bytes(), Readers::All)?;
         home.store_identity(parts.tls_key_pem, parts.cert_pem)?;
         write_json(&root.join("domain.json"), &home.file)?;
         Ok(home)
@@ -211,7 +171,7 @@ impl Home {
     /// [`HomeError`]; the old ones are there then.
     pub fn store_identity(&self, key_pem: &str, cert_pem: &str) -> Result<(), HomeError> {
         let both = format!("{}\n{}", key_pem.trim_end(), cert_pem);
-        write(&self.identity_path(), both.as_bytes(), Secret::Yes)
+        write(&self.identity_path(), both.as_bytes(), Readers::Owner)
     }
 
     /// `genesis.json`.
@@ -289,7 +249,7 @@ impl Home {
     fn write_key(&self, path: &Path, key: &SecretKey) -> Result<(), HomeError> {
         let damaged =
             |e: iog_protocol::keys::KeyError| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() };
-        write(path, key.to_pkcs8_pem().map_err(damaged)?.as_bytes(), Secret::Yes)
+        write(path, key.to_pkcs8_pem().map_err(damaged)?.as_bytes(), Readers::Owner)
     }
 }
 
@@ -327,66 +287,6 @@ impl std::fmt::Debug for TlsFiles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TlsFiles").field("cert_pem", &self.cert_pem).finish_non_exhaustive()
     }
-}
-
-/// Whether a file is for its owner alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Secret {
-    /// For its owner alone.
-    Yes,
-    /// For everybody who may enter the folder.
-    No,
-}
-
-/// Writes a file as a whole: a temporary neighbour, made durable, then renamed over it.
-pub(crate) fn write(path: &Path, bytes: &[u8], secret: Secret) -> Result<(), HomeError> {
-    let io = |action| move |source| HomeError::Io { action, path: path.to_owned(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let mut options = fs::File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    if secret == Secret::Yes {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&temporary).map_err(io("write"))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io("write"))?;
-    fs::rename(&temporary, path).map_err(io("replace"))?;
-    // The new name is on disk only when its folder is.
-    #[cfg(unix)]
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("replace"))?;
-    }
-    Ok(())
-}
-
-/// Reads a file whole, up to a bound.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
-    let io = |source| HomeError::Io { action: "read", path: path.to_owned(), source };
-    let size = fs::metadata(path).map_err(io)?.len();
-    if size > FILE_BYTES_MAX {
-        let problem = format!("it has {size} bytes, {FILE_BYTES_MAX} are the most");
-        return Err(HomeError::Damaged { path: path.to_owned(), problem });
-    }
-    fs::read(path).map_err(io)
-}
-
-pub(crate) fn read_text(path: &Path) -> Result<String, HomeError> {
-    String::from_utf8(read(path)?)
-        .map_err(|_| HomeError::Damaged { path: path.to_owned(), problem: "it is not UTF-8".to_owned() })
-}
-
-pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, HomeError> {
-    serde_json::from_slice(&read(path)?)
-        .map_err(|e| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() })
-}
-
-pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), HomeError> {
-    let bytes = serde_json::to_vec_pretty(value)
-        .map_err(|e| HomeError::Damaged { path: path.to_owned(), problem: e.to_string() })?;
-    write(path, &bytes, Secret::No)
 }
 
 fn read_key(path: &Path) -> Result<SecretKey, HomeError> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use iog_client::{CenterClient, Pins, Remote, Replica, ReplicaError};
 use iog_transport::{ClientTls, HttpClient, Identity, TransportError};
 
-use crate::home::{Home, HomeError};
+use crate::error::HomeError;
+use crate::home::Home;
 
 /// Why a home gives no connections; the operator has to look at the home.
 #[derive(Debug, thiserror::Error)]

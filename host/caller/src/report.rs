@@ -7,7 +7,7 @@ use iog_protocol::run::{Outcome, ResultJson};
 use iog_sandbox::Usage;
 use serde::Serialize;
 
-use super::verify::ReceiptSummary;
+use crate::verify::ReceiptSummary;
 
 /// Is told what happens. Called from several tasks; must return at once.
 pub trait Events: Send + Sync {

@@ -5,7 +5,9 @@ use iog_client::{CenterClient, ClientError};
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::MANIFEST_BYTES_MAX;
 
-use crate::home::{self, Home, HomeError, Secret};
+use crate::error::HomeError;
+use crate::files::{self, Readers};
+use crate::home::Home;
 
 /// Largest module file, in bytes.
 pub const MODULE_BYTES_MAX: usize = 8 << 20;
@@ -52,13 +54,13 @@ pub async fn manifest(home: &Home, center: &CenterClient, digest: &Digest) -> Re
 
 async fn blob(home: &Home, center: &CenterClient, digest: &Digest, bytes_max: usize) -> Result<Vec<u8>, BlobError> {
     let path = home.modules_folder().join(digest.hex());
-    if let Ok(bytes) = home::read(&path)
+    if let Ok(bytes) = files::read(&path)
         && Digest::of(&bytes) == *digest
     {
         return Ok(bytes);
     }
     let fetched = center.blob(digest, bytes_max).await;
     let bytes = fetched.map_err(|source| BlobError::Fetch { digest: *digest, source: Box::new(source) })?;
-    home::write(&path, &bytes, Secret::No)?;
+    files::write(&path, &bytes, Readers::All)?;
     Ok(bytes)
 }

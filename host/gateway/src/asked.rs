@@ -1,11 +1,18 @@
-//! Calls against a real gateway over TLS, and what is left of them when somebody is away, says no, or changes a byte of what
+//! The calling half against this gateway over TLS, and what is left of them when somebody is away, says no, or changes a byte of what
 //! was stored.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use iog_caller::ask::{self, Question};
+use iog_caller::bundle::Bundle;
+use iog_caller::providers::Provider;
+use iog_caller::report::{Part, PartOutcome, Quiet, Why};
+use iog_caller::verify::{VerifiedBundle, VerifyError, verify_with};
 use iog_client::{CenterClient, Remote};
+use iog_home::session::{Http, Session};
+use iog_home::{DomainFile, Home, NewHome, TokenSource};
 use iog_protocol::ids::Digest;
 use iog_protocol::receipt::{Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, log_origin};
 use iog_protocol::registry::{NotEffective, Registry};
@@ -14,14 +21,7 @@ use iog_transport::ca::{Ca, SubjectNames, Validity};
 use iog_transport::{ClientAuth, ClientTls, HttpClient, Identity, PeerIdentity, ServeLimits, ServerTls};
 use tokio::net::TcpListener;
 
-use super::ask::{self, Question};
-use super::bundle::Bundle;
-use super::providers::Provider;
-use super::report::{Part, PartOutcome, Quiet, Why};
-use super::session::{Http, Session};
-use super::verify::{VerifiedBundle, VerifyError, verify_with};
 use crate::config::{GatewayConfig, QuotaConfig};
-use crate::home::{DomainFile, Home, NewHome};
 use crate::routes;
 use crate::runs::tests::Gateway;
 use crate::testkit::{Counting, World, hello, id, key, now, request};
@@ -113,9 +113,12 @@ fn session(folder: &tempfile::TempDir, http: HttpClient, registry: &Registry) ->
         cert_pem: "",
         ca_pem: "",
     };
+    let home = Home::create(&folder.path().join("home"), &parts).unwrap();
+    let center = CenterClient::new(Remote::new(http.clone(), "127.0.0.1:1"));
     Session {
-        home: Home::create(&folder.path().join("home"), &parts).unwrap(),
-        center: CenterClient::new(Remote::new(http.clone(), "127.0.0.1:1")),
+        tokens: TokenSource::new(home.token_path(), &center),
+        home,
+        center,
         http: Http(http),
         registry: Arc::new(registry.clone()),
         offline: None,
@@ -228,7 +231,7 @@ async fn another_domains_request_is_not_ours_to_verify() {
     let net = Net::new(QuotaConfig::default()).await;
     let path = net.bundle().await;
     let text = std::fs::read_to_string(&path).unwrap();
-    let mut bundle: super::bundle::Bundle = serde_json::from_str(&text).unwrap();
+    let mut bundle: Bundle = serde_json::from_str(&text).unwrap();
     bundle.request = crate::testkit::signed(&request(1), 22).to_bytes().into();
     std::fs::write(&path, serde_json::to_vec(&bundle).unwrap()).unwrap();
     let verified = verify_with(&net.session.home, &net.session.registry, &path);

@@ -9,12 +9,11 @@ use iog_protocol::catalog::{Descriptor, ServiceState};
 use iog_protocol::ids::{Asn, Digest, DomainId, ServiceName};
 use iog_protocol::registry::EffectiveModule;
 
-use super::call::{CallError, What, Whom};
-use super::report::Why;
-use super::session::Session;
-use crate::config::ModuleRef;
-use crate::datasets::full_text;
-use crate::home::{self, Secret};
+use crate::call::{CallError, What, Whom};
+use crate::report::Why;
+use iog_home::Session;
+use iog_home::files::Readers;
+use iog_machine::error::chain;
 
 /// A domain to ask, or why it cannot be asked.
 #[derive(Debug, Clone)]
@@ -35,12 +34,9 @@ pub struct Provider {
 /// [`CallError`]: unknown, not effective, or offered with different modules.
 pub async fn module(session: &Session, what: &What) -> Result<EffectiveModule, CallError> {
     let digest = match what {
-        What::Module(ModuleRef::Digest(digest)) => *digest,
-        What::Module(ModuleRef::Release(name, version)) => session
-            .registry
-            .find(name, Some(version))
-            .map(|record| record.submission.module)
-            .ok_or_else(|| CallError::NoModule { what: format!("{name}@{version}") })?,
+        What::Module(module) => {
+            module.resolve(&session.registry).ok_or_else(|| CallError::NoModule { what: module.to_string() })?
+        }
         What::Name(name) => session
             .registry
             .find_effective(name, session.now)
@@ -130,13 +126,13 @@ async fn search(session: &Session, query: &str, key: &str) -> Result<Vec<Descrip
     let path = format!("{}?{query}", paths::CATALOG);
     let bytes = match session.center.remote().get(&path, BLOB_BYTES_MAX).await {
         Ok(bytes) => {
-            home::write(&cache, &bytes, Secret::No).map_err(|e| CallError::Session(e.into()))?;
+            iog_home::files::write(&cache, &bytes, Readers::All).map_err(|e| CallError::Session(e.into()))?;
             bytes
         }
-        Err(source) => home::read(&cache).map_err(|_| CallError::NoCatalog { source: Box::new(source) })?,
+        Err(source) => iog_home::files::read(&cache).map_err(|_| CallError::NoCatalog { source: Box::new(source) })?,
     };
     let answer: CatalogAnswer = serde_json::from_slice(&bytes).map_err(|e| {
-        tracing::warn!(problem = full_text(&e), "the catalog's answer cannot be read");
+        tracing::warn!(problem = chain(&e), "the catalog's answer cannot be read");
         CallError::BadCatalog
     })?;
     let verified = answer.descriptors.iter().filter_map(|d| verify_descriptor(&d.0, &session.registry, session.now));

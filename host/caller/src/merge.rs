@@ -3,22 +3,32 @@
 
 use std::sync::Arc;
 
+use iog_home::Session;
 use iog_inspect::{ExportFact, WitTypeFact};
+use iog_machine::error::chain;
+use iog_module::Examined;
 use iog_protocol::run::ResultJson;
-use iog_sandbox::{CancelFlag, Grants, NothingGranted, Provider, RunOutcome, RunSpec, Runner as _};
+use iog_sandbox::{CancelFlag, Grants, NothingGranted, Provider, RunOutcome, RunSpec, Runner as _, Sandbox};
 use serde_json::{Value, json};
 
-use super::report::{Merged, Part, PartOutcome};
-use super::session::Session;
-use crate::runs::run_limits;
-use crate::services::Prepared;
+use crate::report::{Merged, Part, PartOutcome};
 
 /// The name of the export that joins answers.
 pub const MERGE: &str = "merge";
 
+/// The module that joins.
+#[derive(Debug, Clone, Copy)]
+pub struct Joiner<'a> {
+    /// Its file.
+    pub wasm: &'a [u8],
+    /// What was found in the file.
+    pub module: &'a Examined,
+}
+
 /// Merges the parts; every domain asked is one, also those without a result.
-pub async fn merge(session: &Session, runner: &iog_sandbox::Sandbox, module: &Prepared, call: &Answers<'_>) -> Merged {
-    let (Some(merge), Some(entry)) = (module.facts.export(MERGE), module.facts.export(call.entry)) else {
+pub async fn merge(session: &Session, sandbox: &Sandbox, joiner: Joiner<'_>, call: &Answers<'_>) -> Merged {
+    let facts = joiner.module.facts();
+    let (Some(merge), Some(entry)) = (facts.export(MERGE), facts.export(call.entry)) else {
         return Merged::Failed { problem: "the module has no `merge` for this entry".to_owned() };
     };
     if let Err(problem) = merge.merges(entry) {
@@ -33,22 +43,26 @@ pub async fn merge(session: &Session, runner: &iog_sandbox::Sandbox, module: &Pr
         Ok(parts) => json!({ parameter: parts }),
         Err(error) => return Merged::Failed { problem: format!("an answer cannot be read again: {error}") },
     };
+    let module = match sandbox.load(joiner.wasm).await {
+        Ok(module) => module,
+        Err(error) => return Merged::Failed { problem: format!("the module cannot be loaded: {}", chain(&error)) },
+    };
     let spec = RunSpec {
-        module: Arc::clone(&module.loaded),
+        module,
         entry: MERGE.to_owned(),
         params,
         provider: Provider { domain: session.home.domain().to_string(), asn: session.asn.map(|asn| asn.0) },
         grants: Grants::ALL,
-        limits: run_limits(module),
+        limits: iog_module::limits(&joiner.module.manifest().limits),
         cancel: CancelFlag::new(),
     };
-    let report = runner.run(spec, Arc::new(NothingGranted)).await;
+    let report = sandbox.run(spec, Arc::new(NothingGranted)).await;
     match report.outcome {
         RunOutcome::Succeeded { json } => match ResultJson::parse(json) {
             Ok(result) => Merged::Result { result, usage: report.usage },
             Err(error) => Merged::Failed { problem: format!("the merged result is not JSON: {error}") },
         },
-        other => Merged::Failed { problem: outcome_text(&other) },
+        other => Merged::Failed { problem: iog_module::ended(&other) },
     }
 }
 
@@ -74,18 +88,4 @@ fn part_json(part: &Part, entry: &ExportFact) -> Result<Value, serde_json::Error
 /// Whether the entry itself returns `result<R, string>`, which is then the part's outcome as it is.
 fn says_result(entry: &ExportFact) -> bool {
     matches!(&entry.result, Some(WitTypeFact::Result { err: Some(err), .. }) if **err == WitTypeFact::String)
-}
-
-/// How a local run ended, for people.
-pub(crate) fn outcome_text(outcome: &RunOutcome) -> String {
-    match outcome {
-        RunOutcome::Succeeded { .. } => "succeeded".to_owned(),
-        RunOutcome::Trapped { kind } => format!("trapped ({kind})"),
-        RunOutcome::Limit(limit) => format!("a limit was reached ({limit:?})").to_lowercase(),
-        RunOutcome::BadParams(problem) => format!("the parameters do not fit: {problem}"),
-        RunOutcome::UnknownEntry { entry } => format!("there is no entry `{entry}`"),
-        RunOutcome::NotGranted { interface } => format!("`{interface}` is not granted"),
-        RunOutcome::Cancelled => "cancelled".to_owned(),
-        RunOutcome::Failed(problem) => format!("failed here: {problem}"),
-    }
 }

@@ -10,12 +10,12 @@ use iog_protocol::ids::{Digest, EntryName};
 use iog_protocol::run::{Outcome, RunAnswer, RunRequest};
 use iog_transport::TransportError;
 
-use super::bundle;
-use super::providers::Provider;
-use super::report::{CallEvent, Events, Part, PartOutcome, Why};
-use super::session::Session;
-use super::verify::ReceiptSummary;
-use crate::datasets::full_text;
+use crate::bundle;
+use crate::providers::Provider;
+use crate::report::{CallEvent, Events, Part, PartOutcome, Why};
+use crate::verify::ReceiptSummary;
+use iog_home::Session;
+use iog_machine::error::chain;
 
 /// Seconds for which a request is good.
 const REQUEST_LIFE_S: i64 = 300;
@@ -87,12 +87,12 @@ async fn fill(session: &Session, question: &Question<'_>, provider: &Provider, p
         .registry
         .domain(&provider.domain, session.now)
         .ok_or_else(|| Why::NotInRegistry { problem: "the domain left the registry".to_owned() })?;
-    let not_believed = |e: &dyn std::error::Error| Why::NotBelieved { problem: full_text(e) };
+    let not_believed = |e: &dyn std::error::Error| Why::NotBelieved { problem: chain(e) };
     let log = receipt_log(trust_domain, record).map_err(|e| not_believed(&e))?;
     let believed = believe(answer, &run, &log).map_err(|e| not_believed(&e))?;
     part.receipt = Some(ReceiptSummary::new(believed.receipt()));
     let path = bundle::store(question.folder, &run, believed.answer());
-    part.bundle = Some(path.map_err(|e| Why::Here { problem: full_text(&e) })?);
+    part.bundle = Some(path.map_err(|e| Why::Here { problem: chain(&e) })?);
     part.outcome = outcome(believed.answer().clone());
     match &part.outcome {
         PartOutcome::Result(result) if result.as_str().len() as u64 > question.result_bytes_max => {
@@ -105,7 +105,7 @@ async fn fill(session: &Session, question: &Question<'_>, provider: &Provider, p
 }
 
 fn request(session: &Session, question: &Question<'_>, provider: &Provider) -> Result<SignedRun, Why> {
-    let here = |e: &dyn std::error::Error| Why::Here { problem: full_text(e) };
+    let here = |e: &dyn std::error::Error| Why::Here { problem: chain(e) };
     let request = RunRequest {
         request_id: session.request_id().map_err(|e| here(&e))?,
         audience: provider.domain.clone(),
@@ -150,16 +150,16 @@ fn declined(error: &ClientError) -> Why {
         ClientError::Transport { source: TransportError::Timeout { limit, .. }, .. } => {
             Why::TimedOut { seconds: limit.as_secs() }
         }
-        ClientError::Transport { .. } => Why::Unreachable { detail: full_text(error) },
+        ClientError::Transport { .. } => Why::Unreachable { detail: chain(error) },
         ClientError::Status { status, .. } => {
             Why::NotAccepted { code: status.as_u16().to_string(), detail: "no explanation".to_owned() }
         }
-        _ => Why::NotBelieved { problem: full_text(error) },
+        _ => Why::NotBelieved { problem: chain(error) },
     }
 }
 
 /// Another domain's words: bounded, on one line, without control characters.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(500).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

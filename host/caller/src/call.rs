@@ -5,23 +5,32 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use iog_client::ClientError;
-use iog_data::Engine;
+use iog_home::blobs::{self, BlobError};
+use iog_home::{Home, HomeError, Session, SessionError, TokenError};
+use iog_machine::Machine;
+use iog_machine::entropy::NoEntropy;
+use iog_module::{AsSigned, ExamineError, Examined, ModuleRef, NotAsSigned, Source};
 use iog_protocol::api::ApiErrorCode;
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ServiceName};
 use iog_protocol::registry::EffectiveModule;
+use iog_sandbox::Sandbox;
 
-use super::ask::{self, Question};
-use super::bundle;
-use super::merge::{self, Answers};
-use super::providers;
-use super::report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Why};
-use super::session::{Session, SessionError};
-use crate::blobs::{self, BlobError};
-use crate::config::{LimitsConfig, ModuleRef};
-use crate::gateway::Deps;
-use crate::home::{Home, HomeError};
-use crate::prepare::{self, PrepareError, Source, Tools};
-use crate::services::Prepared;
+use crate::ask::{self, Question};
+use crate::bundle;
+use crate::merge::{self, Answers};
+use crate::providers;
+use crate::report::{CallEvent, CallReport, Events, Part, PartOutcome, Why};
+
+/// A domain that calls, and what it calls with.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// Its home.
+    pub home: &'a Home,
+    /// Time and random numbers.
+    pub machine: &'a Machine,
+    /// Where answers are merged.
+    pub sandbox: &'a Sandbox,
+}
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,15 +140,12 @@ pub enum CallError {
     /// The module or its manifest cannot be had.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// The module is not what was signed.
+    /// The module cannot be used.
     #[error("the module cannot be used")]
-    Prepare(#[from] PrepareError),
+    Examine(#[from] ExamineError),
     /// The module is not what its submission says.
-    #[error("module `{module}` has other capabilities than were signed")]
-    OtherCapabilities {
-        /// The module.
-        module: Digest,
-    },
+    #[error(transparent)]
+    NotAsSigned(#[from] NotAsSigned),
     /// The manifest has no such entry.
     #[error("the module has no entry `{entry}`; its entries are {known}")]
     NoEntry {
@@ -151,13 +157,16 @@ pub enum CallError {
     /// The bundles cannot be stored.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// The query engine does not start.
-    #[error("the query engine does not start")]
-    Engine(#[from] iog_data::QueryError),
 }
 
-impl From<crate::entropy::NoEntropy> for CallError {
-    fn from(error: crate::entropy::NoEntropy) -> Self {
+impl From<NoEntropy> for CallError {
+    fn from(error: NoEntropy) -> Self {
+        Self::Session(error.into())
+    }
+}
+
+impl From<TokenError> for CallError {
+    fn from(error: TokenError) -> Self {
         Self::Session(error.into())
     }
 }
@@ -166,17 +175,23 @@ impl From<crate::entropy::NoEntropy> for CallError {
 ///
 /// # Errors
 /// [`CallError`], when there is nobody or nothing to ask.
-pub async fn call(home: &Home, deps: &Deps, spec: &CallSpec, events: &dyn Events) -> Result<CallReport, CallError> {
-    let session = Session::open(home, deps).await?;
+pub async fn call(caller: Caller<'_>, spec: &CallSpec, events: &dyn Events) -> Result<CallReport, CallError> {
+    let session = Session::open(caller.home, caller.machine).await?;
     let log_size = session.registry.size();
     events.event(CallEvent::Synced { log_size, offline: session.offline.clone() });
     let effective = providers::module(&session, &spec.what).await?;
-    let module = module(&session, deps, &effective).await?;
-    let entry = entry(&module, spec.entry.as_ref())?;
-    let parts = ask_all(&session, spec, (&effective.digest, &module, &entry), events).await?;
-    let merged = match module.facts.merge && spec.merge {
-        true => Some(merged(&session, deps, (&module, &entry), (&parts, events)).await),
-        false => None,
+    let wasm = blobs::module(&session.home, &session.center, &effective.digest).await?;
+    let module = as_signed(&session, &wasm, &effective).await?;
+    let module = module.examined();
+    let entry = entry(module, spec.entry.as_ref())?;
+    let asked = Asked { digest: effective.digest, module, entry: &entry };
+    let parts = ask_all(&session, spec, &asked, events).await?;
+    let merged = if module.facts().merge && spec.merge {
+        events.event(CallEvent::Merging { answers: parts.iter().filter(|part| part.result().is_some()).count() });
+        let answers = Answers { entry: entry.as_str(), parts: &parts };
+        Some(merge::merge(&session, caller.sandbox, merge::Joiner { wasm: &wasm, module }, &answers).await)
+    } else {
+        None
     };
     Ok(CallReport {
         module: effective.digest,
@@ -190,31 +205,22 @@ pub async fn call(home: &Home, deps: &Deps, spec: &CallSpec, events: &dyn Events
     })
 }
 
-async fn merged(
-    session: &Session,
-    deps: &Deps,
-    (module, entry): (&Prepared, &EntryName),
-    (parts, events): (&[Part], &dyn Events),
-) -> Merged {
-    events.event(CallEvent::Merging { answers: parts.iter().filter(|part| part.result().is_some()).count() });
-    merge::merge(session, &deps.sandbox, module, &Answers { entry: entry.as_str(), parts }).await
-}
-
-/// The module as this side sees it: fetched, inspected again, compared with what was signed, without any data.
-async fn module(session: &Session, deps: &Deps, effective: &EffectiveModule) -> Result<Prepared, CallError> {
-    let wasm = blobs::module(&session.home, &session.center, &effective.digest).await?;
+/// The module as this side sees it: inspected again and compared with what was signed, without any data.
+async fn as_signed(session: &Session, wasm: &[u8], effective: &EffectiveModule) -> Result<AsSigned, CallError> {
     let manifest = blobs::manifest(&session.home, &session.center, &effective.manifest).await?;
-    let tools = Tools { sandbox: deps.sandbox.clone(), engine: Engine::new()? };
-    let source = Source { wasm: &wasm, manifest: &manifest };
-    let module = prepare::without_data(&tools, source, &LimitsConfig::default()).await?;
-    if module.capabilities == *effective.capabilities() {
-        return Ok(module);
-    }
-    Err(CallError::OtherCapabilities { module: effective.digest })
+    let found = Examined::examine(Source { wasm, manifest: &manifest })?;
+    Ok(AsSigned::compare(found, effective)?)
 }
 
-fn entry(module: &Prepared, asked: Option<&EntryName>) -> Result<EntryName, CallError> {
-    let entries = &module.manifest.module.entry;
+/// What every provider is asked.
+struct Asked<'a> {
+    digest: Digest,
+    module: &'a Examined,
+    entry: &'a EntryName,
+}
+
+fn entry(module: &Examined, asked: Option<&EntryName>) -> Result<EntryName, CallError> {
+    let entries = &module.manifest().module.entry;
     match asked {
         None => Ok(entries[0].clone()),
         Some(entry) if entries.contains(entry) => Ok(entry.clone()),
@@ -228,28 +234,28 @@ fn entry(module: &Prepared, asked: Option<&EntryName>) -> Result<EntryName, Call
 async fn ask_all(
     session: &Session,
     spec: &CallSpec,
-    (digest, module, entry): (&Digest, &Prepared, &EntryName),
+    asked: &Asked<'_>,
     events: &dyn Events,
 ) -> Result<Vec<Part>, CallError> {
-    let providers = providers::providers(session, digest, &spec.whom).await?;
+    let providers = providers::providers(session, &asked.digest, &spec.whom).await?;
     events.event(CallEvent::Found { domains: providers.iter().map(|p| p.domain.clone()).collect() });
-    let token = session.token().await?;
+    let token = session.tokens.token(session.now).await?;
     let random = session.entropy.bytes16()?;
     let folder = bundle::folder(&session.home, session.now, &random)?;
     let question = Question {
-        module: digest,
-        entry,
+        module: &asked.digest,
+        entry: asked.entry,
         params: &spec.params,
         purpose: &spec.purpose,
         deadline: spec.deadline,
         token: &token,
         folder: &folder,
-        result_bytes_max: module.manifest.limits.result_bytes(),
+        result_bytes_max: asked.module.manifest().limits.result_bytes(),
     };
     let asking = providers.iter().map(|provider| ask::ask(session, &question, provider, events));
     let parts: Vec<Part> = futures::stream::iter(asking).buffer_unordered(spec.parallel_max.max(1)).collect().await;
     if parts.iter().any(token_refused) {
-        session.forget_token();
+        session.tokens.forget();
     }
     // Whoever answers first, the report and `merge` see the domains in one order.
     let sorted: BTreeMap<DomainId, Part> = parts.into_iter().map(|part| (part.domain.clone(), part)).collect();

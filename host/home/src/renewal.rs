@@ -4,7 +4,8 @@ use iog_client::{CenterClient, ClientError};
 use iog_protocol::time::Timestamp;
 use iog_transport::{HttpClient, Identity, PeerIdentity, ServerTls, TransportError, ca};
 
-use crate::home::{Home, HomeError};
+use crate::error::HomeError;
+use crate::home::Home;
 
 /// Why a certificate was not renewed; the old one is used on.
 #[derive(Debug, thiserror::Error)]

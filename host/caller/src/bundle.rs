@@ -9,7 +9,7 @@ use iog_protocol::run::RunAnswer;
 use iog_protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::home::{self, Home, HomeError};
+use iog_home::{Home, HomeError};
 
 /// The version of the file's form.
 pub const VERSION: u32 = 1;
@@ -51,7 +51,7 @@ pub fn store(folder: &Path, run: &SignedRun, answer: &RunAnswer) -> Result<PathB
         answer: answer.clone(),
     };
     let path = folder.join(format!("{}.json", bundle.domain));
-    home::write_json(&path, &bundle)?;
+    iog_home::files::write_json(&path, &bundle)?;
     Ok(path)
 }
 
@@ -60,7 +60,7 @@ pub fn store(folder: &Path, run: &SignedRun, answer: &RunAnswer) -> Result<PathB
 /// # Errors
 /// [`HomeError`].
 pub fn read(path: &Path) -> Result<Bundle, HomeError> {
-    let bundle: Bundle = home::read_json(path)?;
+    let bundle: Bundle = iog_home::files::read_json(path)?;
     if bundle.version == VERSION {
         return Ok(bundle);
     }

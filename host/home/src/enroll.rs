@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use iog_client::enroll::{NewDomain, enroll};
+use iog_client::enroll::{self, NewDomain};
 use iog_client::{CenterClient, ClientError, Remote};
 use iog_protocol::dsse::EnvelopeError;
 use iog_protocol::enroll::JoinToken;
@@ -15,12 +15,13 @@ use iog_protocol::statements::{Domain, Endpoint, Statement};
 use iog_protocol::time::Timestamp;
 use iog_transport::{ClientTls, HttpClient, TransportError, ca};
 
-use crate::entropy::{Entropy, NoEntropy};
-use crate::home::{DomainFile, Home, HomeError, NewHome};
+use crate::error::HomeError;
+use crate::home::{DomainFile, Home, NewHome};
+use iog_machine::entropy::{Entropy, NoEntropy};
 
-/// Why a domain could not enrol.
+/// Why a domain could not enroll.
 #[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
+pub enum EnrollError {
     /// The token's time is over; ask the center's operator for another.
     #[error("the join token for `{domain}` expired at {expires}; ask for a new one")]
     Expired {
@@ -36,7 +37,7 @@ pub enum EnrolError {
         trust_domain: TrustDomain,
     },
     /// The center did not take it.
-    #[error("the center `{center}` did not enrol the domain")]
+    #[error("the center `{center}` did not enroll the domain")]
     Center {
         /// The center.
         center: String,
@@ -66,7 +67,7 @@ pub enum EnrolError {
 
 /// What a new domain says of itself.
 #[derive(Debug, Clone, Default)]
-pub struct EnrolOptions {
+pub struct EnrollOptions {
     /// Where its gateway will answer, `host:port`; empty for a domain that only calls.
     pub endpoints: Vec<String>,
     /// Its caller key, where it has one already; made here otherwise.
@@ -75,30 +76,30 @@ pub struct EnrolOptions {
     pub demo: bool,
 }
 
-/// Enrols with a join token and makes the home at `root`.
+/// Enrolls with a join token and makes the home at `root`.
 ///
 /// # Errors
-/// [`EnrolError`]; there is no home then.
-pub async fn enrol(
+/// [`EnrollError`]; there is no home then.
+pub async fn enroll(
     root: &Path,
     token: &JoinToken,
-    options: &EnrolOptions,
+    options: &EnrollOptions,
     entropy: &dyn Entropy,
     now: Timestamp,
-) -> Result<Home, EnrolError> {
+) -> Result<Home, EnrollError> {
     if token.expires <= now {
-        return Err(EnrolError::Expired { domain: token.domain.to_string(), expires: token.expires });
+        return Err(EnrollError::Expired { domain: token.domain.to_string(), expires: token.expires });
     }
     if let Ok(there) = Home::open(root) {
         return Err(HomeError::Taken { path: root.to_owned(), domain: there.domain().clone() }.into());
     }
-    let failed = |source| EnrolError::Center { center: token.center.clone(), source: Box::new(source) };
+    let failed = |source| EnrollError::Center { center: token.center.clone(), source: Box::new(source) };
     let genesis = first_contact(token).genesis(&token.genesis).await.map_err(failed)?;
     let trust_domain = trust_domain(&genesis, token, options.demo)?;
     let keys = Keys::new(options, entropy)?;
     let statement = keys.statement(token, options)?;
     let domain = NewDomain { tls_key_pem: &keys.tls_pem, statement: &statement };
-    let joined = enroll(token, domain, now).await.map_err(failed)?;
+    let joined = enroll::enroll(token, domain, now).await.map_err(failed)?;
     let file = DomainFile {
         domain: token.domain.clone(),
         organisation: token.organisation.clone(),
@@ -123,16 +124,16 @@ pub async fn enrol(
     )?)
 }
 
-fn trust_domain(genesis: &[u8], token: &JoinToken, demo: bool) -> Result<TrustDomain, EnrolError> {
+fn trust_domain(genesis: &[u8], token: &JoinToken, demo: bool) -> Result<TrustDomain, EnrollError> {
     let registry =
-        Registry::genesis(genesis, &token.genesis).map_err(|e| EnrolError::Genesis { problem: e.to_string() })?;
+        Registry::genesis(genesis, &token.genesis).map_err(|e| EnrollError::Genesis { problem: e.to_string() })?;
     let founding = registry.founding();
     if founding.log_key != token.log_key {
         let problem = "it names another log key than the join token".to_owned();
-        return Err(EnrolError::Genesis { problem });
+        return Err(EnrollError::Genesis { problem });
     }
     let trust_domain = founding.trust_domain.clone();
-    if trust_domain.is_demo() && !demo { Err(EnrolError::Demo { trust_domain }) } else { Ok(trust_domain) }
+    if trust_domain.is_demo() && !demo { Err(EnrollError::Demo { trust_domain }) } else { Ok(trust_domain) }
 }
 
 /// The three keys of a domain.
@@ -143,7 +144,7 @@ struct Keys {
 }
 
 impl Keys {
-    fn new(options: &EnrolOptions, entropy: &dyn Entropy) -> Result<Self, EnrolError> {
+    fn new(options: &EnrollOptions, entropy: &dyn Entropy) -> Result<Self, EnrollError> {
         let caller = match &options.caller_key {
             Some(key) => key.clone(),
             None => SecretKey::from_seed(entropy.bytes32()?),
@@ -152,7 +153,7 @@ impl Keys {
     }
 
     /// The domain's own statement, signed by its caller key.
-    fn statement(&self, token: &JoinToken, options: &EnrolOptions) -> Result<Vec<u8>, EnrolError> {
+    fn statement(&self, token: &JoinToken, options: &EnrollOptions) -> Result<Vec<u8>, EnrollError> {
         let endpoint = |address: &String| Endpoint { transport: "https".to_owned(), address: address.clone() };
         let domain = Domain {
             id: token.domain.clone(),

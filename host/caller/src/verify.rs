@@ -14,9 +14,9 @@ use iog_protocol::run::{Outcome, ResultJson, RunRequest};
 use iog_protocol::time::Timestamp;
 use serde::Serialize;
 
-use super::bundle;
-use crate::connect::{self, ConnectError};
-use crate::home::{Home, HomeError};
+use crate::bundle;
+use iog_home::connect::{self, ConnectError};
+use iog_home::{Home, HomeError};
 
 /// What a verified receipt says, for people and machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

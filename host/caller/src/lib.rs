@@ -1,0 +1,15 @@
+//! The outbound half of a domain: find the providers, ask all of them at once, believe only what their receipts prove, and
+//! merge the answers in the local sandbox with nothing granted. One domain that refuses, fails or is silent never spoils the
+//! others. It has no data engine: what it joins are answers.
+
+pub mod ask;
+pub mod bundle;
+pub mod call;
+pub mod merge;
+pub mod providers;
+pub mod report;
+pub mod verify;
+
+pub use call::{CallError, CallSpec, Caller, What, Whom, call};
+pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Why};
+pub use verify::{VerifiedBundle, VerifyError, verify_bundle};
