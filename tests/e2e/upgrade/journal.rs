@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use iog_gateway::home::Home;
+use iog_home::Home;
 use iog_protocol::receipt::log_origin;
 use iog_protocol::run::{Outcome, RunAnswer};
 use iog_tlog::{Checkpoint, Tree, leaf_hash};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use iog_caller::{CallError, CallReport, CallSpec, Caller, Merged, PartOutcome, Quiet, Whom, call};
 use iog_cli::link::{Link, Network};
-use iog_gateway::outbound::{CallSpec, Merged, PartOutcome, Quiet, Whom, call};
 use iog_protocol::keys::SecretKey;
 use iog_protocol::statements::{Revocation, RevocationSeverity, Statement, Target};
 use iog_protocol::time::Timestamp;
@@ -28,9 +28,15 @@ fn question(what: &str) -> CallSpec {
     }
 }
 
+/// A call of the old caller's home.
+async fn ask(recorded: &Recorded, question: &CallSpec) -> Result<CallReport, CallError> {
+    let (home, deps) = (recorded.home(ASKER), deps(recorded));
+    call(Caller { home: &home, machine: &deps.machine, sandbox: &deps.sandbox }, question, &Quiet).await
+}
+
 /// An old caller's home asks old gateways' homes through an old center's folder.
 async fn everybody_answers(recorded: &Recorded) {
-    let report = call(&recorded.home(ASKER), &deps(recorded), &question("ip-traceback"), &Quiet).await.expect("a call");
+    let report = ask(recorded, &question("ip-traceback")).await.expect("a call");
     assert_eq!((report.offline.as_deref(), report.answered(), report.parts.len()), (None, 2, 2), "{report:?}");
     for part in &report.parts {
         let PartOutcome::Result(result) = &part.outcome else { panic!("{part:?}") };
@@ -73,7 +79,7 @@ fn an_old_network_goes_on() {
         play(async {
             let network = Revived::start(&recorded).await;
             everybody_answers(&recorded).await;
-            let stopped = call(&recorded.home(ASKER), &deps(&recorded), &question("hello"), &Quiet).await;
+            let stopped = ask(&recorded, &question("hello")).await;
             assert!(stopped.is_err(), "a suspended module stays suspended: {stopped:?}");
             a_new_statement_is_logged(&recorded).await;
             for domain in [OLD_HAND, FRESH] {
@@ -89,8 +95,7 @@ fn an_old_network_goes_on() {
 
 /// The asker's copy grows by the new entry, and the old entries under it are what they were.
 async fn everybody_sees_it(recorded: &Recorded) {
-    let home = recorded.home(ASKER);
-    let report = call(&home, &deps(recorded), &question("ip-traceback"), &Quiet).await.expect("a call");
+    let report = ask(recorded, &question("ip-traceback")).await.expect("a call");
     assert_eq!((report.log_size, report.answered()), (recorded.facts.log.size + 1, 2), "{report:?}");
     let replica = replica(recorded, ASKER);
     let root = replica.tree().root_at(recorded.facts.log.size).expect("it is longer");

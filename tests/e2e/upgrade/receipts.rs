@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use iog_caller::verify_bundle;
 use iog_client::Replica;
 use iog_client::gateway::{SignedRun, believe, receipt_log};
-use iog_gateway::connect;
-use iog_gateway::outbound::verify_bundle;
+use iog_home::connect;
 use iog_protocol::dsse::Signed;
 use iog_protocol::registry::Registry;
 use iog_protocol::run::{RunAnswer, RunRequest};
@@ -34,8 +34,7 @@ pub(super) fn request(registry: &Registry, recorded: &Recorded, exchange: &Excha
 fn old_bundles_verify() {
     for recorded in Recorded::every() {
         let home = recorded.home(ASKER);
-        let bundles: Vec<PathBuf> =
-            iog_gateway::outbound::bundle::list(&home.receipts_folder()).expect("they are there");
+        let bundles: Vec<PathBuf> = iog_caller::bundle::list(&home.receipts_folder()).expect("they are there");
         assert_eq!(bundles.len(), recorded.facts.bundles, "{}", recorded.facts.version);
         let mut ends = BTreeSet::new();
         for bundle in &bundles {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use iog_gateway::home::Home;
+use iog_home::Home;
 use iog_protocol::ids::{Digest, RequestId};
 use serde::Deserialize;
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ use iog_center::{Center, CenterConfig, CenterHandle};
 use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
 use iog_gateway::{Deps, Gateway};
-use iog_machine::OsEntropy;
+use iog_machine::{Machine, OsEntropy};
 use iog_protocol::time::Timestamp;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use tokio::net::TcpListener;
@@ -32,7 +32,7 @@ pub(super) fn turn() -> MutexGuard<'static, ()> {
 pub(super) fn deps(recorded: &Recorded) -> Deps {
     let clock = iog_machine::ManualClock::new(Timestamp::from_unix(recorded.facts.moment));
     let sandbox = Sandbox::new(&SandboxConfig::default()).expect("the sandbox starts");
-    Deps { sandbox, clock: Arc::new(clock), entropy: Arc::new(OsEntropy) }
+    Deps { sandbox, machine: Machine { clock: Arc::new(clock), entropy: Arc::new(OsEntropy) } }
 }
 
 /// A domain's gateway, opened and not serving.

@@ -4,7 +4,7 @@
 
 use http::{HeaderName, HeaderValue};
 use iog_client::gateway::{believe, receipt_log};
-use iog_gateway::connect;
+use iog_home::connect;
 use iog_protocol::api::{ENVELOPE_MEDIA_TYPE, paths};
 use iog_protocol::run::RunAnswer;
 use iog_protocol::time::Timestamp;
