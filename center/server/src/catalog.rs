@@ -16,7 +16,12 @@ use iog_protocol::{
     time::Timestamp,
 };
 
-use crate::refusal::Refusal;
+use crate::{
+    db::{Database, catalog::Published},
+    error::CenterError,
+    present::Present,
+    refusal::Refusal,
+};
 
 /// Descriptors in one answer at most; a narrower question gives the rest.
 const RESULTS_MAX: usize = 1_000;
@@ -57,16 +62,23 @@ pub(crate) fn accept(bytes: &[u8], peer: &DomainId, registry: &Registry, now: Ti
     Ok(Listed { descriptor, envelope: bytes.to_vec(), signer })
 }
 
-/// The newest descriptor of every service.
-#[derive(Default)]
+/// The newest descriptor of every service, in memory and in the database.
 pub(crate) struct Catalog {
+    database: Database,
+    services_per_domain: usize,
     listed: RwLock<BTreeMap<(DomainId, ServiceName), Arc<Listed>>>,
 }
 
 impl Catalog {
-    /// Fills the catalog from stored envelopes; those whose signer is no longer the domain's key are left out.
-    pub(crate) fn load(stored: Vec<(DomainId, String)>, registry: &Registry, now: Timestamp) -> Self {
-        let catalog = Self::default();
+    /// Fills the catalog from the database; descriptors whose signer is no longer the domain's key are left out.
+    pub(crate) async fn load(
+        database: Database,
+        services_per_domain: usize,
+        present: &Present,
+    ) -> Result<Self, CenterError> {
+        let (registry, now) = (present.registry(), present.now());
+        let stored = database.descriptors().await?;
+        let catalog = Self { database, services_per_domain, listed: RwLock::default() };
         for (domain, envelope) in stored {
             let Some(signer) = registry.domain(&domain, now).map(|record| record.caller_key) else { continue };
             let signed = Signed::<Descriptor>::parse(envelope.as_bytes());
@@ -76,11 +88,32 @@ impl Catalog {
             };
             catalog.insert(Listed { descriptor: verified.into_inner(), envelope: envelope.into_bytes(), signer });
         }
-        catalog
+        Ok(catalog)
+    }
+
+    /// Keeps a descriptor and lists it, if its sequence is new and there is room.
+    pub(crate) async fn publish(&self, listed: Listed) -> Result<(), Refusal> {
+        let Descriptor { domain, service, sequence, .. } = &listed.descriptor;
+        let envelope = String::from_utf8_lossy(&listed.envelope);
+        let services_max = self.services_per_domain;
+        match self.database.publish((domain, service), *sequence, &envelope, services_max).await? {
+            Published::Stored => {
+                self.insert(listed);
+                Ok(())
+            }
+            Published::Stale { stored } => {
+                let detail = format!("service `{service}` has sequence {stored}; {sequence} is not later");
+                Err(Refusal::new(ApiErrorCode::StaleSequence, detail))
+            }
+            Published::Full => {
+                let detail = format!("domain `{domain}` has {services_max} services, or the catalog is full");
+                Err(Refusal::new(ApiErrorCode::QuotaExceeded, detail))
+            }
+        }
     }
 
     /// Lists a descriptor unless a later one is listed.
-    pub(crate) fn insert(&self, listed: Listed) {
+    fn insert(&self, listed: Listed) {
         let key = (listed.descriptor.domain.clone(), listed.descriptor.service.clone());
         let mut all = self.listed.write().unwrap_or_else(PoisonError::into_inner);
         if all.get(&key).is_none_or(|old| listed.descriptor.sequence > old.descriptor.sequence) {

@@ -6,58 +6,37 @@ use iog_machine::Clock;
 use iog_protocol::{enroll::JoinToken, ids::Digest, registry::Registry};
 use iog_tlog::NoteSigner;
 use iog_transport::{ClientAuth, Drained, ServerTls};
-use tokio::{
-    net::TcpListener,
-    sync::{Mutex, Semaphore, oneshot},
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
+    admissions::Admissions,
     blobs::Blobs,
     catalog::Catalog,
-    certificates,
+    certificates::Issuer,
     config::CenterConfig,
     db::Database,
     error::CenterError,
     head::Published,
     home::{Home, OnlineKeys, log_origin},
     invite::{InviteOptions, invite_in},
+    parts::{GenesisEntry, Intake, Parts},
+    present::Present,
     replay::replay,
     router::router,
-    sequencer::{Sequencer, Writer},
+    sequencer::Writer,
+    tokens::TokenIssuer,
 };
 
 /// How often the center looks at its own certificate.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(600);
 
-/// Uploads taken into memory for each inspection that runs.
-const UPLOADS_PER_INSPECTION: usize = 5;
-
-/// What the handlers share.
-pub(crate) struct Shared {
-    pub(crate) config: CenterConfig,
-    pub(crate) genesis: Vec<u8>,
-    pub(crate) keys: OnlineKeys,
-    pub(crate) published: Published,
-    pub(crate) sequencer: Sequencer,
-    pub(crate) database: Database,
-    pub(crate) blobs: Blobs,
-    pub(crate) catalog: Catalog,
-    pub(crate) clock: Arc<dyn Clock>,
-    /// Places for uploads, which wait in memory.
-    pub(crate) uploads: Semaphore,
-    /// Places for inspections.
-    pub(crate) inspections: Semaphore,
-    /// Held while a domain statement is read, judged and kept.
-    pub(crate) admissions: Mutex<()>,
-    /// Held for as long as this process may write the log.
-    _lock: File,
-}
-
 /// A center whose stored log has been proven to be the one it signed.
 pub struct Center {
-    shared: Arc<Shared>,
+    config: CenterConfig,
+    parts: Parts,
     writer: JoinHandle<()>,
+    /// Held for as long as this process may write the log.
+    lock: File,
 }
 
 impl Center {
@@ -70,47 +49,50 @@ impl Center {
         let lock = lock(&home)?;
         let keys = OnlineKeys::load(&home)?;
         let genesis = home.read_genesis()?;
-        let signer = NoteSigner::ed25519(&log_origin(&config), keys.log.ed25519())
+        let signer = NoteSigner::ed25519(&log_origin(&config.trust_domain), keys.log.ed25519())
             .map_err(|_| CenterError::ForeignKey { role: "log" })?;
         let database = Database::open(&config.database_url()).await?;
         let now = clock.now();
         let head = replay(&home, &database, &keys, &signer, now.unix()).await?;
         check_trust_domain(&config, &home, &head.registry)?;
-        let catalog = Catalog::load(database.descriptors().await?, &head.registry, now);
         let blobs = Blobs::open(&home.blobs())?;
-        let published = Published::new(head);
+        let present = Present { published: Published::new(head), clock };
+        let catalog = Catalog::load(database.clone(), config.limits.services_per_domain, &present).await?;
         let writer = Writer {
             database: database.clone(),
             home,
-            published: published.clone(),
+            published: present.published.clone(),
             signer,
-            approval_key: keys.approval.clone(),
-            clock: Arc::clone(&clock),
+            approval_key: keys.approval,
+            clock: Arc::clone(&present.clock),
         };
         let (sequencer, writer) = writer.start().await?;
-        let at_once = config.limits.submissions_at_once;
-        let shared = Shared {
-            config,
-            genesis,
-            keys,
-            published,
+        let issuer = Issuer {
+            ca: keys.ca,
+            trust_domain: config.trust_domain.clone(),
+            own_names: config.names.clone(),
+            hours: config.limits.certificate_hours,
+        };
+        let parts = Parts {
+            trust_domain: config.trust_domain.clone(),
+            genesis: GenesisEntry(genesis.into()),
+            blobs,
+            catalog: Arc::new(catalog),
+            issuer: Arc::new(issuer),
+            tokens: Arc::new(TokenIssuer { key: keys.token, lifetime_s: i64::from(config.limits.token_hours) * 3600 }),
+            intake: Arc::new(Intake::new(&config.limits)),
+            admissions: Arc::new(Admissions::new(present.clone(), database.clone(), sequencer.clone())),
+            present,
             sequencer,
             database,
-            blobs,
-            catalog,
-            clock,
-            uploads: Semaphore::new(at_once * UPLOADS_PER_INSPECTION),
-            inspections: Semaphore::new(at_once),
-            admissions: Mutex::default(),
-            _lock: lock,
         };
-        Ok(Self { shared: Arc::new(shared), writer })
+        Ok(Self { config, parts, writer, lock })
     }
 
     /// The registry as published.
     #[must_use]
     pub fn registry(&self) -> Arc<Registry> {
-        self.shared.published.registry()
+        self.parts.present.registry()
     }
 
     /// The digest of the genesis: what members pin.
@@ -124,7 +106,7 @@ impl Center {
     /// # Errors
     /// As [`crate::invite()`].
     pub async fn invite(&self, options: &InviteOptions) -> Result<JoinToken, CenterError> {
-        invite_in(&self.shared.database, &self.shared.config, options, self.shared.clock.now()).await
+        invite_in(&self.parts.database, &self.config, options, self.parts.present.now()).await
     }
 
     /// Serves on `listener` until the handle is shut down or dropped.
@@ -132,30 +114,30 @@ impl Center {
     /// # Errors
     /// [`CenterError::Transport`] if the center's own certificate cannot be made.
     pub fn serve(self, listener: TcpListener) -> Result<CenterHandle, CenterError> {
-        let Self { shared, writer } = self;
+        let Self { config, parts, writer, lock } = self;
         let address = listener.local_addr().map_err(|source| CenterError::File {
             action: "listen on",
-            path: shared.config.listen.clone().into(),
+            path: config.listen.clone().into(),
             source,
         })?;
-        let authority = shared.keys.ca.certificate_pem();
-        let identity = certificates::own_identity(&shared)?;
-        let tls = Arc::new(ServerTls::new(identity, authority, ClientAuth::Optional)?);
+        let (issuer, clock) = (Arc::clone(&parts.issuer), Arc::clone(&parts.present.clock));
+        let identity = issuer.own_identity(clock.now())?;
+        let tls = Arc::new(ServerTls::new(identity, issuer.ca.certificate_pem(), ClientAuth::Optional)?);
         let (stop, stopped) = oneshot::channel::<()>();
-        let renewal = tokio::spawn(keep_certificate(Arc::clone(&shared), Arc::clone(&tls)));
-        let (app, limits) = (router(Arc::clone(&shared)), shared.config.serve_limits());
+        let renewal = tokio::spawn(keep_certificate(issuer, clock, Arc::clone(&tls)));
+        let database = parts.database.clone();
+        let (app, limits) = (router(parts, &config.limits), config.serve_limits());
         let server = tokio::spawn(async move {
             let until_stopped = async {
                 let _ = stopped.await;
             };
+            // The routes hold the sequencer. When they are gone the log is at rest and the database can be closed.
             let drained = iog_transport::serve(listener, tls, app, limits, until_stopped).await;
             renewal.abort();
             let _ = renewal.await;
-            // The last one to hold the sequencer ends it; then the log is at rest and the database can be closed.
-            let database = shared.database.clone();
-            drop(shared);
             let _ = writer.await;
             database.close().await;
+            drop(lock);
             drained
         });
         Ok(CenterHandle { address, stop: Some(stop), server })
@@ -205,16 +187,16 @@ fn check_trust_domain(config: &CenterConfig, home: &Home, registry: &Registry) -
 }
 
 /// Renews the center's certificate when a third of its life is left.
-async fn keep_certificate(shared: Arc<Shared>, tls: Arc<ServerTls>) {
+async fn keep_certificate(issuer: Arc<Issuer>, clock: Arc<dyn Clock>, tls: Arc<ServerTls>) {
     let mut tick = tokio::time::interval(CERTIFICATE_CHECK);
     loop {
         tick.tick().await;
         let leaf = tls.leaf();
-        let left = leaf.not_after - shared.clock.now().unix();
+        let left = leaf.not_after - clock.now().unix();
         if left > (leaf.not_after - leaf.not_before) / 3 {
             continue;
         }
-        let renewed = certificates::own_identity(&shared).and_then(|identity| Ok(tls.rotate_identity(identity)?));
+        let renewed = issuer.own_identity(clock.now()).and_then(|identity| Ok(tls.rotate_identity(identity)?));
         match renewed {
             Ok(()) => tracing::info!("the center's certificate was renewed"),
             Err(error) => tracing::error!(%error, "the center's certificate could not be renewed"),

@@ -6,7 +6,7 @@ use iog_protocol::ids::TrustDomain;
 use iog_transport::ServeLimits;
 use serde::{Deserialize, Serialize};
 
-use crate::error::CenterError;
+use crate::{error::CenterError, names::check_name};
 
 /// The name of the configuration file in the center's folder.
 pub const CONFIG_FILE: &str = "center.toml";
@@ -126,7 +126,7 @@ impl CenterConfig {
             return Err(format!("`names` does not have `{host}`, the host of `public_address`"));
         }
         for name in &self.names {
-            crate::certificates::check_name(name).map_err(|reason| format!("`names`: {reason}"))?;
+            check_name(name).map_err(|reason| format!("`names`: {reason}"))?;
         }
         if self.names.is_empty() || self.names.len() > 32 {
             return Err(format!("`names` has {} entries, expected 1 to 32", self.names.len()));

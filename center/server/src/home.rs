@@ -10,10 +10,13 @@ use iog_machine::{
     Entropy as _, OsEntropy,
     files::{self, Readers},
 };
-use iog_protocol::{ids::Digest, keys::SecretKey};
+use iog_protocol::{
+    ids::{Digest, TrustDomain},
+    keys::SecretKey,
+};
 use iog_transport::{ca::Ca, pem};
 
-use crate::{config::CenterConfig, error::CenterError};
+use crate::error::CenterError;
 
 /// The largest genesis read, bytes: it must fit a log entry.
 pub(crate) const GENESIS_BYTES_MAX: u64 = 65_535;
@@ -125,8 +128,8 @@ impl OnlineKeys {
 }
 
 /// The name of the registry's log: the origin of its checkpoints.
-pub(crate) fn log_origin(config: &CenterConfig) -> String {
-    format!("{}/log", config.trust_domain)
+pub(crate) fn log_origin(trust_domain: &TrustDomain) -> String {
+    format!("{trust_domain}/log")
 }
 
 /// Writes a file of the center's folder, replacing an older one durably.

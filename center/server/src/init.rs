@@ -96,7 +96,7 @@ fn check(options: &InitOptions) -> Result<(), CenterError> {
 }
 
 fn genesis(options: &InitOptions, keys: &OnlineKeys) -> Result<Genesis, CenterError> {
-    let origin = log_origin(&options.config);
+    let origin = log_origin(&options.config.trust_domain);
     let log_key = VerifierKey::ed25519(&origin, keys.log.public().ed25519())
         .map_err(|error| CenterError::Init { reason: error.to_string() })?;
     Ok(Genesis {
@@ -138,7 +138,7 @@ pub struct GenesisSigned {
 /// `statement` is the unsigned genesis; `signed` the envelope so far, if somebody has signed before.
 ///
 /// # Errors
-/// [`CenterError::Init`] if the statement is no genesis, the key is not one of its root keys, or enough have signed already.
+/// [`CenterError::Init`] if the statement is not a genesis, the key is not one of its root keys, or enough have signed already.
 pub fn sign_genesis(
     statement: &[u8],
     signed: Option<&[u8]>,
@@ -147,7 +147,7 @@ pub fn sign_genesis(
     let wrong = |reason: String| CenterError::Init { reason };
     let root = match parse_payload(statement).map_err(|error| wrong(error.to_string()))?.predicate {
         Predicate::Genesis(genesis) => genesis.root,
-        _ => return Err(wrong("the statement is no genesis".to_owned())),
+        _ => return Err(wrong("the statement is not a genesis".to_owned())),
     };
     if !root.keys.contains(&key.public()) {
         return Err(wrong(format!("key `{}` is not one of the root keys", key.public().id())));

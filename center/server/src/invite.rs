@@ -11,11 +11,11 @@ use iog_protocol::{
 use iog_transport::PeerIdentity;
 
 use crate::{
-    certificates::check_name,
     config::CenterConfig,
     db::{Database, members::Invitation},
     error::CenterError,
     home::Home,
+    names::check_name,
 };
 
 /// Names of one certificate at most.

@@ -3,6 +3,7 @@
 //! key, and never runs a module.
 
 mod admission;
+mod admissions;
 mod approve;
 mod blobs;
 mod catalog;
@@ -16,6 +17,9 @@ mod home;
 mod init;
 mod invite;
 mod modules_view;
+mod names;
+mod parts;
+mod present;
 mod refusal;
 mod replay;
 mod router;

@@ -16,12 +16,12 @@ use iog_protocol::api::{ApiErrorCode, paths};
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{center::Shared, refusal::Refusal, routes};
+use crate::{config::Limits, parts::Parts, refusal::Refusal, routes};
 
 #[rustfmt::skip]
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    let limit = Duration::from_secs(shared.config.limits.request_seconds);
-    let places = Arc::new(Semaphore::new(shared.config.limits.requests_at_once));
+pub(crate) fn router(parts: Parts, limits: &Limits) -> Router {
+    let limit = Duration::from_secs(limits.request_seconds);
+    let places = Arc::new(Semaphore::new(limits.requests_at_once));
     let quick = Router::new()
         .route(paths::HEALTH,         get(routes::health::get))
         .route(paths::LOG_CHECKPOINT, get(routes::log::checkpoint))
@@ -46,7 +46,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(from_fn_with_state(places, if_there_is_room))
         .layer(from_fn(logged))
-        .with_state(shared)
+        .with_state(parts)
 }
 
 async fn nothing_here() -> Refusal {

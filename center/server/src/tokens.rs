@@ -41,43 +41,46 @@ pub(crate) struct Asked<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// The token, signed.
-pub(crate) fn grant(
-    asked: &Asked<'_>,
-    registry: &Registry,
-    key: &SecretKey,
-    lifetime_s: i64,
-) -> Result<String, OauthError> {
-    let form = Form::parse(asked.form)?;
-    if form.grant_type != "client_credentials" {
-        return Err(OauthError::new("unsupported_grant_type", "only `client_credentials` is supported"));
+/// Signs access tokens.
+pub(crate) struct TokenIssuer {
+    pub(crate) key: SecretKey,
+    pub(crate) lifetime_s: i64,
+}
+
+impl TokenIssuer {
+    /// The token, signed.
+    pub(crate) fn grant(&self, asked: &Asked<'_>, registry: &Registry) -> Result<String, OauthError> {
+        let form = Form::parse(asked.form)?;
+        if form.grant_type != "client_credentials" {
+            return Err(OauthError::new("unsupported_grant_type", "only `client_credentials` is supported"));
+        }
+        let trust_domain = &registry.founding().trust_domain;
+        let no_certificate = || OauthError::new("invalid_client", "a client certificate of a member is needed");
+        let certificate = asked.certificate.ok_or_else(no_certificate)?;
+        let named = certificate.spiffe.as_deref().and_then(|spiffe| trust_domain.domain_named(spiffe));
+        let domain = named.ok_or_else(no_certificate)?;
+        if form.client_id.is_some_and(|client_id| client_id != domain.as_str()) {
+            return Err(OauthError::new(
+                "invalid_client",
+                format!("`client_id` is not `{domain}`, as the certificate says"),
+            ));
+        }
+        if registry.domain(&domain, asked.now).is_none() {
+            let description = format!("domain `{domain}` is not a member in force");
+            return Err(OauthError::new("unauthorized_client", description));
+        }
+        let issuer = trust_domain.center_spiffe();
+        let claims = TokenClaims::new(&Grant {
+            issuer: &issuer,
+            trust_domain,
+            domain: &domain,
+            cert_sha256: &certificate.leaf_sha256,
+            now: asked.now,
+            lifetime_s: self.lifetime_s,
+            id: asked.id,
+        });
+        issue(&claims, &self.key).map_err(|error| OauthError::new("server_error", error.to_string()))
     }
-    let trust_domain = &registry.founding().trust_domain;
-    let no_certificate = || OauthError::new("invalid_client", "a client certificate of a member is needed");
-    let certificate = asked.certificate.ok_or_else(no_certificate)?;
-    let named = certificate.spiffe.as_deref().and_then(|spiffe| trust_domain.domain_named(spiffe));
-    let domain = named.ok_or_else(no_certificate)?;
-    if form.client_id.is_some_and(|client_id| client_id != domain.as_str()) {
-        return Err(OauthError::new(
-            "invalid_client",
-            format!("`client_id` is not `{domain}`, as the certificate says"),
-        ));
-    }
-    if registry.domain(&domain, asked.now).is_none() {
-        let description = format!("domain `{domain}` is not a member in force");
-        return Err(OauthError::new("unauthorized_client", description));
-    }
-    let issuer = trust_domain.center_spiffe();
-    let claims = TokenClaims::new(&Grant {
-        issuer: &issuer,
-        trust_domain,
-        domain: &domain,
-        cert_sha256: &certificate.leaf_sha256,
-        now: asked.now,
-        lifetime_s,
-        id: asked.id,
-    });
-    issue(&claims, key).map_err(|error| OauthError::new("server_error", error.to_string()))
 }
 
 struct Form {

@@ -4,12 +4,12 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::{api::ApiErrorCode, ids::Digest};
 
-use super::{App, IMMUTABLE, Named, typed};
-use crate::refusal::Refusal;
+use super::{IMMUTABLE, Named, typed};
+use crate::{blobs::Blobs, refusal::Refusal};
 
-pub(crate) async fn get(State(shared): App, Named(digest): Named) -> Result<Response, Refusal> {
+pub(crate) async fn get(State(blobs): State<Blobs>, Named(digest): Named) -> Result<Response, Refusal> {
     let digest: Digest = digest.parse().map_err(|error| Refusal::because(ApiErrorCode::BadRequest, &error))?;
-    match shared.blobs.get(&digest).await? {
+    match blobs.get(&digest).await? {
         Some(bytes) => Ok(typed(StatusCode::OK, "application/octet-stream", IMMUTABLE, bytes)),
         None => Err(Refusal::new(ApiErrorCode::NotFound, format!("no file has digest `{digest}`"))),
     }

@@ -1,5 +1,7 @@
 //! `GET /v1/catalog`: which services answer a question. Public: descriptors are what domains want to be known.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
     response::Response,
@@ -10,15 +12,16 @@ use iog_protocol::{
     catalog::CatalogQuery,
 };
 
-use super::{App, json};
-use crate::refusal::Refusal;
+use super::json;
+use crate::{catalog::Catalog, present::Present, refusal::Refusal};
 
 pub(crate) async fn get(
-    State(shared): App,
+    State(catalog): State<Arc<Catalog>>,
+    State(present): State<Present>,
     query: Result<Query<CatalogQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query.map_err(|error| Refusal::new(ApiErrorCode::BadRequest, error.body_text()))?;
-    let found = shared.catalog.search(&query, &shared.published.registry(), shared.clock.now());
+    let found = catalog.search(&query, &present.registry(), present.now());
     let descriptors = found.into_iter().map(Into::into).collect();
     Ok(json(StatusCode::OK, &CatalogAnswer { descriptors }))
 }

@@ -1,22 +1,34 @@
 //! `POST /v1/certificates`: a member renews its certificate over the old one. Names come from the enrolment, never from the request.
 
+use std::sync::Arc;
+
 use axum::{body::Body, extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::api::{ApiErrorCode, CertificateRequest};
 
-use super::{App, Peer, json, read_json};
-use crate::{certificates, refusal::Refusal};
+use super::{Connected, json, read_json};
+use crate::{
+    certificates::{self, Issuer},
+    db::Database,
+    present::Present,
+    refusal::Refusal,
+};
 
 /// A PKCS#10 request in JSON.
 const BODY_BYTES_MAX: usize = 32 * 1024;
 
-pub(crate) async fn post(State(shared): App, peer: Peer, body: Body) -> Result<Response, Refusal> {
-    let domain = peer.domain(&shared)?;
+pub(crate) async fn post(
+    Connected(domain): Connected,
+    State(database): State<Database>,
+    State(issuer): State<Arc<Issuer>>,
+    State(present): State<Present>,
+    body: Body,
+) -> Result<Response, Refusal> {
     let request: CertificateRequest = read_json(body, BODY_BYTES_MAX).await?;
     let unknown = || Refusal::new(ApiErrorCode::NotAMember, format!("domain `{domain}` is not enrolled"));
-    let member = shared.database.member(&domain).await?.ok_or_else(unknown)?;
-    certificates::may_renew(&domain, &shared.published.registry())?;
-    let answer = certificates::issue(&shared, &member, &request.csr)?;
+    let member = database.member(&domain).await?.ok_or_else(unknown)?;
+    certificates::may_renew(&domain, &present.registry())?;
+    let answer = issuer.issue(&member, &request.csr, present.now())?;
     tracing::info!(%domain, expires = %answer.expires, "certificate renewed");
     Ok(json(StatusCode::CREATED, &answer))
 }

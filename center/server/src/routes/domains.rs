@@ -4,11 +4,11 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::api::{DomainList, DomainSummary};
 
-use super::{App, json};
-use crate::{admission, refusal::Refusal};
+use super::json;
+use crate::{admission, db::Database, present::Present, refusal::Refusal};
 
-pub(crate) async fn get(State(shared): App) -> Result<Response, Refusal> {
-    let (registry, now) = (shared.published.registry(), shared.clock.now());
+pub(crate) async fn get(State(database): State<Database>, State(present): State<Present>) -> Result<Response, Refusal> {
+    let (registry, now) = (present.registry(), present.now());
     let in_force = registry
         .domains(now)
         .map(|record| DomainSummary {
@@ -19,7 +19,7 @@ pub(crate) async fn get(State(shared): App) -> Result<Response, Refusal> {
             index: record.index,
         })
         .collect();
-    let stored = shared.database.all_pending().await?;
+    let stored = database.all_pending().await?;
     let pending = stored.into_iter().filter_map(|(envelope, since)| admission::shown(&envelope, since)).collect();
     Ok(json(StatusCode::OK, &DomainList { in_force, pending }))
 }

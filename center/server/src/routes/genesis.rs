@@ -4,9 +4,10 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::api::GenesisAnswer;
 
-use super::{App, json};
+use super::json;
+use crate::{head::Published, parts::GenesisEntry};
 
-pub(crate) async fn get(State(shared): App) -> Response {
-    let digest = *shared.published.registry().genesis_digest();
-    json(StatusCode::OK, &GenesisAnswer { entry: shared.genesis.clone().into(), digest })
+pub(crate) async fn get(State(genesis): State<GenesisEntry>, State(published): State<Published>) -> Response {
+    let digest = *published.registry().genesis_digest();
+    json(StatusCode::OK, &GenesisAnswer { entry: genesis.0.to_vec().into(), digest })
 }

@@ -16,32 +16,29 @@ pub(crate) mod module_submit;
 pub(crate) mod statements;
 pub(crate) mod token;
 
-use std::sync::Arc;
+use std::convert::Infallible;
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequestParts, Path},
+    extract::{FromRef, FromRequestParts, Path},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::LengthLimitError;
 use iog_protocol::{
     api::{ApiErrorCode, JSON_MEDIA_TYPE},
-    ids::DomainId,
+    ids::{DomainId, TrustDomain},
 };
 use iog_transport::PeerIdentity;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{center::Shared, refusal::Refusal};
-
-/// What every handler works with.
-pub(crate) type App = axum::extract::State<Arc<Shared>>;
+use crate::refusal::Refusal;
 
 /// Who shows a certificate, if anybody.
 pub(crate) struct Peer(pub(crate) Option<PeerIdentity>);
 
 impl<S: Sync> FromRequestParts<S> for Peer {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(Self(parts.extensions.get::<PeerIdentity>().cloned()))
@@ -60,16 +57,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
-impl Peer {
-    /// The domain in the certificate. It says who connects, not what it may do.
-    pub(crate) fn domain(&self, shared: &Shared) -> Result<DomainId, Refusal> {
-        let Some(identity) = &self.0 else {
+/// The domain in the certificate. It says who connects, not what it may do.
+pub(crate) struct Connected(pub(crate) DomainId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Connected
+where
+    TrustDomain: FromRef<S>,
+{
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Some(identity) = parts.extensions.get::<PeerIdentity>() else {
             return Err(Refusal::new(ApiErrorCode::CertificateRequired, "this needs a client certificate"));
         };
-        let named = identity.spiffe.as_deref().and_then(|spiffe| shared.config.trust_domain.domain_named(spiffe));
-        named.ok_or_else(|| {
+        let named = identity.spiffe.as_deref().and_then(|spiffe| TrustDomain::from_ref(state).domain_named(spiffe));
+        named.map(Self).ok_or_else(|| {
             Refusal::new(ApiErrorCode::IdentityMismatch, "the certificate is not one of a domain of this registry")
         })
+    }
+}
+
+/// Whoever is not a domain of this registry connects as nobody.
+impl<S: Send + Sync> axum::extract::OptionalFromRequestParts<S> for Connected
+where
+    TrustDomain: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Infallible> {
+        Ok(<Self as FromRequestParts<S>>::from_request_parts(parts, state).await.ok())
     }
 }
 

@@ -4,11 +4,11 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::api::ModuleList;
 
-use super::{App, json};
-use crate::modules_view::summary;
+use super::json;
+use crate::{modules_view::summary, present::Present};
 
-pub(crate) async fn get(State(shared): App) -> Response {
-    let (registry, now) = (shared.published.registry(), shared.clock.now());
+pub(crate) async fn get(State(present): State<Present>) -> Response {
+    let (registry, now) = (present.registry(), present.now());
     let mut modules: Vec<_> = registry.modules().map(|record| summary(&registry, record, now)).collect();
     modules.sort_by_key(|module| std::cmp::Reverse(module.index));
     json(StatusCode::OK, &ModuleList { modules })

@@ -1,22 +1,33 @@
 //! `POST /v1/statements`: signed statements for the log: reviews, revocations, keysets, and domain statements with their co-signatures.
 //! Whoever holds the keys may send them from anywhere: the signatures count, not the connection.
 
+use std::sync::Arc;
+
 use axum::{body::Body, extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::{
     api::{ApiErrorCode, StatementAccepted},
     dsse::{ENVELOPE_BYTES_MAX, Envelope},
+    registry::Registry,
     statements::{Predicate, Statement, parse_payload},
 };
 
-use super::{App, Peer, json, read};
+use super::{Connected, json, read};
 use crate::{
-    admission::{self, Offered, Verdict},
-    center::Shared,
+    admission::Offered,
+    admissions::{Admissions, Admitted},
+    head::Published,
     refusal::Refusal,
+    sequencer::Sequencer,
 };
 
-pub(crate) async fn post(State(shared): App, peer: Peer, body: Body) -> Result<Response, Refusal> {
+pub(crate) async fn post(
+    State(admissions): State<Arc<Admissions>>,
+    State(sequencer): State<Sequencer>,
+    State(published): State<Published>,
+    connected: Option<Connected>,
+    body: Body,
+) -> Result<Response, Refusal> {
     let bytes = read(body, ENVELOPE_BYTES_MAX).await?;
     let envelope = Envelope::parse(&bytes).map_err(|error| Refusal::because(ApiErrorCode::BadEnvelope, &error))?;
     let statement =
@@ -24,11 +35,17 @@ pub(crate) async fn post(State(shared): App, peer: Peer, body: Body) -> Result<R
     match &statement.predicate {
         Predicate::Domain(domain) => {
             let offered = Offered { domain: (**domain).clone(), envelope };
-            admit(&shared, &peer, offered).await
+            let connected = connected.as_ref().map(|Connected(domain)| domain);
+            Ok(match admissions.turn().await.admit(offered, connected).await? {
+                Admitted::InForce { index } => {
+                    json(StatusCode::CREATED, &StatementAccepted { index, approval_index: None })
+                }
+                Admitted::Waiting(shown) => json(StatusCode::ACCEPTED, &shown),
+            })
         }
         Predicate::Review(_) | Predicate::Revocation(_) | Predicate::Keyset(_) => {
-            let index = shared.sequencer.append(bytes.to_vec()).await?;
-            let approval_index = completed(&shared, &statement, index);
+            let index = sequencer.append(bytes.to_vec()).await?;
+            let approval_index = completed(&published.registry(), &statement, index);
             Ok(json(StatusCode::CREATED, &StatementAccepted { index, approval_index }))
         }
         other => Err(elsewhere(other)),
@@ -47,35 +64,8 @@ fn elsewhere(predicate: &Predicate) -> Refusal {
 }
 
 /// The approval that this review completed.
-fn completed(shared: &Shared, statement: &Statement, index: u64) -> Option<u64> {
+fn completed(registry: &Registry, statement: &Statement, index: u64) -> Option<u64> {
     let module = statement.module()?.digest();
-    let registry = shared.published.registry();
     let approval = registry.module(&module)?.approval()?;
     (approval.index > index).then_some(approval.index)
-}
-
-/// Appends a domain statement that enough have signed, or keeps it for the next co-signer (202).
-async fn admit(shared: &Shared, peer: &Peer, offered: Offered) -> Result<Response, Refusal> {
-    let id = offered.domain.id.clone();
-    let _one_at_a_time = shared.admissions.lock().await;
-    let waiting = shared.database.pending(&id).await?;
-    let waiting = waiting.and_then(|envelope| admission::read(envelope.as_bytes()).ok());
-    let connected = peer.domain(shared).ok();
-    let may_replace = admission::may_replace(connected.as_ref(), &id);
-    match admission::judge(&shared.published.registry(), offered, waiting, may_replace)? {
-        Verdict::Append(candidate) => {
-            let index = shared.sequencer.append(candidate.envelope.to_json()).await?;
-            shared.database.drop_pending(&id).await?;
-            tracing::info!(domain = %id, index, "domain in force");
-            Ok(json(StatusCode::CREATED, &StatementAccepted { index, approval_index: None }))
-        }
-        Verdict::Keep(candidate, lacking) => {
-            let envelope = String::from_utf8_lossy(&candidate.envelope.to_json()).into_owned();
-            let now = shared.clock.now().unix();
-            shared.database.set_pending(&id, &envelope, now).await?;
-            tracing::info!(domain = %id, lacking, "domain waits for co-signatures");
-            let shown = admission::shown(&envelope, now);
-            Ok(json(StatusCode::ACCEPTED, &shown))
-        }
-    }
 }

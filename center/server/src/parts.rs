@@ -1,0 +1,86 @@
+//! What the routes are served from. No route gets all of it: a handler names the parts that it works with
+//! (`State<Blobs>`), and can reach no other.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use iog_protocol::ids::TrustDomain;
+use tokio::sync::Semaphore;
+
+use crate::{
+    admissions::Admissions, blobs::Blobs, catalog::Catalog, certificates::Issuer, config::Limits, db::Database,
+    head::Published, present::Present, sequencer::Sequencer, tokens::TokenIssuer,
+};
+
+/// Uploads taken into memory for each inspection that runs.
+const UPLOADS_PER_INSPECTION: usize = 5;
+
+/// Entry 0 of the log, as its signers made it.
+#[derive(Clone)]
+pub(crate) struct GenesisEntry(pub(crate) Arc<[u8]>);
+
+/// Places for submissions, which are large and take long.
+pub(crate) struct Intake {
+    pub(crate) module_bytes_max: usize,
+    /// Places for uploads, which wait in memory.
+    pub(crate) uploads: Semaphore,
+    /// Places for inspections.
+    pub(crate) inspections: Semaphore,
+}
+
+impl Intake {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let at_once = limits.submissions_at_once;
+        Self {
+            module_bytes_max: limits.module_bytes_max,
+            uploads: Semaphore::new(at_once * UPLOADS_PER_INSPECTION),
+            inspections: Semaphore::new(at_once),
+        }
+    }
+}
+
+/// All parts, for the router alone. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) trust_domain: TrustDomain,
+    pub(crate) genesis: GenesisEntry,
+    pub(crate) present: Present,
+    pub(crate) sequencer: Sequencer,
+    pub(crate) database: Database,
+    pub(crate) blobs: Blobs,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) issuer: Arc<Issuer>,
+    pub(crate) tokens: Arc<TokenIssuer>,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) admissions: Arc<Admissions>,
+}
+
+macro_rules! parts {
+    ($($field:ident: $part:ty),* $(,)?) => {$(
+        impl FromRef<Parts> for $part {
+            fn from_ref(parts: &Parts) -> Self {
+                parts.$field.clone()
+            }
+        }
+    )*};
+}
+
+parts! {
+    trust_domain: TrustDomain,
+    genesis: GenesisEntry,
+    present: Present,
+    sequencer: Sequencer,
+    database: Database,
+    blobs: Blobs,
+    catalog: Arc<Catalog>,
+    issuer: Arc<Issuer>,
+    tokens: Arc<TokenIssuer>,
+    intake: Arc<Intake>,
+    admissions: Arc<Admissions>,
+}
+
+impl FromRef<Parts> for Published {
+    fn from_ref(parts: &Parts) -> Self {
+        parts.present.published.clone()
+    }
+}
