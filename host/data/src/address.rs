@@ -55,11 +55,44 @@ impl AddressRange {
     }
 }
 
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4, also where it is written as IPv6.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// How much of a family a prefix holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrefixWidth {
+    /// The family.
+    pub family: Family,
+    /// Its length: 0 to 32 for IPv4, 0 to 128 for IPv6. Shorter is wider.
+    pub bits: u8,
+}
+
+impl AddressRange {
+    /// How wide the range of a prefix is. One that holds all of IPv4 is as wide as that, whatever else it holds.
+    pub fn width(&self) -> PrefixWidth {
+        let (first, last) = (u128::from_be_bytes(self.first), u128::from_be_bytes(self.last));
+        let bits = (first ^ last).leading_zeros();
+        let shared = (first ^ Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().to_bits()).leading_zeros();
+        let (family, bits) = match bits {
+            96.. if shared >= 96 => (Family::V4, bits - 96),
+            _ if shared >= bits => (Family::V4, 0),
+            _ => (Family::V6, bits),
+        };
+        PrefixWidth { family, bits: u8::try_from(bits).unwrap_or(u8::MAX) }
+    }
+}
+
 /// Why a text is no prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrefixError {
     /// No address before the slash.
-    #[error("`{0}` is no address or prefix, such as `192.0.2.0/24` or `2001:db8::1`")]
+    #[error("`{0}` is neither an address nor a prefix, such as `192.0.2.0/24` or `2001:db8::1`")]
     Address(String),
     /// The length is no number or does not fit the address family.
     #[error("`{0}` has no valid prefix length: 0 to 32 for IPv4, 0 to 128 for IPv6")]
@@ -146,6 +179,21 @@ mod tests {
         }
         assert_eq!(parse_prefix("10.1.2.3/8"), Err(PrefixError::HostBits("10.1.2.3/8".into(), "10.0.0.0/8".into())));
         assert!(parse_prefix(&"1".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn a_prefix_is_as_wide_as_what_it_holds() {
+        let width = |text| parse_prefix(text).map(|range| range.width()).unwrap();
+        let v4 = |bits| PrefixWidth { family: Family::V4, bits };
+        let v6 = |bits| PrefixWidth { family: Family::V6, bits };
+        assert_eq!(width("192.0.2.1"), v4(32));
+        assert_eq!(width("192.0.2.0/24"), v4(24));
+        assert_eq!(width("0.0.0.0/0"), v4(0));
+        assert_eq!(width("::ffff:192.0.2.0/120"), v4(24));
+        assert_eq!(width("::ffff:0:0/96"), v4(0));
+        assert_eq!(width("::/0"), v4(0));
+        assert_eq!(width("2001:db8::/32"), v6(32));
+        assert_eq!(width("::1"), v6(128));
     }
 
     #[test]

@@ -19,13 +19,14 @@ use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 
 use crate::BATCH_ROWS;
-use crate::dataset::{Dataset, Snapshot};
+use crate::dataset::Dataset;
 use crate::error::{PlanError, QueryError};
 use crate::params::{self, ParamSlot, Value};
 use crate::rows::Rows;
 use crate::run::{QueryLimits, Run};
 use crate::scan::SlotTable;
 use crate::schema::{ColumnType, column_type};
+use crate::snapshot::Snapshot;
 use crate::sql::{Names, QuerySpec};
 use crate::total::TotalRule;
 use crate::{allow, functions, guard, rewrite, sql};

@@ -65,7 +65,7 @@ impl FileStamp {
         if !meta.is_file() {
             return Err(DataError::Path {
                 pattern: path.display().to_string(),
-                reason: "it is no regular file".into(),
+                reason: "it is not a regular file".into(),
             });
         }
         let modified = meta.modified().map_err(failed)?;

@@ -6,6 +6,7 @@ mod allow;
 mod cast;
 mod columns;
 mod condition;
+mod counts;
 mod csv;
 mod database;
 mod dataset;
@@ -15,6 +16,7 @@ mod files;
 mod functions;
 mod guard;
 mod hive;
+mod local;
 mod memory;
 mod params;
 mod parquet_file;
@@ -26,21 +28,27 @@ mod rows;
 mod run;
 mod scan;
 mod schema;
+mod snapshot;
 mod sql;
 mod timestamp;
 mod total;
 mod write;
 
-pub use address::{AddressRange, PrefixError, address_bytes, address_text, network_of, parse_address, parse_prefix};
+pub use address::{
+    AddressRange, Family, PrefixError, PrefixWidth, address_bytes, address_text, network_of, parse_address,
+    parse_prefix,
+};
+pub use counts::ScanCounts;
 pub use database::{DatabaseUrl, Relation, SharedStates, TableSpec};
-pub use dataset::{Dataset, Report, Snapshot, SourceSpec};
+pub use dataset::{Dataset, Report, SourceSpec};
 pub use engine::{Engine, Planned, PlannedQuery};
 pub use error::{DataError, Misfit, PlanError, QueryError};
 pub use guard::LOOP_JOIN_ROWS_MAX;
 pub use params::{ParamType, Value};
 pub use rows::Rows;
-pub use run::{CancelFlag, QueryLimits, ScanCounts, SharedMemory};
+pub use run::{CancelFlag, QueryLimits, SharedMemory};
 pub use schema::{ColumnSpec, ColumnType, TableSchema};
+pub use snapshot::Snapshot;
 pub use sql::QuerySpec;
 pub use timestamp::{TimestampUnit, parse_timestamp};
 pub use write::{ParquetFileWriter, ROW_GROUP_ROWS, sync_folder, write_parquet};

@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::BATCH_ROWS;
 use crate::cast::{accepted, cast_column, castable};
-use crate::dataset::Snapshot;
 use crate::error::{DataError, Misfit};
 use crate::reader::{BatchReader, ReadError};
 use crate::schema::{ColumnSpec, TableSchema};
+use crate::snapshot::Snapshot;
 use crate::timestamp::TimestampUnit;
 
 /// Casts batches onto the schema.

@@ -12,11 +12,11 @@ use parquet::arrow::arrow_reader::{
 
 use crate::BATCH_ROWS;
 use crate::condition::Condition;
+use crate::counts::ScanCounts;
 use crate::error::DataError;
 use crate::parquet_file::{ParquetFile, internal, number, typed};
 use crate::parquet_prune::{Pruner, Verdict};
 use crate::reader::{BatchReader, Predicate, ReadError, project};
-use crate::run::ScanCounts;
 use crate::schema::TableSchema;
 
 /// Rows of a row group up to which columns decoded for the condition are kept for the answer, instead of being decoded

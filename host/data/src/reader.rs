@@ -13,8 +13,8 @@ use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::scalar::ScalarValue;
 
+use crate::counts::ScanCounts;
 use crate::error::DataError;
-use crate::run::ScanCounts;
 
 /// A source being read. Blocking; runs on a blocking thread.
 pub(crate) trait BatchReader: Send {

@@ -19,8 +19,9 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use crate::BATCH_ROWS;
+use crate::counts::ScanCounts;
 use crate::error::QueryError;
-use crate::run::{Run, ScanCounts};
+use crate::run::Run;
 use crate::schema::{ColumnType, field};
 
 /// Rows of an open query. Dropping it stops the query.

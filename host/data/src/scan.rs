@@ -25,9 +25,10 @@ use futures::stream;
 use tokio::task::JoinHandle;
 
 use crate::BATCH_ROWS;
-use crate::database::{Batches, Request, bounds};
-use crate::dataset::Dataset;
+use crate::database::{Batches, Database, Request, bounds};
+use crate::dataset::{Dataset, Source};
 use crate::error::DataError;
+use crate::local::Local;
 use crate::params::ParamSlot;
 use crate::reader::{BatchReader, Predicate, ReadError, project};
 use crate::run::Run;
@@ -131,8 +132,9 @@ impl ScanExec {
         let width = self.dataset.arrow().fields().len();
         let bound = self.predicate.as_ref().map(|p| p.bind(width, &run.params)).transpose()?;
         let schema = project(self.dataset.arrow(), &self.columns);
+        let filters = matches!(self.dataset.source(), Source::Local(local) if local.filters());
         let (read, pushed, after) = match bound.clone() {
-            Some(bound) if self.dataset.filters() => (self.columns.clone(), Some(bound), None),
+            Some(bound) if filters => (self.columns.clone(), Some(bound), None),
             Some(bound) => {
                 let mut read = self.columns.clone();
                 read.extend(bound.columns(width).into_iter().filter(|at| !self.columns.contains(at)));
@@ -141,16 +143,16 @@ impl ScanExec {
             }
             None => (self.columns.clone(), None, None),
         };
-        let source = match self.dataset.database() {
-            Some(_) => Source::Database {
-                dataset: Arc::clone(&self.dataset),
+        let feed = match self.dataset.source() {
+            Source::Database(database) => Feed::Database {
+                database: Arc::clone(database),
                 request: self.request(&read, bound.as_ref(), &run),
                 run: Arc::clone(&run),
             },
-            None => Source::new(&self.dataset, read, pushed),
+            Source::Local(local) => Feed::local(self.dataset.name(), local, read, pushed),
         };
         Ok(Scan {
-            source,
+            feed,
             run,
             predicate: after,
             kept: (0..self.columns.len()).collect(),
@@ -219,7 +221,7 @@ impl ExecutionPlan for ScanExec {
 
 /// A scan in progress.
 struct Scan {
-    source: Source,
+    feed: Feed,
     run: Arc<Run>,
     predicate: Option<Predicate>,
     /// Positions of the output columns among those read.
@@ -241,7 +243,7 @@ impl Scan {
             if self.done {
                 return Ok(None);
             }
-            match self.source.next(&self.run).await? {
+            match self.feed.next(&self.run).await? {
                 Some(batch) => {
                     if let Some(ready) = self.take(&batch)? {
                         return Ok(Some(ready));
@@ -253,7 +255,7 @@ impl Scan {
                 self.done = true;
             }
             if self.done {
-                self.source = Source::Ended;
+                self.feed = Feed::Ended;
                 self.coalescer.finish_buffered_batch()?;
             }
         }
@@ -295,8 +297,8 @@ type Read = (Box<dyn BatchReader>, std::result::Result<Option<RecordBatch>, Read
 
 /// The reader, and where it is: memory is read in place, files on a blocking thread, databases in a task of their own, both
 /// one batch ahead.
-enum Source {
-    Database { dataset: Arc<Dataset>, request: Request, run: Arc<Run> },
+enum Feed {
+    Database { database: Arc<Database>, request: Request, run: Arc<Run> },
     Reading { batches: Batches, run: Arc<Run> },
     Inline(Box<dyn BatchReader>),
     Ahead { name: String, pending: JoinHandle<Read> },
@@ -304,10 +306,10 @@ enum Source {
     Ended,
 }
 
-impl Source {
-    fn new(dataset: &Dataset, columns: Vec<usize>, predicate: Option<Predicate>) -> Self {
-        let reader = dataset.reader(columns, predicate);
-        if dataset.in_memory() { Self::Inline(reader) } else { Self::Idle { name: dataset.name().to_owned(), reader } }
+impl Feed {
+    fn local(name: &str, local: &Local, columns: Vec<usize>, predicate: Option<Predicate>) -> Self {
+        let reader = local.reader(columns, predicate);
+        if local.in_memory() { Self::Inline(reader) } else { Self::Idle { name: name.to_owned(), reader } }
     }
 
     fn ahead(name: String, mut reader: Box<dyn BatchReader>) -> Self {
@@ -322,8 +324,7 @@ impl Source {
         match self {
             Self::Inline(reader) => return Ok(reader.next_batch()?),
             Self::Reading { batches, run } => return received(batches, run).await,
-            Self::Database { dataset, request, run } => {
-                let Some(database) = dataset.database() else { return Ok(None) };
+            Self::Database { database, request, run } => {
                 let run = Arc::clone(run);
                 let state = run.limits.states.of(database).await?;
                 let mut batches = database.start(&state, std::mem::take(request))?;

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use iog_data::{Family, parse_prefix};
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, OrganisationId};
 use serde::{Deserialize, Serialize};
 
@@ -166,7 +166,7 @@ pub enum Denied {
         /// Bits of its prefix at least.
         min: u8,
     },
-    /// The target is no address or prefix, so its width cannot be told.
+    /// The target is neither an address nor a prefix, so its width cannot be told.
     TargetUnclear,
     /// The day's distinct targets are used up.
     TargetsPerDay {
@@ -203,9 +203,13 @@ impl Policy {
             return Ok(());
         }
         let text = params.get(&quota.parameter).and_then(serde_json::Value::as_str);
-        let (is_v4, length) = text.and_then(width).ok_or(Denied::TargetUnclear)?;
-        let min = if is_v4 { quota.min_prefix_v4 } else { quota.min_prefix_v6 };
-        match min.filter(|min| length < *min) {
+        // The query's own parser, so that the quota judges the range that will be read.
+        let asked = text.and_then(|text| parse_prefix(text).ok()).ok_or(Denied::TargetUnclear)?.width();
+        let min = match asked.family {
+            Family::V4 => quota.min_prefix_v4,
+            Family::V6 => quota.min_prefix_v6,
+        };
+        match min.filter(|min| asked.bits < *min) {
             Some(min) => Err(Denied::TargetTooWide { min }),
             None => Ok(()),
         }
@@ -238,28 +242,6 @@ impl Quotas {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Whether an address or prefix is IPv4, and its length. IPv4 written as IPv6 is IPv4, and an IPv6 prefix that holds all of
-/// IPv4 is as wide as that.
-fn width(text: &str) -> Option<(bool, u8)> {
-    let (address, length) = match text.split_once('/') {
-        Some((address, length)) => (address.parse().ok()?, Some(length.parse::<u8>().ok()?)),
-        None => (text.parse().ok()?, None),
-    };
-    let v6 = match address {
-        IpAddr::V4(_) => return Some((true, length.unwrap_or(32))).filter(|(_, length)| *length <= 32),
-        IpAddr::V6(v6) => v6,
-    };
-    let length = length.unwrap_or(128);
-    let mapped = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
-    let shared = (v6.to_bits() ^ mapped.to_bits()).leading_zeros();
-    match length {
-        129.. => None,
-        96.. if shared >= 96 => Some((true, length - 96)),
-        _ if shared >= u32::from(length) => Some((true, 0)),
-        _ => Some((false, length)),
     }
 }
 
@@ -367,7 +349,16 @@ mod tests {
         ] {
             assert_eq!(policy.decide_target(&target(wide)), Err(Denied::TargetTooWide { min }), "{wide}");
         }
-        for unclear in ["", "everything", "192.0.2.0/33", "::/129", "192.0.2.0/", "192.0.2.0/24/1"] {
+        for unclear in [
+            "",
+            "everything",
+            "192.0.2.0/33",
+            "::/129",
+            "192.0.2.0/",
+            "192.0.2.0/24/1",
+            "192.0.2.1/24",
+            "192.0.2.0/024",
+        ] {
             assert_eq!(policy.decide_target(&target(unclear)), Err(Denied::TargetUnclear), "{unclear}");
         }
         assert_eq!(policy.decide_target(&serde_json::json!({})), Err(Denied::TargetUnclear));

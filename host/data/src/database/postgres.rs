@@ -21,12 +21,15 @@ use sqlx::{
 };
 use tokio::sync::mpsc;
 
-use super::statement::{Dialect, Statement, Stored};
-use super::{Assembly, Batches, Binding, Described, Place, Relation, Request, TableSpec, database_error, place, query};
+use super::assembly::{Assembly, Batches, Request};
+use super::binding::{Binding, Described, database_error};
+use super::place::{Place, place};
+use super::spec::{Relation, TableSpec};
+use super::statement::{Dialect, Statement, Stored, query};
 use crate::BATCH_ROWS;
-use crate::dataset::Snapshot;
 use crate::error::{DataError, excerpt};
 use crate::schema::TableSchema;
+use crate::snapshot::Snapshot;
 
 /// Most runs that hold a state of one dataset's database at a time, and most scans of them: connections of two pools.
 const CONNECTIONS_MAX: u32 = 8;

@@ -4,7 +4,7 @@
 use sqlx::postgres::{PgRow, PgValueFormat};
 use sqlx::{Row as _, TypeInfo as _, ValueRef as _};
 
-use super::Row;
+use super::assembly::Row;
 use super::cell::{CELL_BYTES_MAX, Cell, too_long};
 use crate::address::v4_bytes;
 
@@ -76,7 +76,7 @@ fn inet(bytes: &[u8]) -> Result<Cell<'static>, String> {
 
 /// A numeric that is whole, not negative and below 2^64; others have no place in any schema.
 fn numeric(bytes: &[u8]) -> Result<Cell<'static>, String> {
-    let unfit = || "a numeric that is no whole number from 0 to 18446744073709551615".to_owned();
+    let unfit = || "a numeric that is not a whole number from 0 to 18446744073709551615".to_owned();
     let word = |at: usize| bytes.get(2 * at..2 * at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
     let (digits, weight, sign) = (word(0).ok_or_else(unfit)?, word(1).ok_or_else(unfit)?, word(2).ok_or_else(unfit)?);
     let weight = i32::from(weight.cast_signed());

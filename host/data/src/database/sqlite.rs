@@ -17,15 +17,16 @@ use sqlx::{
 };
 use tokio::sync::{Semaphore, mpsc};
 
+use super::assembly::{Assembly, Batches, Request, Row};
+use super::binding::{Binding, Described, database_error};
 use super::cell::{CELL_BYTES_MAX, Cell, too_long};
-use super::statement::{Dialect, Statement, Stored};
-use super::{
-    Assembly, Batches, Binding, Described, Place, Relation, Request, Row, TableSpec, database_error, place, query,
-};
-use crate::dataset::Snapshot;
+use super::place::{Place, place};
+use super::spec::{Relation, TableSpec};
+use super::statement::{Dialect, Statement, Stored, query};
 use crate::error::DataError;
 use crate::files::{self, FileStamp};
 use crate::schema::TableSchema;
+use crate::snapshot::Snapshot;
 
 /// Most scans of one dataset at a time. Each has a connection of its own: one that is kept would go on reading a file that
 /// another one has taken the place of.

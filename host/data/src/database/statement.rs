@@ -309,6 +309,23 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// Binds the values of a statement in either dialect.
+macro_rules! query {
+    ($statement:expr) => {{
+        let statement: $crate::database::statement::Statement = $statement;
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(statement.sql)).persistent(false);
+        for value in statement.binds {
+            query = match value {
+                $crate::database::statement::Bind::Int(value) => query.bind(value),
+                $crate::database::statement::Bind::Text(value) => query.bind(value),
+                $crate::database::statement::Bind::Bytes(value) => query.bind(value),
+            };
+        }
+        query
+    }};
+}
+pub(super) use query;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::{Database, Place, postgres, sqlite};
+use super::place::Place;
+use super::{Database, State};
 use crate::error::DataError;
 
 /// What the clones of one [`crate::QueryLimits`] hold of databases; it ends with the last of them. A default one is new.
@@ -17,13 +18,6 @@ impl std::fmt::Debug for SharedStates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SharedStates")
     }
-}
-
-/// One state of a database.
-#[derive(Debug, Clone)]
-pub(crate) enum State {
-    Sqlite(Arc<sqlite::State>),
-    Postgres(Arc<postgres::State>),
 }
 
 impl SharedStates {

@@ -18,8 +18,11 @@ use crate::common::{all, flows, memory, open, plan, query, run, text, write};
 use crate::postgres::Postgres;
 use crate::tables::{Form, sqlite, sqlite_run, statements, table};
 
+/// SQL, its parameters and their values.
+type Question = (&'static str, Vec<(&'static str, ParamType)>, Vec<Value>);
+
 /// Queries that touch everything that is pushed down, and what is not.
-fn questions() -> Vec<(&'static str, Vec<(&'static str, ParamType)>, Vec<Value>)> {
+fn questions() -> Vec<Question> {
     let window = vec![Value::Int(1_626_105_669_100_000), Value::Int(1_626_105_670_900_001)];
     let times = vec![("from", ParamType::Timestamp), ("to", ParamType::Timestamp)];
     vec![
@@ -219,8 +222,8 @@ async fn a_view_maps_what_there_is_onto_the_schema() {
     assert_eq!(batches[0].column(0).as_primitive::<Int64Type>().values(), &[250_000, 1_500_000]);
     assert_eq!(batches[0].column(1).as_primitive::<UInt64Type>().values(), &[34, 12]);
     for (relation, complaint) in [
-        (Relation::View("DELETE FROM flows".into()), "its view is no SELECT"),
-        (Relation::Table("a.b.c".into()), "is no table name"),
+        (Relation::View("DELETE FROM flows".into()), "its view is not a SELECT"),
+        (Relation::Table("a.b.c".into()), "is not a table name"),
     ] {
         let error = open(sqlite(path.clone(), TableSpec { relation, ..spec.clone() })).await.unwrap_err();
         assert!(error.to_string().contains(complaint), "{error}");
