@@ -5,6 +5,7 @@
 //! and bytes are already scaled, so that `sampling` stays empty.
 
 mod blocks;
+mod bytes;
 mod legacy;
 mod lzo;
 mod records;
@@ -18,10 +19,8 @@ use crate::stored::Stored;
 use crate::tally::Tally;
 use crate::{FileReport, ImportError};
 
+use blocks::MAGIC;
 use records::Decoder;
-
-/// First two bytes of every file, little-endian 0xA50C.
-const MAGIC: [u8; 2] = [0x0c, 0xa5];
 
 /// Whether a file that begins so is one of nfdump's that [`read`] reads. Four bytes are enough.
 #[must_use]

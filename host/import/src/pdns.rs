@@ -108,7 +108,7 @@ pub fn read(
         tally.messages += 1;
         match serde_json::from_slice::<Object<'_>>(&line) {
             Ok(object) => push_object(&object, &mut builder, &mut tally, sink)?,
-            Err(_) => tally.malformed(offset, "a line is no object of the Common Output Format"),
+            Err(_) => tally.malformed(offset, "a line is not an object of the Common Output Format"),
         }
         if tally.messages.is_multiple_of(PROGRESS_LINES) {
             progress(stored.bytes());

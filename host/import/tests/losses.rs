@@ -150,7 +150,7 @@ fn payloads_that_are_no_objects_are_counted_and_a_list_without_payloads_is_damag
         tables::read(&mut text.as_bytes(), path(), &options, &mut Kept::default(), &mut |_| ())
     };
     let report = read(r#"{"roas":[{"asn":1,"prefix":"10.0.0.0/8"}, 5, "a,b]", [{}, 6], null]}"#).unwrap();
-    assert_eq!((report.rows, report.skipped[&malformed("a payload is no object of the known form")]), (1, 4));
+    assert_eq!((report.rows, report.skipped[&malformed("a payload is not an object of the known form")]), (1, 4));
     assert!(matches!(read(r#"{"metadata":{}}"#), Err(ImportError::Damaged { offset: 15, .. })));
 }
 

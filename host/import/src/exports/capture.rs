@@ -65,7 +65,7 @@ impl Exports {
         for (skip, count) in target.tally.to_skips() {
             *report.skipped.entry(skip).or_default() += count;
         }
-        let others = Skip::NotApplicable("udp datagram that is no flow export".to_owned());
+        let others = Skip::NotApplicable("udp datagram that is not a flow export".to_owned());
         let damaged = Skip::Malformed("flow export that breaks its format".to_owned());
         for (skip, count) in [(others, passed.others), (damaged, passed.damaged)] {
             if count > 0 {

@@ -1,6 +1,6 @@
 //! BGP4MP and BGP4MP_ET records (RFC 6396 §4.4, RFC 8050 §3): messages as a collector received them.
 
-use super::{Decoder, Record, Stop};
+use super::decoder::{Decoder, Record, Stop};
 use crate::bgp::cursor::{AsWidth, Cursor, Family, Malformed};
 use crate::bgp::update::{AddPath, Message, Session, read_message};
 use crate::columns::Sink;

@@ -3,22 +3,22 @@
 //! framing breaks is refused.
 
 mod bgp4mp;
+mod decoder;
+mod peers;
 mod table_dump;
 mod table_dump_v2;
 
 use std::io::Read;
 use std::path::Path;
 
-use crate::bgp::Attributes;
 use crate::bgp::cursor::{Cursor, Malformed};
-use crate::bgp::update::Update;
 use crate::columns::Sink;
-use crate::rows::RouteBuilder;
 use crate::stored::Stored;
 use crate::tally::{Tally, Why};
 use crate::{FileReport, ImportError};
 
-use table_dump_v2::Peers;
+use decoder::{Decoder, Record, Stop};
+pub use peers::COLLECTOR_BYTES_MAX;
 
 /// Bytes of the header of a record: time, type, subtype, length.
 const HEADER_BYTES: usize = 12;
@@ -26,9 +26,6 @@ const HEADER_BYTES: usize = 12;
 /// Bytes a record may have. The longest real ones are those of a prefix in a full table: 65,535 entries, the most that
 /// the format can count, at 250 bytes of attributes each, fit.
 pub const RECORD_BYTES_MAX: u32 = 16 * 1024 * 1024;
-
-/// Bytes the name of a collector may have; a longer one is not used. Names are host names.
-pub const COLLECTOR_BYTES_MAX: usize = 255;
 
 /// Records between two calls of `progress`.
 const PROGRESS_RECORDS: u64 = 1024;
@@ -60,7 +57,7 @@ pub fn read(
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {
     let mut stored = Stored::open(input, path)?;
-    let mut decoder = Decoder::new(options);
+    let mut decoder = Decoder::new(options.collector.as_deref());
     let (mut head, mut body) = (Vec::with_capacity(HEADER_BYTES), Vec::new());
     loop {
         let offset = stored.offset();
@@ -144,46 +141,7 @@ fn read_padding(stored: &mut Stored<'_>, path: &Path, before: u64, tally: &mut T
     }
 }
 
-/// What is kept from record to record. Vectors are reused; none outgrows a record.
-struct Decoder<'o> {
-    builder: RouteBuilder,
-    tally: Tally,
-    collector: Option<&'o str>,
-    peers: Option<Peers>,
-    attributes: Attributes,
-    update: Update,
-}
-
-/// Why a record ended early: its own fault, or the sink's.
-enum Stop {
-    Malformed(Malformed),
-    Import(ImportError),
-}
-
-impl From<Malformed> for Stop {
-    fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
-    }
-}
-
-impl From<ImportError> for Stop {
-    fn from(error: ImportError) -> Self {
-        Self::Import(error)
-    }
-}
-
-impl<'o> Decoder<'o> {
-    fn new(options: &'o Options) -> Self {
-        Self {
-            builder: RouteBuilder::default(),
-            tally: Tally::default(),
-            collector: options.collector.as_deref(),
-            peers: None,
-            attributes: Attributes::default(),
-            update: Update::default(),
-        }
-    }
-
+impl Decoder<'_> {
     /// Decodes the record that begins at `offset`.
     fn record(&mut self, header: Header, offset: u64, body: &[u8], sink: &mut dyn Sink) -> Result<(), ImportError> {
         let mut record = Record { time: i64::from(header.seconds) * 1_000_000, offset, body: Cursor::new(body) };
@@ -208,26 +166,6 @@ impl<'o> Decoder<'o> {
             }
             Err(Stop::Import(error)) => Err(error),
         }
-    }
-}
-
-/// A record: when, where it begins, what follows its header.
-#[derive(Debug, Clone, Copy)]
-struct Record<'a> {
-    time: i64,
-    offset: u64,
-    body: Cursor<'a>,
-}
-
-impl Record<'_> {
-    /// Reads the microseconds of an extended record (RFC 6396 §3).
-    fn read_micros(&mut self) -> Result<(), Malformed> {
-        let micros = self.body.u32()?;
-        if micros >= 1_000_000 {
-            return Err(Malformed("the microseconds of a record are a second or more"));
-        }
-        self.time += i64::from(micros);
-        Ok(())
     }
 }
 

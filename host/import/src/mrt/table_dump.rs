@@ -1,6 +1,6 @@
 //! TABLE_DUMP records (RFC 6396 §4.2): one route of a table each, AS numbers of two bytes.
 
-use super::{Decoder, Record, Stop};
+use super::decoder::{Decoder, Record, Stop};
 use crate::bgp::Encoding;
 use crate::bgp::cursor::{AsWidth, Family};
 use crate::bgp::nlri::Prefix;

@@ -1,25 +1,13 @@
 //! TABLE_DUMP_V2 records (RFC 6396 §4.3, RFC 8050 §4): an index of peers, then the routes of one prefix each.
 
-use super::{COLLECTOR_BYTES_MAX, Decoder, Record, Stop};
+use super::decoder::{Decoder, Record, Stop};
+use super::peers::Peers;
 use crate::bgp::Encoding;
 use crate::bgp::cursor::{AsWidth, Cursor, Family, Malformed};
 use crate::bgp::nlri::{Prefix, read_prefix};
 use crate::columns::Sink;
 use crate::rows::{RouteKind, RouteRow};
 use crate::tally::Why;
-
-/// The peers that routes refer to by number: at most 65,535.
-#[derive(Debug)]
-pub(super) struct Peers {
-    collector: Option<String>,
-    peers: Vec<Peer>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Peer {
-    address: [u8; 16],
-    asn: u32,
-}
 
 /// Paths of a table dump have numbers of four bytes (RFC 6396 §4.3.4).
 const ENCODING: Encoding = Encoding { as_width: AsWidth::Four, table_dump: true };
@@ -31,7 +19,7 @@ impl Decoder<'_> {
             1 => {
                 // Routes must not refer to the peers of a former index when this one cannot be read.
                 self.peers = None;
-                self.peers = Some(read_peers(record.body)?);
+                self.peers = Some(Peers::read(record.body)?);
                 return Ok(());
             }
             2 => (Family::V4, false),
@@ -112,27 +100,6 @@ fn read_entry<'a>(body: &mut Cursor<'a>, add_path: bool) -> Result<Entry<'a>, Ma
     let path_id = if add_path { Some(body.u32()?) } else { None };
     let len = usize::from(body.u16()?);
     Ok(Entry { peer, path_id, block: body.take(len, "the path attributes are longer than the table entry")? })
-}
-
-/// PEER_INDEX_TABLE (RFC 6396 §4.3.1). The collector is its view name or else its BGP identifier.
-fn read_peers(mut body: Cursor<'_>) -> Result<Peers, Malformed> {
-    let id: [u8; 4] = body.array()?;
-    let len = usize::from(body.u16()?);
-    let name = body.take(len, "the view name is longer than the index of peers")?;
-    let collector = match std::str::from_utf8(name) {
-        Ok(name) if !name.is_empty() && name.len() <= COLLECTOR_BYTES_MAX => Some(name.to_owned()),
-        _ => (id != [0; 4]).then(|| std::net::Ipv4Addr::from(id).to_string()),
-    };
-    let count = usize::from(body.u16()?);
-    let mut peers = Vec::with_capacity(count.min(body.rest().len()));
-    for _ in 0..count {
-        let kind = body.u8()?;
-        body.u32()?;
-        let address = body.address(if kind & 1 == 0 { Family::V4 } else { Family::V6 })?;
-        let asn = body.asn(if kind & 2 == 0 { AsWidth::Two } else { AsWidth::Four })?;
-        peers.push(Peer { address, asn });
-    }
-    Ok(Peers { collector, peers })
 }
 
 /// Records of a table dump that hold no unicast routes.

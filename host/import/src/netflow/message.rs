@@ -2,58 +2,19 @@
 //! their headers; v9 has no length, so a message ends where its sets do.
 
 use super::element::Slot;
+use super::fault::{Failure, Fault, MESSAGE_BYTES_MAX};
 use super::options::ExportOptions;
 use super::raw::{Raw, u16_at, u32_at};
+use super::scope::{Clock, Scope};
 use super::state::{SamplingKey, StreamKey, Templates};
 use super::tally::{Reason, Tally};
 use super::template::{Kind, Listed, Template, list};
 use super::{record, v5};
 use crate::columns::{FlowBuilder, FlowRow, Sink};
-use crate::{ImportError, sflow};
+use crate::sflow;
 
-/// Bytes that a message has at most: what a UDP datagram and the length field of IPFIX allow.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 65_535;
 const V9_HEADER_BYTES: usize = 20;
 const IPFIX_HEADER_BYTES: usize = 16;
-
-/// What is wrong with a message, and where in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Bytes from the start of the message.
-    pub offset: usize,
-    /// What is wrong there.
-    pub reason: String,
-}
-
-impl Fault {
-    pub(crate) fn new(offset: usize, reason: impl Into<String>) -> Self {
-        Self { offset, reason: reason.into() }
-    }
-}
-
-/// Why a message was not read, or not all of it.
-#[derive(Debug)]
-pub enum Failure {
-    /// It is damaged; nothing of it was used.
-    Fault(Fault),
-    /// It would pass a bound of the state. Records of templates that are known were read.
-    Full {
-        /// What is bounded.
-        what: &'static str,
-        /// How much there would be.
-        found: u64,
-        /// How much there may be.
-        max: u64,
-    },
-    /// Its rows could not be stored.
-    Import(ImportError),
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
 
 /// What is known of a message besides its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,35 +32,6 @@ pub enum Pass {
     Collect,
     /// Learn them, and make rows.
     Rows,
-}
-
-/// What the rows of a message share.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Scope<'a> {
-    pub(crate) exporter: Option<[u8; 16]>,
-    pub(crate) options: &'a ExportOptions,
-}
-
-/// The clock of a message: when it was exported and, except in IPFIX, how long the exporter had been up then.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
-    pub(super) export_us: i64,
-    uptime_ms: Option<u32>,
-}
-
-impl Clock {
-    pub(super) fn uptime(seconds: u32, nanos: u32, uptime_ms: u32) -> Self {
-        let export_us = i64::from(seconds) * 1_000_000 + i64::from(nanos / 1000);
-        Self { export_us, uptime_ms: Some(uptime_ms) }
-    }
-
-    /// The time when the exporter had been up so long, in milliseconds. The counter wraps after 49.7 days: the
-    /// difference to the export is taken modulo 2³² and may be half of that to either side.
-    pub(super) fn at_uptime(self, uptime_ms: u64) -> Option<i64> {
-        let then = u32::try_from(uptime_ms).ok()?;
-        let ago = self.uptime_ms?.wrapping_sub(then).cast_signed();
-        Some(self.export_us - i64::from(ago) * 1000)
-    }
 }
 
 /// The sets of a checked message: where the body begins, id, body.
@@ -290,7 +222,7 @@ impl<'a> Decoder<'a> {
             }
             _ => {
                 self.tally.protocols[2] += 1;
-                let clock = Clock { export_us: i64::from(u32_at(message, 4)) * 1_000_000, uptime_ms: None };
+                let clock = Clock::without_uptime(u32_at(message, 4));
                 let seen = self.sets(message, IPFIX_HEADER_BYTES, &self.context(10, u32_at(message, 12), clock))?;
                 self.blind(seen, 0)?;
             }

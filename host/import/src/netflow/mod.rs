@@ -7,19 +7,24 @@
 //! become a second row with the ends exchanged.
 
 mod element;
+mod fault;
 mod message;
 mod options;
 mod raw;
 mod record;
+mod scope;
 mod state;
 mod tally;
 mod template;
 mod v5;
 
-pub use message::{Decoder, Failure, Fault, Origin, Pass, check};
-pub(crate) use message::{MESSAGE_BYTES_MAX, Scope, messages};
+pub(crate) use fault::MESSAGE_BYTES_MAX;
+pub use fault::{Failure, Fault};
+pub(crate) use message::messages;
+pub use message::{Decoder, Origin, Pass, check};
 pub use options::{AsRole, ExportOptions, WhenUnknown};
 pub(crate) use record::{Neighbours, finish, is_icmp};
+pub(crate) use scope::Scope;
 pub use state::{TemplateLimits, Templates};
 pub use tally::{Reason, Tally};
 

@@ -1,9 +1,9 @@
 //! From the values of a record to a row: which counter, which time, which neighbour.
 
 use super::element::Slot;
-use super::message::{Clock, Scope};
 use super::options::{ExportOptions, WhenUnknown};
 use super::raw::Raw;
+use super::scope::{Clock, Scope};
 use super::state::Stream;
 use super::tally::Reason;
 use crate::columns::FlowRow;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::message::Failure;
+use super::fault::Failure;
 use super::options::ExportOptions;
 use super::template::Template;
 

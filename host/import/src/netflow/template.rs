@@ -2,7 +2,7 @@
 //! values that a row needs and where they are.
 
 use super::element::Slot;
-use super::message::Fault;
+use super::fault::Fault;
 use super::raw::{Raw, u16_at, u32_at};
 
 /// The length that says "variable" (RFC 7011 §7).

@@ -1,8 +1,9 @@
 //! NetFlow v5: a header of 24 bytes and 1 to 30 records of 48 bytes (Cisco, NetFlow Export Datagram Format).
 
-use super::message::{Clock, Fault, Scope};
+use super::fault::Fault;
 use super::raw::{mapped, u16_at, u32_at};
 use super::record::{Neighbours, finish};
+use super::scope::{Clock, Scope};
 use super::tally::Reason;
 use crate::columns::FlowRow;
 

@@ -3,10 +3,13 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::{MAGIC, lzo};
+use super::lzo;
 use crate::ImportError;
 use crate::stored::Stored;
 use crate::tally::{Tally, Why};
+
+/// First two bytes of every file, little-endian 0xA50C.
+pub(super) const MAGIC: [u8; 2] = [0x0c, 0xa5];
 
 /// Bytes of a block, stored and decompressed. nfdump's own buffers hold 5 MiB (10 MiB in later versions).
 const BLOCK_BYTES_MAX: usize = 16 << 20;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::records::{mapped, set_transport, u16_at, u32_at, u64_at, v6_at};
+use super::bytes::{mapped, set_transport, u16_at, u32_at, u64_at, v6_at};
 use crate::columns::FlowRow;
 use crate::tally::Why;
 

@@ -1,7 +1,7 @@
 //! Classic pcap: a file header of 24 bytes, then packets behind headers of 16 bytes. Both byte orders; times in micro-
 //! or nanoseconds. The four bytes of the magic number have been read when this begins.
 
-use super::{CAPTURED_BYTES_MAX, Capture, Packets, Record};
+use super::capture::{CAPTURED_BYTES_MAX, Capture, Packets, Record};
 use crate::ImportError;
 use crate::packet::Link;
 

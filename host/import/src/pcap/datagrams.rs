@@ -4,7 +4,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::{Capture, Packets, Record};
+use super::capture::{Capture, Packets, Record};
+use super::read_form;
 use crate::packet::{be16, parse_payload, proto};
 use crate::stored::Stored;
 use crate::tally::{Tally, Why};
@@ -44,8 +45,8 @@ pub fn datagrams(
 ) -> Result<FileReport, ImportError> {
     let stored = Stored::open(input, path)?;
     let out = Datagrams { take, tally: Tally::default() };
-    let mut capture = Capture { stored, path, out, progress, reported: 0, scratch: Vec::new() };
-    let format = capture.read()?;
+    let mut capture = Capture::new(stored, path, out, progress);
+    let format = read_form(&mut capture)?;
     let Capture { out, progress, stored, .. } = capture;
     progress(stored.bytes());
     out.tally.finish(&stored, path, format)

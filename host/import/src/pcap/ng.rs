@@ -1,7 +1,7 @@
 //! pcapng: blocks in sections, packets that name their interface. Blocks that hold no packet and no interface are passed
 //! over. The block type of the first section header has been read when this begins.
 
-use super::{CAPTURED_BYTES_MAX, Capture, Packets, Record};
+use super::capture::{CAPTURED_BYTES_MAX, Capture, Packets, Record};
 use crate::ImportError;
 use crate::packet::Link;
 use crate::tally::Why;

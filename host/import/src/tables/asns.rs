@@ -3,8 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::asn::parse_asn;
 use super::csv::{Dialect, Fields, Table, read_records};
-use super::{AsinfoKind, IpPrefix, Options, Stop, parse_prefix, prefixes_of};
+use super::options::{AsinfoKind, Options};
+use super::prefixes::{IpPrefix, parse_prefix, prefixes_of};
+use super::stop::Stop;
 use crate::columns::Sink;
 use crate::rows::{AsinfoBuilder, AsinfoRow};
 use crate::stored::Stored;
@@ -70,13 +73,6 @@ impl Rows<'_> {
     fn flush(&mut self) -> Result<(), ImportError> {
         self.builder.flush(self.sink)
     }
-}
-
-/// An AS number, with or without `AS` before it.
-pub(super) fn parse_asn(text: &str) -> Result<u32, Why> {
-    let digits = text.strip_prefix("AS").or_else(|| text.strip_prefix("as")).unwrap_or(text);
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| plain).ok_or(Why::Malformed("an AS number is malformed"))
 }
 
 struct Pyasn<'a>(Rows<'a>);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use csv_core::ReadRecordResult;
 
-use super::Stop;
+use super::stop::Stop;
 use crate::ImportError;
 use crate::stored::Stored;
 use crate::tally::{Tally, Why};

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use super::csv::{Dialect, Fields, Table, read_records};
-use super::{Options, Stop, parse_prefix, prefixes_of};
+use super::options::Options;
+use super::prefixes::{parse_prefix, prefixes_of};
+use super::stop::Stop;
 use crate::columns::Sink;
 use crate::rows::{GeoBuilder, GeoRow};
 use crate::stored::Stored;

@@ -1,80 +1,25 @@
 //! Address tables: which AS uses a prefix (`asinfo/1`) and where (`geo/1`). Text files of prefixes or of ranges, which
 //! become the fewest prefixes that cover them. Streaming; a line that says nothing usable is counted and passed over.
 
+mod asn;
 mod asns;
 mod csv;
 mod geo;
+mod options;
+mod payload;
 mod prefixes;
 mod roas;
+mod stop;
 mod vrp_json;
 
 use std::io::Read;
 use std::path::Path;
 
 use crate::columns::Sink;
-use crate::tally::Why;
 use crate::{FileReport, ImportError};
 
+pub use options::{AsinfoKind, Options, TableFormat};
 pub use prefixes::{IpPrefix, parse_prefix, prefixes_of};
-
-/// How a table is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TableFormat {
-    /// `prefix TAB asn`, comments after `;` (pyasn): `asinfo/1`.
-    Pyasn,
-    /// CSV `start,end,asn,organisation` (ip-location-db): `asinfo/1`.
-    AsRanges,
-    /// Validated ROA payloads as CSV with a header, or as JSON with an array `roas`, as validators export them:
-    /// `asinfo/1` of kind `roa`.
-    Roas,
-    /// CSV `prefix,country,region,city,postal_code` (RFC 8805): `geo/1`.
-    Geofeed,
-    /// CSV `start,end,country` (ip-location-db): `geo/1`.
-    GeoRanges,
-}
-
-/// What an AS and a prefix have to do with each other, in a table that does not say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AsinfoKind {
-    /// Observed in BGP.
-    Bgp,
-    /// Registered in an IRR.
-    Irr,
-    /// Allocated by a RIR.
-    Rir,
-}
-
-impl AsinfoKind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Bgp => "bgp",
-            Self::Irr => "irr",
-            Self::Rir => "rir",
-        }
-    }
-}
-
-/// What the provider says about a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// How it is written.
-    pub format: TableFormat,
-    /// What it says about ASes; ROAs are always `roa`. pyasn tables are made of BGP tables, so `bgp` where this is not
-    /// given.
-    pub kind: Option<AsinfoKind>,
-    /// Registry or trust anchor, where a row has none.
-    pub registry: Option<String>,
-    /// When it was made, microseconds since the epoch.
-    pub valid_from: Option<i64>,
-}
-
-impl Options {
-    /// A table of which only the format is known.
-    #[must_use]
-    pub const fn new(format: TableFormat) -> Self {
-        Self { format, kind: None, registry: None, valid_from: None }
-    }
-}
 
 /// Decodes a table, plain or compressed. `progress` is told the bytes of the file read so far, compressed as stored.
 ///
@@ -124,24 +69,6 @@ pub fn looks_like(head: &[u8]) -> Option<TableFormat> {
             Some(TableFormat::Geofeed)
         }
         _ => None,
-    }
-}
-
-/// Why a line gave no more rows: it is passed over, or the import ends.
-enum Stop {
-    Skip(Why),
-    Import(ImportError),
-}
-
-impl From<Why> for Stop {
-    fn from(why: Why) -> Self {
-        Self::Skip(why)
-    }
-}
-
-impl From<ImportError> for Stop {
-    fn from(error: ImportError) -> Self {
-        Self::Import(error)
     }
 }
 

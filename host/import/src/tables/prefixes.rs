@@ -27,7 +27,7 @@ impl IpPrefix {
 
 /// A text that is no prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is no prefix")]
+#[error("it is not a prefix")]
 pub struct NoPrefix;
 
 impl From<NoPrefix> for Why {

@@ -4,10 +4,14 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::asn::parse_asn;
 use super::csv::{Dialect, Fields, Table, read_records};
-use super::{Options, Stop, parse_prefix, vrp_json};
+use super::options::Options;
+use super::payload::{Payload, Rows};
+use super::stop::Stop;
+use super::vrp_json;
 use crate::columns::Sink;
-use crate::rows::{AsinfoBuilder, AsinfoRow};
+use crate::rows::AsinfoBuilder;
 use crate::stored::Stored;
 use crate::tally::Why;
 use crate::{FileReport, ImportError};
@@ -31,48 +35,6 @@ pub(super) fn read(
     };
     rows.builder.flush(rows.sink)?;
     tally.finish(&stored, path, format)
-}
-
-/// One payload, values as text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Payload<'a> {
-    pub(super) asn: u32,
-    pub(super) prefix: &'a str,
-    pub(super) max_len: Option<u8>,
-    pub(super) trust_anchor: Option<&'a str>,
-    /// Microseconds since the epoch.
-    pub(super) valid_from: Option<i64>,
-    /// Microseconds since the epoch.
-    pub(super) valid_to: Option<i64>,
-}
-
-/// Rows on their way.
-pub(super) struct Rows<'a> {
-    options: &'a Options,
-    builder: AsinfoBuilder,
-    sink: &'a mut dyn Sink,
-}
-
-impl Rows<'_> {
-    /// Adds a payload.
-    pub(super) fn push(&mut self, payload: &Payload<'_>) -> Result<(), Stop> {
-        let prefix = parse_prefix(payload.prefix).map_err(Why::from)?;
-        if payload.max_len.is_some_and(|max| max < prefix.len || max > prefix.bits) {
-            return Err(Why::Malformed("a maximum length does not fit its prefix").into());
-        }
-        let row = AsinfoRow {
-            prefix: prefix.address,
-            prefix_len: u64::from(prefix.len),
-            asn: u64::from(payload.asn),
-            max_len: payload.max_len.map(u64::from),
-            kind: Some("roa"),
-            registry: payload.trust_anchor.or(self.options.registry.as_deref()),
-            valid_from: payload.valid_from.or(self.options.valid_from),
-            valid_to: payload.valid_to,
-            ..AsinfoRow::default()
-        };
-        Ok(self.builder.push(&row, self.sink)?)
-    }
 }
 
 /// Where the header says that columns are.
@@ -130,7 +92,7 @@ impl Table for Csv<'_, '_> {
         let field = |column: Option<usize>| column.and_then(|index| fields.some(index));
         let max_len = field(self.columns.max_len).map(|text| text.parse::<u8>()).transpose();
         let payload = Payload {
-            asn: super::asns::parse_asn(field(self.columns.asn).ok_or(Why::Incomplete("asn"))?)?,
+            asn: parse_asn(field(self.columns.asn).ok_or(Why::Incomplete("asn"))?)?,
             prefix: field(self.columns.prefix).ok_or(Why::Incomplete("prefix"))?,
             max_len: max_len.map_err(|_| Why::Malformed("a maximum length is malformed"))?,
             trust_anchor: field(self.columns.trust_anchor),

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::Stop;
-use super::roas::{Payload, Rows};
+use super::asn::parse_asn;
+use super::payload::{Payload, Rows};
+use super::stop::Stop;
 use crate::ImportError;
 use crate::stored::Stored;
 use crate::tally::{Tally, Why};
@@ -77,7 +78,7 @@ pub(super) fn read(
         if bytes.is_empty() {
             progress(stored.bytes());
             if scan.others > 0 {
-                tally.skip_many(Why::Malformed("a payload is no object of the known form"), scan.others);
+                tally.skip_many(Why::Malformed("a payload is not an object of the known form"), scan.others);
             }
             return match (scan.depth, scan.found) {
                 (0, true) => Ok(tally),
@@ -174,10 +175,10 @@ impl Scan {
 /// Decodes a payload.
 fn push(bytes: &[u8], rows: &mut Rows<'_>) -> Result<(), Stop> {
     let object: Object<'_> =
-        serde_json::from_slice(bytes).map_err(|_| Why::Malformed("a payload is no object of the known form"))?;
+        serde_json::from_slice(bytes).map_err(|_| Why::Malformed("a payload is not an object of the known form"))?;
     let asn = match object.asn.ok_or(Why::Incomplete("asn"))? {
         Asn::Number(asn) => asn,
-        Asn::Text(text) => super::asns::parse_asn(&text)?,
+        Asn::Text(text) => parse_asn(&text)?,
     };
     let valid_to = match object.expires {
         Some(seconds) => Some(seconds.checked_mul(1_000_000).ok_or(Why::Malformed("a time is malformed"))?),
