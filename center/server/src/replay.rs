@@ -9,7 +9,6 @@ use iog_tlog::{Checkpoint, NoteSigner, Tree, VerifierKey, leaf_hash};
 use crate::{
     db::Database,
     error::CenterError,
-    files::read_bounded,
     head::{self, Head},
     home::{Home, OnlineKeys},
     sequencer::keep_checkpoint,

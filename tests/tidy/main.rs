@@ -1,6 +1,10 @@
 //! The house rules that a machine can hold: dependency arrows, sizes, module lines, one title a document. A failure
 //! names the file and the rule. It reads files as text and runs nothing.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be read is a failed test")]
+
+mod circles;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,77 @@
+//! No circle between files: inside a crate no file uses, directly or through others, what is defined in a file that
+//! uses what it defines itself. Who reads a file then knows everything that it rests on by reading downwards.
+
+mod known;
+mod modules;
+mod names;
+mod tokens;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use known::KNOWN;
+use names::{Arrows, add_arrows};
+
+#[test]
+fn no_file_uses_a_file_that_uses_it() {
+    let mut faults = String::new();
+    let mut met = BTreeSet::new();
+    for root in crate_roots() {
+        let mut arrows = Arrows::new();
+        add_arrows(&modules::modules_of(&root), &mut arrows);
+        for circle in circles(&arrows) {
+            match KNOWN.iter().position(|known| circle.iter().all(|file| known.contains(&crate::shown(file).as_str())))
+            {
+                Some(known) => _ = met.insert(known),
+                None => faults.push_str(&explain(&circle, &arrows)),
+            }
+        }
+    }
+    for (_, gone) in KNOWN.iter().enumerate().filter(|(at, _)| !met.contains(at)) {
+        writeln!(faults, "this circle is gone, take it off the list in `circles/known.rs`: {gone:#?}").unwrap();
+    }
+    assert!(faults.is_empty(), "\n{faults}");
+}
+
+/// The root files of all our crates, guests included.
+fn crate_roots() -> Vec<PathBuf> {
+    let roots = ["src/lib.rs", "src/main.rs"];
+    crate::files(&["rs"])
+        .into_iter()
+        .filter(|path| roots.iter().any(|root| path.ends_with(root)))
+        .filter(|path| !path.starts_with(crate::root_join("tests")))
+        .collect()
+}
+
+/// The strongly connected sets of more than one file.
+fn circles(arrows: &Arrows) -> BTreeSet<BTreeSet<PathBuf>> {
+    let reach = |from: &Path| {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![from.to_owned()];
+        while let Some(file) = open.pop() {
+            for next in arrows.get(&file).into_iter().flat_map(|to| to.keys()) {
+                if seen.insert(next.clone()) {
+                    open.push(next.clone());
+                }
+            }
+        }
+        seen
+    };
+    let reached: Vec<(&PathBuf, BTreeSet<PathBuf>)> = arrows.keys().map(|file| (file, reach(file))).collect();
+    let mutual = |a: &(&PathBuf, BTreeSet<PathBuf>)| {
+        reached.iter().filter(|b| a.1.contains(b.0) && b.1.contains(a.0)).map(|b| b.0.clone()).collect()
+    };
+    reached.iter().map(mutual).filter(|circle: &BTreeSet<PathBuf>| circle.len() > 1).collect()
+}
+
+fn explain(circle: &BTreeSet<PathBuf>, arrows: &Arrows) -> String {
+    let mut text = format!("a circle of {} files:\n", circle.len());
+    for from in circle {
+        for (to, items) in arrows[from].iter().filter(|(to, _)| circle.contains(*to)) {
+            let items: Vec<&str> = items.iter().map(String::as_str).collect();
+            writeln!(text, "  {} -> {}: {}", crate::shown(from), crate::shown(to), items.join(", ")).unwrap();
+        }
+    }
+    text
+}

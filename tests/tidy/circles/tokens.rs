@@ -1,0 +1,105 @@
+//! Rust text as words: names, `::`, strings and single marks. Comments, numbers' meaning and lifetimes are dropped. It
+//! knows no grammar.
+
+/// The words of a source text, in order. A string literal is one word that begins with `"`.
+pub(super) fn tokens(source: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        let (length, kept) = word(rest, first);
+        if kept {
+            found.push(&rest[..length]);
+        }
+        rest = &rest[length..];
+    }
+    found
+}
+
+/// How many bytes the next word has, and whether it is one that counts.
+fn word(rest: &str, first: char) -> (usize, bool) {
+    if rest.starts_with("//") {
+        return (rest.find('\n').unwrap_or(rest.len()), false);
+    }
+    if rest.starts_with("/*") {
+        return (block_comment(rest), false);
+    }
+    if let Some(length) = raw_string(rest) {
+        return (length, false);
+    }
+    match first {
+        '"' => (string(rest), true),
+        '\'' => (quoted(rest), false),
+        ':' if rest.starts_with("::") => (2, true),
+        c if is_name(c) => (name(rest), true),
+        c => (c.len_utf8(), !c.is_whitespace()),
+    }
+}
+
+fn block_comment(rest: &str) -> usize {
+    let mut depth = 0;
+    let mut at = 0;
+    while at < rest.len() {
+        match rest.as_bytes()[at..] {
+            [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
+            [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    while !rest.is_char_boundary(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The length of `r"…"`, `br#"…"#` and the like.
+fn raw_string(rest: &str) -> Option<usize> {
+    let after = ["r", "br", "cr"].iter().find_map(|prefix| rest.strip_prefix(prefix))?;
+    let hashes = after.len() - after.trim_start_matches('#').len();
+    let body = after[hashes..].strip_prefix('"')?;
+    let end = format!("\"{}", "#".repeat(hashes));
+    let length = body.find(&end).map_or(body.len(), |at| at + end.len());
+    Some(rest.len() - body.len() + length)
+}
+
+fn string(rest: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        if c == '"' && !escaped {
+            return at + 1;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    rest.len()
+}
+
+/// A character literal, or a lifetime.
+fn quoted(rest: &str) -> usize {
+    let mut chars = rest.char_indices().skip(1);
+    match (chars.next(), chars.next()) {
+        (Some((_, '\\')), Some((at, c))) => {
+            let from = at + c.len_utf8();
+            rest[from..].find('\'').map_or(rest.len(), |end| from + end + 1)
+        }
+        (Some(_), Some((at, '\''))) => at + 1,
+        _ => 1 + name(&rest[1..]),
+    }
+}
+
+fn name(rest: &str) -> usize {
+    rest.find(|c| !is_name(c)).unwrap_or(rest.len())
+}
+
+fn is_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+#[test]
+fn words_are_names_marks_and_strings() {
+    let source = r###"use a::b; // c::d
+        /* e /* f */ g */ let x = r#"h::i"# + "j\"k" + b'\'' as u8; fn l<'m>(n: &'m str, o: '"') {}"###;
+    let expected = "use a :: b ; let x = + \"j\\\"k\" + b as u8 ; fn l < > ( n : & str , o : ) { }";
+    assert_eq!(tokens(source).join(" "), expected);
+}
