@@ -52,6 +52,7 @@ fn columns() -> Vec<ColumnInfo> {
         .into()
 }
 
+#[expect(clippy::print_stdout, reason = "the report is what the program is for")]
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let whole = runtime.block_on(whole_run())?;

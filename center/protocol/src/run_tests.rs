@@ -36,7 +36,8 @@ fn a_request_counts_from_issue_to_expiry_with_the_leeway() {
 
 #[test]
 fn members_out_of_bounds_are_named() {
-    let cases: [(fn(&mut RunRequest), &str); 9] = [
+    type Change = fn(&mut RunRequest);
+    let cases: [(Change, &str); 9] = [
         (|r| r.params = serde_json::json!([1]), "`params`"),
         (
             |r| r.params = (0..65).map(|i| (i.to_string(), 0.into())).collect::<serde_json::Map<_, _>>().into(),

@@ -55,7 +55,7 @@ fn generated(rows: u64) -> Vec<Flow> {
         let [a, b, c, d, ..] = mixed.to_be_bytes();
         let src =
             if id % 9 == 4 { format!("2001:db8:{a:x}::{b:x}") } else { format!("{}.{b}.{c}.{}", 20 + a % 60, d % 8) };
-        let dst = if id % 4 == 0 { "192.0.2.1".to_owned() } else { format!("203.0.113.{d}") };
+        let dst = if id.is_multiple_of(4) { "192.0.2.1".to_owned() } else { format!("203.0.113.{d}") };
         let start = 1_626_105_669_000_000 + i64::try_from(mixed % 3_600_000_000).unwrap();
         let egress_as = [None, Some(0), Some(u64::MAX), Some(i64::MAX as u64)][(id % 4) as usize];
         let numbers = [
@@ -63,7 +63,7 @@ fn generated(rows: u64) -> Vec<Flow> {
             Some(1 + mixed % 9),
             Some(40 + mixed % 90),
             Some(64_500 + id % 6),
-            (id % 3 != 0).then_some(mixed % 65_536),
+            (!id.is_multiple_of(3)).then_some(mixed % 65_536),
             egress_as,
         ];
         Flow { start, end: start + 1_500_001, src, dst, numbers }

@@ -14,11 +14,10 @@ const BYTES_MAX: usize = 2 * iog_tlog::MAX_NOTE_BYTES + 4096;
 /// Writes what the error proves into the replica's folder and notes in the error where.
 pub(super) fn keep(disk: &Disk, mut error: ReplicaError, now: Timestamp) -> ReplicaError {
     let said = error.to_string();
-    let (held, offered, kept) = match &mut error {
-        ReplicaError::Fork { held, offered, evidence, .. } | ReplicaError::Rollback { held, offered, evidence, .. } => {
-            (held, offered, evidence)
-        }
-        _ => return error,
+    let (ReplicaError::Fork { held, offered, evidence: kept, .. }
+    | ReplicaError::Rollback { held, offered, evidence: kept, .. }) = &mut error
+    else {
+        return error;
     };
     // A disk that refuses must not hide the alarm; the error still carries both checkpoints.
     *kept = write(disk, &text(&said, held, offered), now).unwrap_or_default();

@@ -52,7 +52,8 @@ fn descriptors_travel_signed() {
 
 #[test]
 fn members_out_of_bounds_are_named() {
-    let cases: [(fn(&mut Descriptor), &str); 7] = [
+    type Change = fn(&mut Descriptor);
+    let cases: [(Change, &str); 7] = [
         (|d| d.summary.clear(), "summary"),
         (|d| d.access = "x".repeat(501), "access"),
         (|d| d.entries.clear(), "entries"),

@@ -224,6 +224,7 @@ fn receipts_that_contradict_themselves_are_refused() {
 
 #[test]
 fn an_answer_must_say_what_the_receipt_states() {
+    type Change = fn(&mut RunAnswer);
     let (view, _, key) = views();
     let verified = view.verify(&key).unwrap();
     let answer = RunAnswer {
@@ -236,7 +237,7 @@ fn an_answer_must_say_what_the_receipt_states() {
     verified.fits(&answer).unwrap();
     let again: RunAnswer = serde_json::from_str(&serde_json::to_string(&answer).unwrap()).unwrap();
     assert_eq!(again, answer);
-    let changes: [(fn(&mut RunAnswer), &str); 5] = [
+    let changes: [(Change, &str); 5] = [
         (|a| a.request_id = crate::ids::RequestId::from_bytes([1; 16]), "request_id"),
         (|a| a.domain = "as1".parse().unwrap(), "domain"),
         (|a| a.outcome = Outcome::Cancelled, "outcome"),

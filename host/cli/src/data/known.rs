@@ -61,7 +61,10 @@ fn parse(text: &str) -> Result<Neighbours> {
     Ok(neighbours)
 }
 
-fn row(line: &str) -> Result<((Option<[u8; 16]>, u32), u32)> {
+/// An interface by its number, of one exporter or of all.
+type Interface = (Option<[u8; 16]>, u32);
+
+fn row(line: &str) -> Result<(Interface, u32)> {
     let mut fields = line.split(',').map(str::trim);
     let (Some(exporter), Some(interface), Some(asn), None) =
         (fields.next(), fields.next(), fields.next(), fields.next())
@@ -74,7 +77,7 @@ fn row(line: &str) -> Result<((Option<[u8; 16]>, u32), u32)> {
     };
     let interface = interface.parse().context("the interface is no SNMP index")?;
     let digits = asn.strip_prefix("AS").unwrap_or(asn);
-    Ok(((exporter, interface), digits.parse().context("the AS is no number")?))
+    Ok(((exporter, interface), digits.parse().context("the AS is not a number")?))
 }
 
 #[cfg(test)]

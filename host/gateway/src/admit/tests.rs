@@ -50,7 +50,8 @@ fn a_good_request_is_its_senders() {
 
 #[test]
 fn what_is_not_accepted_says_why() {
-    let cases: [(&str, &str, fn(&mut Case)); 20] = [
+    type Change = fn(&mut Case);
+    let cases: [(&str, &str, Change); 20] = [
         ("no certificate", "certificate-required", |c| c.peer = None),
         ("no name in it", "certificate-required", |c| c.peer.as_mut().unwrap().spiffe = None),
         ("another trust domain", "certificate-required", |c| {
