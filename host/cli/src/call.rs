@@ -41,9 +41,9 @@ pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
 
 fn spec(args: &CallArgs) -> Result<CallSpec> {
     let domains =
-        args.domain.iter().map(|domain| domain.parse().with_context(|| format!("`{domain}` is no domain id")));
+        args.domain.iter().map(|domain| domain.parse().with_context(|| format!("`{domain}` is not a domain id")));
     let whom = if args.all { Whom::Relevant { asn: None } } else { Whom::Domains(domains.collect::<Result<_>>()?) };
-    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is no entry name")));
+    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
     Ok(CallSpec {
         what: args.service.parse().map_err(anyhow::Error::msg)?,
         entry: entry.transpose()?,

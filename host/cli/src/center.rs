@@ -34,7 +34,7 @@ pub(crate) fn run(ui: Ui, command: CenterCommand) -> Result<ExitCode> {
 
 fn start(ui: Ui, args: &CenterInitArgs) -> Result<()> {
     let trust_domain: iog_protocol::ids::TrustDomain =
-        args.trust_domain.parse().with_context(|| format!("`{}` is no trust domain", args.trust_domain))?;
+        args.trust_domain.parse().with_context(|| format!("`{}` is not a trust domain", args.trust_domain))?;
     anyhow::ensure!(!trust_domain.is_demo(), "`{trust_domain}` is reserved for `iog demo`");
     let port = args.listen.rsplit_once(':').map(|(_, port)| port).context("--listen must be address:port")?;
     let first = args.name.first().context("a center needs a --name")?;
@@ -88,7 +88,7 @@ fn party(text: &str) -> Result<(String, OrganisationId, iog_protocol::keys::Publ
     };
     let (id, organisation, key) = split()
         .with_context(|| format!("`{text}` should be NAME@ORGANISATION=KEY, for example alice@university=alice.pub"))?;
-    let organisation = organisation.parse().with_context(|| format!("`{organisation}` is no organisation id"))?;
+    let organisation = organisation.parse().with_context(|| format!("`{organisation}` is not an organisation id"))?;
     Ok((id, organisation, keys::public(key)?))
 }
 
@@ -126,11 +126,11 @@ fn network(ui: Ui, config: &Path, out: &Path) -> Result<()> {
 async fn invitation(ui: Ui, args: &InviteArgs) -> Result<()> {
     let config = CenterConfig::load(&args.config).context("cannot read the center's configuration")?;
     let options = InviteOptions {
-        domain: args.domain.parse().with_context(|| format!("`{}` is no domain id", args.domain))?,
+        domain: args.domain.parse().with_context(|| format!("`{}` is not a domain id", args.domain))?,
         organisation: args
             .organisation
             .parse()
-            .with_context(|| format!("`{}` is no organisation id", args.organisation))?,
+            .with_context(|| format!("`{}` is not an organisation id", args.organisation))?,
         names: args.name.clone(),
         asns: args.asn.iter().copied().map(Asn).collect(),
         hours: args.hours.into(),

@@ -39,7 +39,7 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let token = args.token.as_deref().context("name the join token with --token")?;
-    let token: JoinToken = token.trim().parse().context("this is no join token")?;
+    let token: JoinToken = token.trim().parse().context("this is not a join token")?;
     let options = EnrollOptions { endpoints: args.endpoint.clone(), ..EnrollOptions::default() };
     let spinner = ui.spinner(&format!("enrolling `{}` at {}", token.domain, token.center));
     let home = runtime()?.block_on(enroll::enroll(&args.home.home, &token, &options, &OsEntropy, now()))?;

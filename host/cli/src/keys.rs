@@ -57,7 +57,7 @@ pub(crate) fn secret(file: &Path) -> Result<SecretKey> {
 /// A public key given as text or as the name of a file that holds it.
 pub(crate) fn public(text: &str) -> Result<PublicKey> {
     if text.starts_with("ed25519:") {
-        return text.parse().with_context(|| format!("`{text}` is no public key"));
+        return text.parse().with_context(|| format!("`{text}` is not a public key"));
     }
     let content = read_small(Path::new(text))?;
     content.trim().parse().with_context(|| format!("`{text}` holds no public key of the form `ed25519:…`"))

@@ -42,7 +42,7 @@ impl Network {
             bail!("`{}` is too large to be a network file", file.display());
         }
         let text = std::fs::read_to_string(file).with_context(show)?;
-        serde_json::from_str(&text).with_context(|| format!("`{}` is no network file", file.display()))
+        serde_json::from_str(&text).with_context(|| format!("`{}` is not a network file", file.display()))
     }
 }
 
@@ -129,15 +129,15 @@ pub(crate) fn pins(genesis: &[u8]) -> Result<Pins> {
 /// A module of the registry by digest, `name@version` or name (its newest version).
 pub(crate) fn module<'a>(registry: &'a Registry, reference: &str) -> Result<&'a ModuleRecord> {
     let found = if reference.starts_with("sha256:") {
-        registry.module(&reference.parse().with_context(|| format!("`{reference}` is no digest"))?)
+        registry.module(&reference.parse().with_context(|| format!("`{reference}` is not a digest"))?)
     } else {
         let (name, version) = match reference.split_once('@') {
             Some((name, version)) => {
-                (name, Some(version.parse().with_context(|| format!("`{version}` is no version"))?))
+                (name, Some(version.parse().with_context(|| format!("`{version}` is not a version"))?))
             }
             None => (reference, None),
         };
-        registry.find(&name.parse().with_context(|| format!("`{name}` is no module name"))?, version.as_ref())
+        registry.find(&name.parse().with_context(|| format!("`{name}` is not a module name"))?, version.as_ref())
     };
     found.with_context(|| format!("the registry has no module `{reference}`; `iog module show` lists them"))
 }

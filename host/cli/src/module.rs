@@ -160,7 +160,7 @@ fn modules_of(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
             found.push((name, path));
         }
     }
-    ensure!(!found.is_empty(), "`{}` is no module and holds none: there is no `iog.toml`", dir.display());
+    ensure!(!found.is_empty(), "`{}` is not a module and holds none: there is no `iog.toml`", dir.display());
     found.sort();
     Ok(found)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
     let wasm = read_component(&args.wasm)?;
     let text = read_manifest(&args.manifest)?;
     let manifest = Manifest::parse(&text).context("the manifest is refused")?;
-    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is no entry name")));
+    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
     let spec = TrySpec {
         wasm: &wasm,
         manifest: &text,
@@ -47,7 +47,7 @@ fn datasets(given: &[String], manifest: &Manifest) -> Result<BTreeMap<SlotName, 
     let mut bound = BTreeMap::new();
     for text in given {
         let (slot, file) = text.split_once('=').with_context(|| format!("`{text}` should be SLOT=FILE"))?;
-        let slot: SlotName = slot.parse().with_context(|| format!("`{slot}` is no slot name"))?;
+        let slot: SlotName = slot.parse().with_context(|| format!("`{slot}` is not a slot name"))?;
         let Some(declared) = manifest.data.get(&slot) else {
             let known: Vec<String> = manifest.data.keys().map(|slot| format!("`{slot}`")).collect();
             bail!("the manifest has no slot `{slot}`; its slots are {}", known.join(", "));

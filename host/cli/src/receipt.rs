@@ -34,7 +34,7 @@ struct Case {
 fn open(args: &ReceiptArgs) -> Result<Case> {
     let home = Home::open(&args.home.home)?;
     if let Some(expected) = &args.genesis {
-        let expected: Digest = expected.parse().with_context(|| format!("`{expected}` is no digest"))?;
+        let expected: Digest = expected.parse().with_context(|| format!("`{expected}` is not a digest"))?;
         let pinned = home.domain_file().genesis;
         ensure!(pinned == expected, "this home pins the genesis {pinned}, not {expected}");
     }

@@ -152,7 +152,7 @@ async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
     let record = module(&registry, &args.module)?;
     let submission = &record.submission;
     if !registry.keyset().auditors.iter().any(|auditor| auditor.key == key.public()) {
-        bail!("the key {} is no auditor's in the keyset in force", key.public());
+        bail!("the key {} does not belong to an auditor in the keyset in force", key.public());
     }
     let severity = if args.blocking { Severity::Blocking } else { Severity::Note };
     let findings =

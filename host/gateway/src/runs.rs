@@ -1,6 +1,5 @@
-//! What happens to a request once its sender is known: journal, decide, wait for a place, run, release, receipt. The only
-//! caller of the sandbox. From the moment the journal has it, a request ends in exactly one receipt, whether the caller
-//! waits or not.
+//! What happens to a request once its sender is known: journal, decide, wait for a place, run, release, receipt. From
+//! the moment the journal has it, a request ends in exactly one receipt, whether the caller waits or not.
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;

@@ -100,7 +100,7 @@ type Look = (u64, SystemTime, Found);
 fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> Result<Look> {
     // A pipe would wait for a writer when it is opened.
     let metadata = std::fs::metadata(input).with_context(|| format!("cannot read `{}`", input.display()))?;
-    ensure!(metadata.is_file(), "`{}` is no regular file", input.display());
+    ensure!(metadata.is_file(), "`{}` is not a regular file", input.display());
     let mut file = open(input)?;
     let modified = metadata.modified()?;
     let format = match named {

@@ -57,7 +57,7 @@ impl Finished<'_> {
         match &self.call.merged {
             Some(Merged::Result { result, .. }) => {
                 let value: Value = serde_json::from_str(result.as_str()).context("the merged result is not JSON")?;
-                let graph = Graph::deserialize(&value).context("the merged result is no attack graph")?;
+                let graph = Graph::deserialize(&value).context("the merged result is not an attack graph")?;
                 Ok((value, graph))
             }
             Some(Merged::Failed { problem }) => anyhow::bail!("the answers could not be merged: {problem}"),

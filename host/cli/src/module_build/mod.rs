@@ -87,7 +87,7 @@ pub(crate) fn build(options: &BuildOptions) -> Result<Built> {
     let core = target_dir.join(TARGET).join("release").join(&layout.artefact);
     let core = std::fs::read(&core).with_context(|| format!("cargo made no `{}`", core.display()))?;
     Ok(Built {
-        component: encode(&core).with_context(|| format!("`{}` is no component", sources.package))?,
+        component: encode(&core).with_context(|| format!("`{}` is not a component", sources.package))?,
         source: sources.digest(),
         toolchain: format!("{}; {ENCODER}", toolchain.version),
         command: format!("cargo build --release --target {TARGET} --package {}{}", sources.package, toolchain.note()),

@@ -47,7 +47,7 @@ impl Record {
         let path = component.with_extension("json");
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         ensure!(bytes.len() <= RECORD_BYTES_MAX, "`{}` is larger than {RECORD_BYTES_MAX} bytes", path.display());
-        serde_json::from_slice(&bytes).with_context(|| format!("`{}` is no record of a build", path.display()))
+        serde_json::from_slice(&bytes).with_context(|| format!("`{}` is not a record of a build", path.display()))
     }
 
     /// Writes the component and, beside it, this record.

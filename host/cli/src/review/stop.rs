@@ -42,7 +42,7 @@ fn statement(registry: &Registry, args: &StopArgs, severity: RevocationSeverity)
         issued: now(),
     };
     if let Some(id) = args.target.strip_prefix("domain:") {
-        let id: DomainId = id.parse().with_context(|| format!("`{id}` is no domain id"))?;
+        let id: DomainId = id.parse().with_context(|| format!("`{id}` is not a domain id"))?;
         return Ok(Statement::new(registry.genesis_digest(), revocation(Target::Domain(id))));
     }
     let record = module(registry, &args.target)?;

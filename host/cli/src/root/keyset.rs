@@ -27,7 +27,7 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
     ui.line(format!("keyset {} after {}:\n  {}", next.version, registry.keyset().version, changes.join("\n  ")));
     if !signers.is_empty() {
         for key in &signers {
-            ensure!(registry.root().keys.contains(&key.public()), "{} is no root key; not signed", key.public());
+            ensure!(registry.root().keys.contains(&key.public()), "{} is not a root key; not signed", key.public());
             envelope.add_signature(key);
         }
         let (_, missing) = judge(&registry, &envelope)?;
@@ -74,7 +74,7 @@ fn open(args: &KeysetArgs, registry: &Registry) -> Result<(Envelope, Keyset)> {
 
 fn read(file: &Path, registry: &Registry) -> Result<(Envelope, Keyset)> {
     let envelope =
-        Envelope::parse(&read_small(file)?).with_context(|| format!("`{}` is no envelope", file.display()))?;
+        Envelope::parse(&read_small(file)?).with_context(|| format!("`{}` is not an envelope", file.display()))?;
     let statement =
         parse_payload(envelope.payload()).with_context(|| format!("`{}` holds no statement", file.display()))?;
     ensure!(statement.registry().as_ref() == Some(registry.genesis_digest()), "the statement is of another registry");
