@@ -43,7 +43,8 @@ fn spec(args: &CallArgs) -> Result<CallSpec> {
     let domains =
         args.domain.iter().map(|domain| domain.parse().with_context(|| format!("`{domain}` is not a domain id")));
     let whom = if args.all { Whom::Relevant { asn: None } } else { Whom::Domains(domains.collect::<Result<_>>()?) };
-    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
+    let entry =
+        args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
     Ok(CallSpec {
         what: args.service.parse().map_err(anyhow::Error::msg)?,
         entry: entry.transpose()?,

@@ -22,7 +22,8 @@ pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
     let wasm = read_component(&args.wasm)?;
     let text = read_manifest(&args.manifest)?;
     let manifest = Manifest::parse(&text).context("the manifest is refused")?;
-    let entry = args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
+    let entry =
+        args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
     let spec = TrySpec {
         wasm: &wasm,
         manifest: &text,

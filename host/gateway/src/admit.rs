@@ -320,7 +320,9 @@ fn denied_text(denied: &Denied) -> String {
         Denied::RunsPerHour { max } => format!("the caller's {max} runs of this hour are used up"),
         Denied::RunsPerDay { max } => format!("the caller's {max} runs of this day are used up"),
         Denied::TargetTooWide { min } => format!("the provider answers about prefixes of /{min} and longer only"),
-        Denied::TargetUnclear => "the target is neither an address nor a prefix, so its width cannot be told".to_owned(),
+        Denied::TargetUnclear => {
+            "the target is neither an address nor a prefix, so its width cannot be told".to_owned()
+        }
         Denied::TargetsPerDay { max } => format!("the caller's {max} distinct targets of this day are used up"),
     }
 }
