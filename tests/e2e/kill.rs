@@ -125,6 +125,8 @@ fn stage() -> (Deployment, Load) {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a long run says how many rounds it wants")]
+#[expect(clippy::async_yields_async, reason = "the task is awaited after the gateway was killed")]
 fn a_gateway_killed_under_load_gives_every_accepted_request_one_receipt() {
     let rounds = std::env::var("IOG_KILL_ROUNDS").map_or(ROUNDS_DEFAULT, |n| n.parse().expect("a number of rounds"));
     let (network, load) = stage();
