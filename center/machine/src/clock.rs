@@ -50,7 +50,6 @@ impl Clock for ManualClock {
 
 /// The monotonic moment `wait` from now, for deadlines within this process.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this module owns the clock")]
 pub fn deadline(wait: Duration) -> Instant {
     Instant::now() + wait
 }
