@@ -212,5 +212,5 @@ pub(crate) async fn keep_checkpoint(
     database.set_checkpoint(size, &String::from_utf8_lossy(checkpoint)).await?;
     let (path, bytes) = (home.last_checkpoint(), checkpoint.to_vec());
     let written = tokio::task::spawn_blocking(move || write(&path, &bytes, Readers::All)).await;
-    Ok(written.map_err(|_| CenterError::Stopped)??)
+    written.map_err(|_| CenterError::Stopped)?
 }
