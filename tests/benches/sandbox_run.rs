@@ -19,8 +19,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use iog_inspect::InspectLimits;
 use iog_sandbox::{
-    CancelFlag, ColumnInfo, ColumnKind, Grants, HostAnswer, HostPort, HostRequest, Limits, Provider, RunOutcome,
-    RunSpec, Runner, Sandbox, SandboxConfig,
+    CancelFlag, ColumnInfo, ColumnKind, DataAnswer, DataRequest, Grants, HostAnswer, HostPort, HostRequest, Limits,
+    Provider, RunOutcome, RunSpec, Runner, Sandbox, SandboxConfig,
 };
 use serde_json::json;
 
@@ -39,9 +39,9 @@ struct NoRows;
 impl HostPort for NoRows {
     async fn call(&self, request: HostRequest) -> HostAnswer {
         match request {
-            HostRequest::Open { .. } => HostAnswer::Opened { columns: columns() },
-            HostRequest::Next { .. } => HostAnswer::Batch(None),
-            _ => HostAnswer::Done,
+            HostRequest::Data(DataRequest::Open { .. }) => HostAnswer::Data(DataAnswer::Opened { columns: columns() }),
+            HostRequest::Data(DataRequest::Next { .. }) => HostAnswer::Data(DataAnswer::Batch(None)),
+            other => other.unserved(),
         }
     }
 }

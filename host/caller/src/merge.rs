@@ -52,7 +52,8 @@ pub async fn merge(session: &Session, sandbox: &Sandbox, joiner: Joiner<'_>, cal
         entry: MERGE.to_owned(),
         params,
         provider: Provider { domain: session.home.domain().to_string(), asn: session.asn.map(|asn| asn.0) },
-        grants: Grants::ALL,
+        // All that it imports is linked, for it must be there to answer that nothing is granted.
+        grants: Grants::ALL.narrow(joiner.module.capabilities().imports.iter().map(String::as_str)),
         limits: iog_module::limits(&joiner.module.manifest().limits),
         cancel: CancelFlag::new(),
     };

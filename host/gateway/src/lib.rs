@@ -9,6 +9,7 @@ pub mod config;
 pub mod datasets;
 pub mod describe;
 pub mod gateway;
+pub mod grants;
 pub mod journal;
 pub mod local;
 pub mod policy;

@@ -10,11 +10,12 @@ use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{EntryName, RequestId, SlotName};
 use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
 use iog_protocol::run::ResultJson;
-use iog_sandbox::{CancelFlag, Grants, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, Usage};
+use iog_sandbox::{CancelFlag, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, Usage};
 
 use crate::config::{DatasetConfig, LimitsConfig};
 use crate::datasets::{self, Bound};
-use crate::port::DataPort;
+use crate::grants;
+use crate::port::RunPort;
 use crate::prepare::{PrepareError, Runnable, Tools};
 use crate::runs::{Snapshots, pin};
 
@@ -109,13 +110,13 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
     }
     let limits = iog_module::limits(&prepared.limits);
     let (query, snapshots) = pin(&prepared, &limits, QUERY_MEMORY_BYTES).await?;
-    let port = DataPort::new(prepared.planned.clone(), query, RequestId::from_bytes([0; 16]));
+    let port = RunPort::new(prepared.planned.clone(), query, RequestId::from_bytes([0; 16]));
     let run = RunSpec {
         module: Arc::clone(&prepared.loaded),
         entry: entry.to_string(),
         params: spec.params.clone(),
         provider: spec.provider.clone(),
-        grants: Grants::ALL,
+        grants: grants::granted(prepared.module.capabilities(), grants::GIVEN),
         limits,
         cancel: CancelFlag::new(),
     };

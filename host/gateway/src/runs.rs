@@ -13,14 +13,15 @@ use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::run::{LimitKind, Outcome, ResultJson};
 use iog_protocol::time::Timestamp;
 use iog_sandbox::{
-    CancelFlag, Grants, Limits, Provider, RunOutcome, RunReport, RunSpec, Runner as _, Sandbox, TrapKind, Usage,
+    CancelFlag, Limits, Provider, RunOutcome, RunReport, RunSpec, Runner as _, Sandbox, TrapKind, Usage,
 };
 use tokio::sync::watch;
 
 use crate::admit::{self, Admitted, Authenticated, Here, Presented, Refusal, Rejection};
+use crate::grants;
 use crate::journal::{self, Begin, NewRun, StoredRun, Target};
 use crate::policy::Used;
-use crate::port::DataPort;
+use crate::port::RunPort;
 use crate::prepare::Runnable;
 use crate::queue::{FairQueue, Full, Place};
 use crate::receipts::{Ending, Receipts, ReceiptsError};
@@ -267,13 +268,13 @@ impl Runs {
         };
         let query = QueryLimits { deadline: Some(ends + QUERY_GRACE), ..query };
         let limits = Limits { wall: ends.saturating_duration_since(deadline(Duration::ZERO)), ..limits };
-        let port = DataPort::new(prepared.planned.clone(), query, asked.request.request_id.clone());
+        let port = RunPort::new(prepared.planned.clone(), query, asked.request.request_id.clone());
         let spec = RunSpec {
             module: Arc::clone(&prepared.loaded),
             entry: asked.request.entry.to_string(),
             params: asked.request.params.clone(),
             provider: Provider { domain: self.domain.to_string(), asn },
-            grants: Grants::ALL,
+            grants: grants::granted(prepared.module.capabilities(), grants::GIVEN),
             limits,
             cancel,
         };

@@ -6,12 +6,11 @@
 //! Sandbox::run(spec, host)  parameters (JSON → WIT) → store, meter, call → result (WIT → canonical JSON) → RunReport
 //! ```
 
-mod columns;
 mod config;
 pub mod costs;
-mod data;
 mod engine;
-mod flat;
+mod grants;
+mod interfaces;
 mod json_in;
 mod json_out;
 mod link;
@@ -36,15 +35,15 @@ use wasmtime::Engine;
 
 pub use crate::config::{LoadError, SandboxConfig, SandboxError, StructureLimits};
 pub use crate::engine::EngineInfo;
-pub use crate::link::{CONTEXT, DATA, LOG, PROGRESS};
-pub use crate::module::{EntryType, Module};
-pub use crate::port::{
-    ColumnInfo, ColumnKind, Fault, HostAnswer, HostPort, HostRequest, LogLevel, NothingGranted, Param,
-    QUERY_NAME_BYTES_MAX,
+pub use crate::grants::{Grants, UnknownInterface};
+pub use crate::interfaces::{
+    ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, HostAnswer, HostRequest, LogLevel, LogRequest, Param,
+    ProgressRequest, Provider, QUERY_NAME_BYTES_MAX,
 };
+pub use crate::module::{EntryType, Module};
+pub use crate::port::{HostPort, NothingGranted};
 pub use crate::spec::{
-    CancelFlag, Grants, LimitKind, Limits, Provider, RunOutcome, RunReport, RunSpec, Runner, TrapKind, Usage,
-    ValueError,
+    CancelFlag, LimitKind, Limits, RunOutcome, RunReport, RunSpec, Runner, TrapKind, Usage, ValueError,
 };
 pub use crate::wit_type::WitType;
 

@@ -1,46 +1,55 @@
-//! The interfaces of `iog:guest` as wasmtime linkers, one for each set of grants: what is not granted is not there.
+//! Linkers with exactly the interfaces of a set of grants, made when first needed: what is not granted is not there.
 
 use std::sync::OnceLock;
 
-use wasmtime::component::{Component, InstancePre, Linker, Resource, ResourceType};
-use wasmtime::{Engine, StoreContextMut};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Engine, Result};
 
-use crate::data;
-use crate::port::{HostRequest, LogLevel, Param};
-use crate::spec::Grants;
-use crate::state::{RunState, ask, enter};
+use crate::grants::Grants;
+use crate::interfaces::TABLE;
+use crate::state::RunState;
 
-/// The interfaces a guest may import, by their full names.
-pub const CONTEXT: &str = "iog:guest/context@0.1.0";
-/// See [`CONTEXT`].
-pub const DATA: &str = "iog:guest/data@0.1.0";
-/// See [`CONTEXT`].
-pub const LOG: &str = "iog:guest/log@0.1.0";
-/// See [`CONTEXT`].
-pub const PROGRESS: &str = "iog:guest/progress@0.1.0";
+/// Something for each set of grants that was asked for. Reading takes no lock and no memory; there are as many as sets
+/// in use, which are few: a module is mostly run with what it imports.
+pub(crate) struct BySet<T>(OnceLock<Box<Node<T>>>);
 
-/// Sets of grants there are.
-pub(crate) const SETS: usize = 8;
-
-/// The place of a set of grants, below [`SETS`].
-pub(crate) fn set(grants: Grants) -> usize {
-    usize::from(grants.data) | (usize::from(grants.log) << 1) | (usize::from(grants.progress) << 2)
+struct Node<T> {
+    grants: Grants,
+    value: T,
+    next: BySet<T>,
 }
 
-/// Whether `name` is an interface of `iog:guest`, and whether `grants` has it.
-pub(crate) fn granted(name: &str, grants: Grants) -> Option<bool> {
-    match name {
-        CONTEXT => Some(true),
-        DATA => Some(grants.data),
-        LOG => Some(grants.log),
-        PROGRESS => Some(grants.progress),
-        _ => None,
+impl<T> Default for BySet<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
     }
 }
 
-/// A linker for each set of grants, made when first needed.
+impl<T> BySet<T> {
+    /// What belongs to `grants`; made by `make` where it is not there yet. Of two that are made at once one is dropped.
+    pub(crate) fn get_or_make(&self, grants: Grants, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+        let mut place = self;
+        while let Some(node) = place.0.get() {
+            if node.grants == grants {
+                return Ok(&node.value);
+            }
+            place = &node.next;
+        }
+        let mut made = Some(Box::new(Node { grants, value: make()?, next: Self::default() }));
+        loop {
+            // Another thread may have put something here since: perhaps what is asked for.
+            let node = place.0.get_or_init(|| made.take().expect("a node is put in one place"));
+            if node.grants == grants {
+                return Ok(&node.value);
+            }
+            place = &node.next;
+        }
+    }
+}
+
+/// A linker for each set of grants.
 #[derive(Default)]
-pub(crate) struct Linkers([OnceLock<Linker<RunState>>; SETS]);
+pub(crate) struct Linkers(BySet<Linker<RunState>>);
 
 impl Linkers {
     /// Everything that can be done before a run: `component` with exactly the interfaces of `grants`.
@@ -49,118 +58,50 @@ impl Linkers {
         engine: &Engine,
         component: &Component,
         grants: Grants,
-    ) -> wasmtime::Result<InstancePre<RunState>> {
-        let place = &self.0[set(grants)];
-        let linker = match place.get() {
-            Some(linker) => linker,
-            None => {
-                let linker = linker(engine, grants)?;
-                place.get_or_init(|| linker)
-            }
-        };
-        linker.instantiate_pre(component)
+    ) -> Result<InstancePre<RunState>> {
+        self.0.get_or_make(grants, || linker(engine, grants))?.instantiate_pre(component)
     }
 }
 
-fn linker(engine: &Engine, grants: Grants) -> wasmtime::Result<Linker<RunState>> {
+fn linker(engine: &Engine, grants: Grants) -> Result<Linker<RunState>> {
     let mut linker = Linker::new(engine);
-    context(&mut linker)?;
-    if grants.data {
-        rows(&mut linker)?;
-    }
-    if grants.log {
-        log(&mut linker)?;
-    }
-    if grants.progress {
-        progress(&mut linker)?;
+    for interface in TABLE.iter().filter(|interface| grants.has(interface.name)) {
+        (interface.link)(&mut linker)?;
     }
     Ok(linker)
 }
 
-type Cx<'a> = StoreContextMut<'a, RunState>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn context(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    let mut context = linker.instance(CONTEXT)?;
-    context.func_wrap_async("provider", |mut cx: Cx<'_>, (): ()| {
-        Box::new(async move {
-            enter(&mut cx, 0)?;
-            Ok((cx.data().provider.clone(),))
-        })
-    })?;
-    context.func_wrap_async("entry", |mut cx: Cx<'_>, (): ()| {
-        Box::new(async move {
-            enter(&mut cx, 0)?;
-            Ok((cx.data().entry.clone(),))
-        })
-    })
-}
-
-fn log(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    let mut log = linker.instance(LOG)?;
-    log.func_wrap_async("write", |mut cx: Cx<'_>, (level, text): (LogLevel, String)| {
-        Box::new(async move {
-            enter(&mut cx, text.len())?;
-            let state = cx.data_mut();
-            if text.len() > state.log_left {
-                state.log_left = 0;
-                state.log_dropped += 1;
-                return Ok(());
+    #[test]
+    fn each_set_has_its_own_and_only_one() {
+        let kept = BySet::default();
+        let all: Vec<_> = Grants::ALL.names().collect();
+        let sets: Vec<Grants> = (0..all.len()).map(|upto| Grants::of(all[..=upto].iter().copied()).unwrap()).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for set in &sets {
+                        assert_eq!(kept.get_or_make(*set, || Ok(*set)).unwrap(), set);
+                    }
+                });
             }
-            state.log_left -= text.len();
-            ask(&cx, HostRequest::Log { level, text }).await;
-            Ok(())
-        })
-    })
-}
+        });
+        let mut count = 0;
+        let mut place = &kept;
+        while let Some(node) = place.0.get() {
+            count += 1;
+            place = &node.next;
+        }
+        assert_eq!(count, sets.len());
+    }
 
-fn progress(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    let mut progress = linker.instance(PROGRESS)?;
-    progress.func_wrap_async("report", |mut cx: Cx<'_>, (percent,): (u8,)| {
-        Box::new(async move {
-            enter(&mut cx, 0)?;
-            let step = percent.min(100) / 10 * 10;
-            if step > cx.data().progress {
-                cx.data_mut().progress = step;
-                ask(&cx, HostRequest::Progress { percent: step }).await;
-            }
-            Ok(())
-        })
-    })
-}
-
-/// The `rows` resource on the host's side.
-pub(crate) struct Rows;
-
-type Method = (Resource<Rows>,);
-type ColumnMethod = (Resource<Rows>, u32);
-
-fn rows(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    let mut data = linker.instance(DATA)?;
-    data.resource_async("rows", ResourceType::host::<Rows>(), |cx, place| Box::new(data::close(cx, place)))?;
-    data.func_wrap_async("open", |cx: Cx<'_>, (query, params): (String, Vec<Param>)| {
-        Box::new(data::open(cx, query, params))
-    })?;
-    data.func_wrap_async("[method]rows.columns", |cx: Cx<'_>, (rows,): Method| Box::new(data::columns(cx, rows)))?;
-    data.func_wrap_async("[method]rows.advance", |cx: Cx<'_>, (rows,): Method| Box::new(data::advance(cx, rows)))?;
-    data.func_wrap_async("[method]rows.ints", |cx: Cx<'_>, (rows, at): ColumnMethod| {
-        Box::new(async move { data::ints(cx, &rows, at) })
-    })?;
-    data.func_wrap_async("[method]rows.uints", |cx: Cx<'_>, (rows, at): ColumnMethod| {
-        Box::new(async move { data::uints(cx, &rows, at) })
-    })?;
-    data.func_wrap_async("[method]rows.floats", |cx: Cx<'_>, (rows, at): ColumnMethod| {
-        Box::new(async move { data::floats(cx, &rows, at) })
-    })?;
-    data.func_wrap_async("[method]rows.bools", |cx: Cx<'_>, (rows, at): ColumnMethod| {
-        Box::new(async move { data::bools(cx, &rows, at) })
-    })?;
-    data.func_wrap_async("[method]rows.texts", |cx: Cx<'_>, (rows, at): ColumnMethod| {
-        Box::new(async move { data::texts(cx, &rows, at) })
-    })?;
-    data.func_wrap_async("[method]rows.addresses", |cx: Cx<'_>, (rows, at): ColumnMethod| {
-        Box::new(async move { data::addresses(cx, &rows, at) })
-    })?;
-    data.func_wrap_async("[method]rows.nulls", |cx: Cx<'_>, (rows, at): ColumnMethod| {
-        Box::new(async move { data::nulls(cx, &rows, at) })
-    })
+    #[test]
+    fn what_cannot_be_made_is_tried_again() {
+        let kept = BySet::default();
+        assert!(kept.get_or_make(Grants::ALL, || Err(wasmtime::format_err!("not now"))).is_err());
+        assert_eq!(*kept.get_or_make(Grants::ALL, || Ok(1)).unwrap(), 1);
+    }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::config::LoadError;
-use crate::link::{self, Linkers, SETS};
-use crate::spec::Grants;
+use crate::grants::Grants;
+use crate::link::{BySet, Linkers};
 use crate::state::RunState;
 use crate::text::clean;
 use crate::wit_type::{TypeReader, WitType};
@@ -31,9 +31,10 @@ pub struct Module {
     digest: [u8; 32],
     component: Component,
     imports: Vec<String>,
+    needs: Grants,
     entries: Vec<EntryType>,
     by_name: HashMap<String, Prepared>,
-    linked: [OnceLock<InstancePre<RunState>>; SETS],
+    linked: BySet<InstancePre<RunState>>,
 }
 
 /// What a run needs of an entry, found once.
@@ -69,9 +70,8 @@ impl Module {
         let component = Component::from_binary(engine, wasm).map_err(invalid)?;
         let ty = component.component_type();
         let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
-        if let Some(name) = imports.iter().find(|name| link::granted(name, Grants::ALL).is_none()) {
-            return Err(LoadError::Import { name: clean(name, 200) });
-        }
+        let needs = Grants::of(imports.iter().map(String::as_str))
+            .map_err(|unknown| LoadError::Import { name: clean(&unknown.name, 200) })?;
         let mut entries = Vec::new();
         let mut by_name = HashMap::new();
         for (name, item) in ty.exports(engine) {
@@ -83,9 +83,9 @@ impl Module {
             entries.push(entry(name, &func)?);
         }
         component.initialize_copy_on_write_image().map_err(|e| LoadError::Internal(e.to_string()))?;
-        let module = Self { digest, component, imports, entries, by_name, linked: Default::default() };
+        let module = Self { digest, component, imports, needs, entries, by_name, linked: BySet::default() };
         // An interface of the right name and another shape is the module's fault: find out now, not in a run.
-        module.linked(engine, linkers, Grants::ALL).map_err(invalid)?;
+        module.linked(engine, linkers, needs).map_err(invalid)?;
         Ok(module)
     }
 
@@ -127,7 +127,10 @@ impl Module {
 
     /// The first import that `grants` does not have.
     pub(crate) fn ungranted(&self, grants: Grants) -> Option<&str> {
-        self.imports.iter().map(String::as_str).find(|name| link::granted(name, grants) != Some(true))
+        if grants.covers(self.needs) {
+            return None;
+        }
+        self.imports.iter().map(String::as_str).find(|name| !grants.has(name))
     }
 
     /// The module linked with exactly `grants`.
@@ -137,12 +140,7 @@ impl Module {
         linkers: &Linkers,
         grants: Grants,
     ) -> wasmtime::Result<&InstancePre<RunState>> {
-        let place = &self.linked[link::set(grants)];
-        if let Some(linked) = place.get() {
-            return Ok(linked);
-        }
-        let linked = linkers.prepare(engine, &self.component, grants)?;
-        Ok(place.get_or_init(|| linked))
+        self.linked.get_or_make(grants, || linkers.prepare(engine, &self.component, grants))
     }
 }
 

@@ -13,6 +13,7 @@ use wasmtime::Store;
 use wasmtime::component::{InstancePre, Val};
 
 use crate::Sandbox;
+use crate::interfaces::States;
 use crate::json_in;
 use crate::json_out::{self, WriteError};
 use crate::meter::{MemoryMeter, Stop};
@@ -20,7 +21,7 @@ use crate::module::Entry;
 use crate::outcome;
 use crate::port::HostPort;
 use crate::spec::{CancelFlag, LimitKind, Limits, RunOutcome, RunReport, RunSpec, Runner, Usage};
-use crate::state::{Cursors, RunState, now};
+use crate::state::{RunState, now};
 
 /// Fuel between two yields of a guest that makes no host calls: below 1 ms of instructions.
 const YIELD_FUEL: u64 = 1_000_000;
@@ -74,12 +75,7 @@ impl Sandbox {
                 deadline: guard.deadline,
                 host_calls_max: spec.limits.host_calls,
                 host_calls: 0,
-                rows: 0,
-                bytes: 0,
-                log_left: spec.limits.log_bytes,
-                log_dropped: 0,
-                progress: 0,
-                cursors: Cursors::new(spec.limits.queries.min(spec.limits.handles)),
+                interfaces: States::new(&spec.limits),
             },
             &spec.limits,
         )?;
@@ -146,10 +142,10 @@ fn note(usage: &mut Usage, store: &Store<RunState>, fuel: u64) {
     let state = store.data();
     usage.fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     usage.memory_peak_bytes = state.memory.peak();
-    usage.rows = state.rows;
-    usage.bytes = state.bytes;
+    usage.rows = state.interfaces.data.rows;
+    usage.bytes = state.interfaces.data.bytes;
     usage.host_calls = state.host_calls;
-    usage.log_dropped = state.log_dropped;
+    usage.log_dropped = state.interfaces.log.dropped();
 }
 
 /// The end of a run's time; far away where the clock cannot hold it.

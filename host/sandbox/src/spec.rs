@@ -8,8 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
-use wasmtime::component::{ComponentType, Lower};
 
+use crate::grants::Grants;
+use crate::interfaces::Provider;
 use crate::module::Module;
 use crate::port::HostPort;
 
@@ -37,34 +38,6 @@ pub struct RunSpec {
     pub limits: Limits,
     /// Ends the run from outside.
     pub cancel: CancelFlag,
-}
-
-/// The provider of a run, as the registry states it (`iog:guest/context.provider`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, ComponentType, Lower)]
-#[component(record)]
-pub struct Provider {
-    /// Domain id.
-    #[component(name = "domain")]
-    pub domain: String,
-    /// The domain's first AS number, where it has one.
-    #[component(name = "asn")]
-    pub asn: Option<u32>,
-}
-
-/// The interfaces of `iog:guest` a run gets. `context` is always linked: it says nothing the caller does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grants {
-    /// `iog:guest/data`.
-    pub data: bool,
-    /// `iog:guest/log`.
-    pub log: bool,
-    /// `iog:guest/progress`.
-    pub progress: bool,
-}
-
-impl Grants {
-    /// Every interface.
-    pub const ALL: Self = Self { data: true, log: true, progress: true };
 }
 
 /// What one run may use. The defaults are those of the platform; a provider may give less or more.

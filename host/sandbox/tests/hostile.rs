@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use iog_sandbox::{
-    ColumnInfo, ColumnKind, Grants, HostRequest, LimitKind, Limits, NothingGranted, RunOutcome, Runner as _, TrapKind,
+    ColumnInfo, ColumnKind, DataRequest, HostRequest, LimitKind, Limits, NothingGranted, RunOutcome, Runner as _,
+    TrapKind,
 };
 use serde_json::json;
-use support::{Scripted, data_guest, guest, load, run, run_with, sandbox, spec};
+use support::{Scripted, data_guest, guest, load, run, run_with, sandbox, spec, without};
 
 fn succeeded(json: &str) -> RunOutcome {
     RunOutcome::Succeeded { json: json.into() }
@@ -301,7 +302,10 @@ async fn dropped_cursors_are_closed_and_their_place_is_free() {
     let report = run_with(&wat, host.clone(), |spec| spec.limits.handles = 2).await;
     assert_eq!(report.outcome, succeeded("5"));
     let asked = host.asked.lock().unwrap();
-    let closed = asked.iter().filter_map(|r| if let HostRequest::Close { handle } = r { Some(*handle) } else { None });
+    let closed = asked.iter().filter_map(|r| match r {
+        HostRequest::Data(DataRequest::Close { handle }) => Some(*handle),
+        _ => None,
+    });
     assert_eq!(closed.collect::<Vec<_>>(), (1..=30).collect::<Vec<_>>());
 }
 
@@ -385,8 +389,7 @@ async fn with_nothing_granted_every_query_is_refused_as_data() {
 #[tokio::test]
 async fn an_import_that_is_not_granted_is_named() {
     let wat = data_guest("(i32.const 0)");
-    let report =
-        run_with(&wat, Arc::new(NothingGranted), |spec| spec.grants = Grants { data: false, ..Grants::ALL }).await;
+    let report = run_with(&wat, Arc::new(NothingGranted), |spec| spec.grants = without("iog:guest/data@0.1.0")).await;
     assert_eq!(report.outcome, RunOutcome::NotGranted { interface: "iog:guest/data@0.1.0".into() });
 }
 
@@ -400,4 +403,36 @@ async fn the_caller_is_told_what_it_got_wrong() {
     let report = sandbox().run(spec(&module, json!({"x": 1})), Arc::new(NothingGranted)).await;
     let RunOutcome::BadParams(error) = report.outcome else { panic!("{:?}", report.outcome) };
     assert_eq!(error.path, "$.x");
+}
+
+#[tokio::test]
+async fn a_guest_cannot_hoard_handles_of_its_own() {
+    let wat = r#"(component
+        (type $r (resource (rep i32)))
+        (core func $new (canon resource.new $r))
+        (core module $m (import "" "new" (func $new (param i32) (result i32)))
+          (func (export "run") (result i32) (loop $l (drop (call $new (i32.const 1))) (br $l)) unreachable))
+        (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+        (func (export "run") (result u32) (canon lift (core func $i "run"))))"#;
+    let module = load(wat).await;
+    let report = sandbox().run(spec(&module, json!({})), Arc::new(NothingGranted)).await;
+    assert_eq!(report.outcome, RunOutcome::Trapped { kind: TrapKind::Handles });
+}
+
+#[tokio::test]
+async fn a_huge_result_is_stopped_while_it_is_read() {
+    // A list of 50 million numbers in 2 GiB cannot be; one of 700,000 bytes is more than 64 KiB of JSON.
+    let wat = |len: u32| {
+        format!(
+            r#"(component (core module $main (memory (export "memory") 16)
+            (func (export "run") (result i32) (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const {len})) (i32.const 0)))
+          (core instance $i (instantiate $main))
+          (func (export "run") (result (list u16)) (canon lift (core func $i "run") (memory (core memory $i "memory")))))"#
+        )
+    };
+    let run = async |len| run_with(&wat(len), Arc::new(NothingGranted), |_| ()).await.outcome;
+    assert!(matches!(run(20_000).await, RunOutcome::Succeeded { .. }));
+    assert_eq!(run(40_000).await, RunOutcome::Limit(LimitKind::Output));
+    assert_eq!(run(400_000).await, RunOutcome::Limit(LimitKind::Output));
+    assert_eq!(run(2_000_000_000).await, RunOutcome::Trapped { kind: TrapKind::Interface });
 }

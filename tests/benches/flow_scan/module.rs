@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use iog_data::{ColumnType, Dataset, Engine, Planned, QueryLimits, QuerySpec, Rows, SourceSpec, Value};
 use iog_protocol::manifest::{Manifest, ParamType};
 use iog_sandbox::{
-    CancelFlag, ColumnInfo, ColumnKind, Grants, HostAnswer, HostPort, HostRequest, Limits, Param, Provider, RunOutcome,
-    RunSpec, Runner as _, Sandbox, SandboxConfig,
+    CancelFlag, ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, Grants, HostAnswer, HostPort, HostRequest,
+    Limits, Param, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, SandboxConfig,
 };
 use serde_json::{Value as Json, json};
 
@@ -116,26 +116,26 @@ struct Port {
 }
 
 impl Port {
-    async fn open(&self, handle: u32, query: &str, params: Vec<Param>) -> HostAnswer {
+    async fn open(&self, handle: u32, query: &str, params: Vec<Param>) -> DataAnswer {
         let Some(declared) = self.planned.query(query) else {
-            return HostAnswer::Fault(iog_sandbox::Fault::UnknownQuery(query.to_owned()));
+            return DataAnswer::Fault(Fault::UnknownQuery(query.to_owned()));
         };
         let columns = declared.columns().iter().map(|(name, ty)| column(name, *ty)).collect();
         let values = params.into_iter().map(value).collect();
         match self.planned.open(query, values, QueryLimits::default()).await {
             Ok(rows) => {
                 self.cursors().insert(handle, Arc::new(tokio::sync::Mutex::new(rows)));
-                HostAnswer::Opened { columns }
+                DataAnswer::Opened { columns }
             }
-            Err(error) => HostAnswer::Fault(iog_sandbox::Fault::BadParam(error.to_string())),
+            Err(error) => DataAnswer::Fault(Fault::BadParam(error.to_string())),
         }
     }
 
-    async fn next(&self, handle: u32) -> HostAnswer {
+    async fn next(&self, handle: u32) -> DataAnswer {
         let cursor = self.cursors().get(&handle).map(Arc::clone);
-        let Some(cursor) = cursor else { return HostAnswer::Fault(iog_sandbox::Fault::Unavailable) };
+        let Some(cursor) = cursor else { return DataAnswer::Fault(Fault::Unavailable) };
         let next = cursor.lock().await.next().await;
-        next.map_or(HostAnswer::Fault(iog_sandbox::Fault::Unavailable), HostAnswer::Batch)
+        next.map_or(DataAnswer::Fault(Fault::Unavailable), DataAnswer::Batch)
     }
 
     fn cursors(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<tokio::sync::Mutex<Rows>>>> {
@@ -147,13 +147,15 @@ impl Port {
 impl HostPort for Port {
     async fn call(&self, request: HostRequest) -> HostAnswer {
         match request {
-            HostRequest::Open { handle, query, params } => self.open(handle, &query, params).await,
-            HostRequest::Next { handle } => self.next(handle).await,
-            HostRequest::Close { handle } => {
-                self.cursors().remove(&handle);
-                HostAnswer::Done
+            HostRequest::Data(DataRequest::Open { handle, query, params }) => {
+                HostAnswer::Data(self.open(handle, &query, params).await)
             }
-            HostRequest::Log { .. } | HostRequest::Progress { .. } => HostAnswer::Done,
+            HostRequest::Data(DataRequest::Next { handle }) => HostAnswer::Data(self.next(handle).await),
+            HostRequest::Data(DataRequest::Close { handle }) => {
+                self.cursors().remove(&handle);
+                HostAnswer::Data(DataAnswer::Closed)
+            }
+            other => other.unserved(),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use iog_sandbox::{
-    CancelFlag, ColumnInfo, Fault, Grants, HostAnswer, HostPort, HostRequest, Limits, Module, NothingGranted, Provider,
-    RunReport, RunSpec, Runner as _, Sandbox, SandboxConfig,
+    CancelFlag, ColumnInfo, DataAnswer, DataRequest, Fault, Grants, HostAnswer, HostPort, HostRequest, Limits, Module,
+    NothingGranted, Provider, RunReport, RunSpec, Runner as _, Sandbox, SandboxConfig,
 };
 use serde_json::{Value, json};
 
@@ -38,6 +38,11 @@ pub(crate) fn spec(module: &Arc<Module>, params: Value) -> RunSpec {
         limits: limits(),
         cancel: CancelFlag::new(),
     }
+}
+
+/// Every interface but this one.
+pub(crate) fn without(interface: &str) -> Grants {
+    Grants::of(Grants::ALL.names().filter(|name| *name != interface)).unwrap()
 }
 
 /// Runs `run` of a guest without parameters.
@@ -71,18 +76,25 @@ pub(crate) struct Scripted {
 impl HostPort for Scripted {
     async fn call(&self, request: HostRequest) -> HostAnswer {
         self.asked.lock().unwrap().push(request.clone());
+        let HostRequest::Data(request) = request else { return request.unserved() };
+        HostAnswer::Data(self.data(request).await)
+    }
+}
+
+impl Scripted {
+    async fn data(&self, request: DataRequest) -> DataAnswer {
         match request {
-            HostRequest::Open { query, .. } if query == "flows" => HostAnswer::Opened { columns: self.columns.clone() },
-            HostRequest::Open { query, .. } => HostAnswer::Fault(Fault::UnknownQuery(query)),
-            HostRequest::Next { .. } if self.hang => std::future::pending().await,
-            HostRequest::Next { .. } => {
+            DataRequest::Open { query, .. } if query == "flows" => DataAnswer::Opened { columns: self.columns.clone() },
+            DataRequest::Open { query, .. } => DataAnswer::Fault(Fault::UnknownQuery(query)),
+            DataRequest::Next { .. } if self.hang => std::future::pending().await,
+            DataRequest::Next { .. } => {
                 let mut at = self.at.lock().unwrap();
                 *at += 1;
                 let len = self.batches.len();
                 let index = if self.endless { (*at - 1) % len } else { *at - 1 };
-                HostAnswer::Batch(self.batches.get(index).cloned())
+                DataAnswer::Batch(self.batches.get(index).cloned())
             }
-            HostRequest::Close { .. } | HostRequest::Log { .. } | HostRequest::Progress { .. } => HostAnswer::Done,
+            DataRequest::Close { .. } => DataAnswer::Closed,
         }
     }
 }

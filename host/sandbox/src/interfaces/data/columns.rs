@@ -11,8 +11,8 @@ use arrow_buffer::{ArrowNativeType, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, TimeUnit};
 use wasmtime::component::{ComponentType, Lower};
 
-use crate::flat::Flat;
-use crate::port::{ColumnInfo, ColumnKind};
+use super::flat::Flat;
+use super::messages::{ColumnInfo, ColumnKind};
 
 /// Bytes of an address.
 const ADDRESS_BYTES: i32 = 16;
@@ -20,16 +20,16 @@ const ADDRESS_BYTES: i32 = 16;
 /// Text or bytes of a column (`iog:guest/data.texts`).
 #[derive(Clone, Debug, ComponentType, Lower)]
 #[component(record)]
-pub(crate) struct Texts {
+pub(super) struct Texts {
     #[component(name = "offsets")]
-    pub(crate) offsets: Flat<u32>,
+    pub(super) offsets: Flat<u32>,
     #[component(name = "bytes")]
-    pub(crate) bytes: Flat<u8>,
+    pub(super) bytes: Flat<u8>,
 }
 
 /// The host gave something else than it announced: its fault, never the guest's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ColumnError {
+pub(super) enum ColumnError {
     #[error("a batch has {found} columns, {announced} were announced")]
     Width { found: usize, announced: usize },
     #[error("column `{name}` was announced as {kind:?} and came as {found}")]
@@ -41,7 +41,7 @@ pub(crate) enum ColumnError {
 }
 
 /// A batch whose columns are what was announced: plain arrays, no dictionaries, no runs.
-pub(crate) fn checked(batch: &RecordBatch, announced: &[ColumnInfo]) -> Result<Vec<ArrayRef>, ColumnError> {
+pub(super) fn checked(batch: &RecordBatch, announced: &[ColumnInfo]) -> Result<Vec<ArrayRef>, ColumnError> {
     if batch.num_columns() != announced.len() {
         return Err(ColumnError::Width { found: batch.num_columns(), announced: announced.len() });
     }
@@ -99,7 +99,7 @@ fn runs<R: arrow_array::types::RunEndIndexType>(array: &ArrayRef) -> (ArrayRef, 
 }
 
 /// `rows.ints` of a column checked as [`ColumnKind::Int`].
-pub(crate) fn ints(array: &dyn Array) -> Flat<i64> {
+pub(super) fn ints(array: &dyn Array) -> Flat<i64> {
     match array.data_type() {
         DataType::Int8 => widened::<Int8Type, i64>(array),
         DataType::Int16 => widened::<Int16Type, i64>(array),
@@ -110,7 +110,7 @@ pub(crate) fn ints(array: &dyn Array) -> Flat<i64> {
 }
 
 /// `rows.uints` of a column checked as [`ColumnKind::Uint`].
-pub(crate) fn uints(array: &dyn Array) -> Flat<u64> {
+pub(super) fn uints(array: &dyn Array) -> Flat<u64> {
     match array.data_type() {
         DataType::UInt8 => widened::<UInt8Type, u64>(array),
         DataType::UInt16 => widened::<UInt16Type, u64>(array),
@@ -120,7 +120,7 @@ pub(crate) fn uints(array: &dyn Array) -> Flat<u64> {
 }
 
 /// `rows.floats` of a column checked as [`ColumnKind::Float`].
-pub(crate) fn floats(array: &dyn Array) -> Flat<f64> {
+pub(super) fn floats(array: &dyn Array) -> Flat<f64> {
     match array.data_type() {
         DataType::Float32 => widened::<Float32Type, f64>(array),
         _ => shared::<Float64Type>(array),
@@ -128,7 +128,7 @@ pub(crate) fn floats(array: &dyn Array) -> Flat<f64> {
 }
 
 /// `rows.bools` of a column checked as [`ColumnKind::Boolean`].
-pub(crate) fn bools(array: &dyn Array) -> Flat<u8> {
+pub(super) fn bools(array: &dyn Array) -> Flat<u8> {
     let array = array.as_boolean();
     let values = array.values();
     match real_nulls(array) {
@@ -138,7 +138,7 @@ pub(crate) fn bools(array: &dyn Array) -> Flat<u8> {
 }
 
 /// `rows.texts` of a column checked as [`ColumnKind::Text`] or [`ColumnKind::Bytes`].
-pub(crate) fn texts(array: &dyn Array) -> Result<Texts, ColumnError> {
+pub(super) fn texts(array: &dyn Array) -> Result<Texts, ColumnError> {
     let clean = real_nulls(array).is_none();
     match array.data_type() {
         DataType::Utf8 if clean => Ok(sliced(array.as_string::<i32>().offsets(), array.as_string::<i32>().values())),
@@ -153,7 +153,7 @@ pub(crate) fn texts(array: &dyn Array) -> Result<Texts, ColumnError> {
 }
 
 /// `rows.addresses` of a column checked as [`ColumnKind::Address`].
-pub(crate) fn addresses(array: &dyn Array) -> Flat<u8> {
+pub(super) fn addresses(array: &dyn Array) -> Flat<u8> {
     let array = array.as_fixed_size_binary();
     let values = array.values();
     match real_nulls(array) {
@@ -171,7 +171,7 @@ pub(crate) fn addresses(array: &dyn Array) -> Flat<u8> {
 }
 
 /// `rows.nulls`: a bitmap, set where the row is null; empty where there are none.
-pub(crate) fn nulls(array: &dyn Array) -> Flat<u8> {
+pub(super) fn nulls(array: &dyn Array) -> Flat<u8> {
     let Some(nulls) = real_nulls(array) else { return Vec::new().into() };
     let mut bitmap = vec![0u8; nulls.len().div_ceil(8)];
     for (row, valid) in nulls.iter().enumerate() {

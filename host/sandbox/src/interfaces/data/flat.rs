@@ -10,7 +10,7 @@ use wasmtime::component::{ComponentType, Lower};
 
 /// A `list<T>` whose elements lie in an Arrow buffer (shared, not copied).
 #[derive(Clone, Debug)]
-pub(crate) struct Flat<T: ArrowNativeType>(pub(crate) ScalarBuffer<T>);
+pub(super) struct Flat<T: ArrowNativeType>(pub(super) ScalarBuffer<T>);
 
 impl<T: ArrowNativeType> From<Vec<T>> for Flat<T> {
     fn from(values: Vec<T>) -> Self {
@@ -20,7 +20,7 @@ impl<T: ArrowNativeType> From<Vec<T>> for Flat<T> {
 
 impl<T: ArrowNativeType> Flat<T> {
     /// Size in guest memory, in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         std::mem::size_of_val::<[T]>(&self.0) as u64
     }
 }

@@ -1,0 +1,32 @@
+//! Serves `iog:guest/log`: a guest's messages go to the operators' log, escaped and cut. The caller never sees them.
+
+use iog_protocol::ids::RequestId;
+use iog_sandbox::{LogLevel, LogRequest};
+
+/// Characters of a guest's log message that are kept.
+const CHARS_MAX: usize = 1_024;
+
+/// Writes one message.
+pub(super) fn write(run: &RequestId, request: &LogRequest) {
+    let message = shown(&request.text);
+    match request.level {
+        LogLevel::Debug => tracing::debug!(target: "iog_guest", run = %run, message),
+        LogLevel::Info => tracing::info!(target: "iog_guest", run = %run, message),
+        LogLevel::Warn | LogLevel::Error => tracing::warn!(target: "iog_guest", run = %run, message),
+    }
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(CHARS_MAX).flat_map(char::escape_default).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_guest_writes_cannot_forge_a_line_or_flood_the_log() {
+        assert_eq!(shown("a\n\u{1b}[2J"), "a\\n\\u{1b}[2J");
+        assert_eq!(shown(&"x".repeat(5_000)).len(), CHARS_MAX);
+    }
+}

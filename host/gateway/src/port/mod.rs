@@ -1,0 +1,46 @@
+//! Where sandbox and gateway meet: one run's host. Each interface is served in its own file; this one only hands its
+//! messages on.
+
+mod data;
+mod log;
+mod progress;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use iog_data::{Planned, QueryLimits};
+use iog_protocol::ids::RequestId;
+use iog_sandbox::{HostAnswer, HostPort, HostRequest};
+
+use self::data::DataPort;
+
+/// Serves one run.
+pub struct RunPort {
+    run: RequestId,
+    data: DataPort,
+}
+
+impl RunPort {
+    /// A host for the run `run`. Without `planned` no data are granted.
+    #[must_use]
+    pub fn new(planned: Option<Arc<Planned>>, limits: QueryLimits, run: RequestId) -> Self {
+        Self { run, data: DataPort::new(planned, limits) }
+    }
+}
+
+#[async_trait]
+impl HostPort for RunPort {
+    async fn call(&self, request: HostRequest) -> HostAnswer {
+        match request {
+            HostRequest::Data(request) => HostAnswer::Data(self.data.answer(&self.run, request).await),
+            HostRequest::Log(request) => {
+                log::write(&self.run, &request);
+                HostAnswer::Log(())
+            }
+            HostRequest::Progress(request) => {
+                progress::note(&self.run, request);
+                HostAnswer::Progress(())
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Each interface of `iog:guest` in a file of its own: what a guest gets of it, and a hostile guest that abuses it. The
+//! table here is compared with the sandbox's own, so that no interface comes without its hostile guest.
+#![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+
+mod context;
+mod data;
+mod log;
+mod progress;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use iog_sandbox::{Grants, RunOutcome, TrapKind};
+use support::{Scripted, run_with, without};
+
+/// A guest that imports one interface and abuses it.
+struct Hostile {
+    /// The interface's full name.
+    interface: &'static str,
+    /// Its text; `run: func()` is what it tries.
+    guest: fn() -> String,
+    /// How it ends when the interface is granted.
+    ends: fn() -> RunOutcome,
+}
+
+const HOSTILE: [Hostile; 4] = [context::HOSTILE, data::HOSTILE, log::HOSTILE, progress::HOSTILE];
+
+#[test]
+fn every_interface_has_its_hostile_guest() {
+    let tested: Vec<_> = HOSTILE.iter().map(|hostile| hostile.interface).collect();
+    assert_eq!(tested, Grants::ALL.names().collect::<Vec<_>>());
+}
+
+#[test]
+fn every_interface_has_its_wit_and_its_row_in_the_glossary() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let glossary = std::fs::read_to_string(root.join("docs/glossary.md")).unwrap();
+    let wit = std::fs::read_to_string(root.join("guest-sdk/wit/iog-guest.wit")).unwrap();
+    for name in Grants::ALL.names() {
+        let short = name.strip_prefix("iog:guest/").and_then(|rest| rest.split('@').next()).unwrap();
+        assert!(wit.contains(&format!("\ninterface {short} {{")), "{short}");
+        assert!(glossary.contains(&format!("\n| **`{short}`** |")), "{short}");
+    }
+}
+
+#[tokio::test]
+async fn each_grant_is_needed_for_its_interface() {
+    for hostile in HOSTILE.iter().filter(|hostile| !Grants::default().has(hostile.interface)) {
+        let wat = (hostile.guest)();
+        let host = Arc::new(Scripted::default());
+        let report = run_with(&wat, host.clone(), |spec| spec.grants = without(hostile.interface)).await;
+        assert_eq!(report.outcome, RunOutcome::NotGranted { interface: hostile.interface.into() });
+        assert_eq!(report.usage.fuel, 0, "{}", hostile.interface);
+        assert_eq!(host.asked.lock().unwrap().len(), 0, "{}", hostile.interface);
+    }
+}
+
+#[tokio::test]
+async fn abuse_ends_as_data() {
+    for hostile in HOSTILE {
+        let report = run_with(&(hostile.guest)(), Arc::new(Scripted::default()), |_| ()).await;
+        assert_eq!(report.outcome, (hostile.ends)(), "{}", hostile.interface);
+    }
+}
+
+fn succeeded(json: &str) -> RunOutcome {
+    RunOutcome::Succeeded { json: json.into() }
+}
+
+fn trapped(kind: TrapKind) -> RunOutcome {
+    RunOutcome::Trapped { kind }
+}
