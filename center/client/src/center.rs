@@ -182,7 +182,7 @@ impl CenterClient {
         self.remote.post_json(paths::CERTIFICATES, &CertificateRequest { csr: csr_pem.to_owned() }).await
     }
 
-    /// A fresh token for the certificate the client shows. [`crate::TokenSource`] keeps it.
+    /// A fresh token for the certificate the client shows. The caller keeps it.
     ///
     /// # Errors
     /// [`ClientError`].
