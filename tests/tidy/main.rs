@@ -136,6 +136,20 @@ fn files_and_functions_stay_small() {
 }
 
 #[test]
+fn only_the_files_of_tables_write_sql() {
+    let houses = ["host/gateway/src", "center/server/src"];
+    let faults: Vec<_> = files(&["rs"])
+        .into_iter()
+        .map(|path| (shown(&path), read(&path)))
+        .filter(|(shown, _)| houses.iter().any(|house| shown.starts_with(house)))
+        .filter(|(shown, _)| !shown.contains("/src/db/") && !shown.ends_with("/tests.rs"))
+        .filter(|(_, source)| source.split("#[cfg(test)]").next().is_some_and(|code| code.contains("sqlx::query")))
+        .map(|(shown, _)| shown)
+        .collect();
+    assert!(faults.is_empty(), "SQL outside `db/`: {faults:?}");
+}
+
+#[test]
 fn every_source_file_says_what_it_is_for() {
     let silent: Vec<_> =
         files(&["rs"]).into_iter().filter(|path| !read(path).starts_with("//!")).map(|path| shown(&path)).collect();

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::background::{self, Background, publish};
 use crate::config::GatewayConfig;
 use crate::datasets::Datasets;
+use crate::db::{Store, StoreError};
 use crate::journal;
 use crate::prepare::Tools;
 use crate::queue::{FairQueue, QueueLimits};
@@ -31,7 +32,6 @@ use crate::registry::RegistryCell;
 use crate::routes;
 use crate::runs::{Finished, Runs, UnderWay};
 use crate::services::Services;
-use crate::store::{Store, StoreError};
 
 /// How long runs may go on after the connections are closed.
 const DRAIN: Duration = Duration::from_secs(10);

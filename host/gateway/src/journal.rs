@@ -5,16 +5,12 @@ use iog_protocol::dsse::{Content as _, Envelope};
 use iog_protocol::ids::{Digest, DomainId, EntryName, RequestId, ServiceName};
 use iog_protocol::run::RunRequest;
 use iog_protocol::time::Timestamp;
-use sqlx::any::AnyRow;
-use sqlx::{Any, Executor, Row, Transaction};
 
+use crate::db::ledger;
+use crate::db::runs::{self, Accepted, Known, RunKey, Unanswered};
+use crate::db::{self, Store, StoreError};
 use crate::policy::Used;
-use crate::store::{Store, StoreError};
-
-/// Seconds of the hourly quota.
-const HOUR_S: i64 = 3_600;
-/// Seconds of the daily quotas.
-const DAY_S: i64 = 86_400;
+use crate::quotas::{self, Target};
 
 /// A request that is to be accepted.
 #[derive(Debug, Clone)]
@@ -37,15 +33,6 @@ pub struct NewRun {
     pub accepted_at: Timestamp,
     /// The parameter whose distinct values the service's policy counts, with this request's value.
     pub target: Option<Target>,
-}
-
-/// A counted parameter with its value.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// The parameter's name.
-    pub parameter: String,
-    /// The digest of the value's canonical text, by which distinct values are counted.
-    pub value: Digest,
 }
 
 /// What the journal says to a request.
@@ -84,18 +71,42 @@ pub enum StoredRun {
     Answered(Vec<u8>),
 }
 
-/// Takes a request in, in one durable transaction, or says what is known of its id.
+impl NewRun {
+    fn key(&self) -> RunKey<'_> {
+        RunKey { caller: &self.caller, request_id: &self.request_id }
+    }
+
+    fn service_text(&self) -> &str {
+        self.service.as_ref().map_or("", ServiceName::as_str)
+    }
+
+    fn accepted(&self) -> Accepted<'_> {
+        Accepted {
+            key: self.key(),
+            request_digest: &self.request_digest,
+            service: self.service_text(),
+            module: &self.module,
+            entry: &self.entry,
+            accepted_at: self.accepted_at,
+            envelope: &self.envelope,
+        }
+    }
+}
+
+/// Takes a request in and reserves what it uses up, in one durable transaction, or says what is known of its id.
 ///
 /// # Errors
 /// [`StoreError`]: nothing was recorded, the request was not accepted.
 pub async fn begin(store: &Store, run: &NewRun) -> Result<Begin, StoreError> {
-    let mut transaction = store.writer().begin_with("BEGIN IMMEDIATE").await?;
-    if let Some(known) = known(&mut *transaction, run).await? {
-        return Ok(known);
+    let mut write = store.write().await?;
+    if let Some(known) = runs::find(&mut *write, run.key()).await? {
+        return Ok(what_is_known(known, run));
     }
-    let used = used(&mut transaction, run).await?;
-    insert(&mut transaction, run).await?;
-    transaction.commit().await?;
+    let (service, target, now) = (run.service_text(), run.target.as_ref(), run.accepted_at);
+    let used = quotas::used(&mut write, (&run.caller, service), target, now).await?;
+    runs::insert(&mut write, &run.accepted()).await?;
+    ledger::reserve(&mut write, run.key(), service, now, &quotas::entries(target)).await?;
+    write.commit().await?;
     Ok(Begin::New(used))
 }
 
@@ -104,128 +115,15 @@ pub async fn begin(store: &Store, run: &NewRun) -> Result<Begin, StoreError> {
 /// # Errors
 /// [`StoreError`].
 pub async fn look(store: &Store, run: &NewRun) -> Result<Option<Begin>, StoreError> {
-    known(store.readers(), run).await
+    let known = runs::find(store.readers(), run.key()).await?;
+    Ok(known.map(|known| what_is_known(known, run)))
 }
 
-async fn known<'e>(database: impl Executor<'e, Database = Any>, run: &NewRun) -> Result<Option<Begin>, StoreError> {
-    let row = sqlx::query("SELECT request_digest, answer FROM runs WHERE caller = $1 AND request_id = $2")
-        .bind(run.caller.as_str())
-        .bind(run.request_id.as_str())
-        .fetch_optional(database)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    if row.try_get::<String, _>(0)? != run.request_digest.to_string() {
-        return Ok(Some(Begin::OtherRequest));
+fn what_is_known(known: Known, run: &NewRun) -> Begin {
+    if known.request_digest != run.request_digest {
+        return Begin::OtherRequest;
     }
-    Ok(Some(row.try_get::<Option<Vec<u8>>, _>(1)?.map_or(Begin::InFlight, Begin::Answered)))
-}
-
-async fn used(transaction: &mut Transaction<'_, Any>, run: &NewRun) -> Result<Used, StoreError> {
-    let (hour, day) = runs_of(&mut **transaction, &run.caller, service_text(run), run.accepted_at).await?;
-    let other_targets = match &run.target {
-        None => 0,
-        Some(target) => other_targets(transaction, run, target).await?,
-    };
-    Ok(Used { runs_last_hour: hour, runs_last_day: day, other_targets_last_day: other_targets })
-}
-
-/// Runs of a caller at a service in the last hour and in the last day.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn used_by(
-    store: &Store,
-    caller: &DomainId,
-    service: &ServiceName,
-    now: Timestamp,
-) -> Result<(u64, u64), StoreError> {
-    runs_of(store.readers(), caller, service.as_str(), now).await
-}
-
-async fn runs_of<'e>(
-    database: impl Executor<'e, Database = Any>,
-    caller: &DomainId,
-    service: &str,
-    now: Timestamp,
-) -> Result<(u64, u64), StoreError> {
-    let row = sqlx::query(
-        "SELECT coalesce(sum(CASE WHEN accepted_at > $3 THEN 1 ELSE 0 END), 0), count(*) FROM runs
-         WHERE caller = $1 AND service = $2 AND counted = 1 AND accepted_at > $4",
-    )
-    .bind(caller.as_str())
-    .bind(service)
-    .bind(now.unix() - HOUR_S)
-    .bind(now.unix() - DAY_S)
-    .fetch_one(database)
-    .await?;
-    Ok((count(row.try_get(0)?), count(row.try_get(1)?)))
-}
-
-async fn other_targets(
-    transaction: &mut Transaction<'_, Any>,
-    run: &NewRun,
-    target: &Target,
-) -> Result<u64, StoreError> {
-    let others: i64 = sqlx::query_scalar(
-        "SELECT count(DISTINCT value) FROM targets
-         WHERE caller = $1 AND service = $2 AND parameter = $3 AND value <> $4 AND asked_at > $5",
-    )
-    .bind(run.caller.as_str())
-    .bind(service_text(run))
-    .bind(target.parameter.as_str())
-    .bind(target.value.to_string())
-    .bind(run.accepted_at.unix() - DAY_S)
-    .fetch_one(&mut **transaction)
-    .await?;
-    Ok(count(others))
-}
-
-async fn insert(transaction: &mut Transaction<'_, Any>, run: &NewRun) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO runs (caller, request_id, request_digest, service, module, entry, accepted_at, envelope, counted)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)",
-    )
-    .bind(run.caller.as_str())
-    .bind(run.request_id.as_str())
-    .bind(run.request_digest.to_string())
-    .bind(service_text(run))
-    .bind(run.module.to_string())
-    .bind(run.entry.as_str())
-    .bind(run.accepted_at.unix())
-    .bind(run.envelope.clone())
-    .execute(&mut **transaction)
-    .await?;
-    let Some(target) = &run.target else { return Ok(()) };
-    sqlx::query(
-        "INSERT INTO targets (caller, request_id, service, parameter, value, asked_at) VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(run.caller.as_str())
-    .bind(run.request_id.as_str())
-    .bind(service_text(run))
-    .bind(target.parameter.as_str())
-    .bind(target.value.to_string())
-    .bind(run.accepted_at.unix())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-/// Records that a request was refused: it no longer counts against quotas. Part of the answer's transaction.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn uncount(
-    transaction: &mut Transaction<'_, Any>,
-    caller: &DomainId,
-    id: &RequestId,
-) -> Result<(), StoreError> {
-    for statement in [
-        "UPDATE runs SET counted = 0 WHERE caller = $1 AND request_id = $2",
-        "DELETE FROM targets WHERE caller = $1 AND request_id = $2",
-    ] {
-        sqlx::query(statement).bind(caller.as_str()).bind(id.as_str()).execute(&mut **transaction).await?;
-    }
-    Ok(())
+    known.answer.map_or(Begin::InFlight, Begin::Answered)
 }
 
 /// Every accepted request without a receipt, oldest first; after a crash these are the ones that were cut off.
@@ -233,29 +131,16 @@ pub async fn uncount(
 /// # Errors
 /// [`StoreError`].
 pub async fn unfinished(store: &Store) -> Result<Vec<Unfinished>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT request_digest, service, envelope FROM runs
-         WHERE answer IS NULL ORDER BY accepted_at, caller, request_id",
-    )
-    .fetch_all(store.readers())
-    .await?;
-    rows.iter().map(cut_off).collect()
+    runs::unanswered(store.readers()).await?.into_iter().map(cut_off).collect()
 }
 
-fn cut_off(row: &AnyRow) -> Result<Unfinished, StoreError> {
-    let digest: String = row.try_get(0)?;
-    let service: String = row.try_get(1)?;
-    let envelope: Vec<u8> = row.try_get(2)?;
-    let envelope = Envelope::parse_bounded(&envelope, RunRequest::ENVELOPE_BYTES_MAX).map_err(decode)?;
+fn cut_off(run: Unanswered) -> Result<Unfinished, StoreError> {
+    let envelope = Envelope::parse_bounded(&run.envelope, RunRequest::ENVELOPE_BYTES_MAX).map_err(db::damaged)?;
     Ok(Unfinished {
-        request_digest: digest.parse().map_err(decode)?,
-        request: serde_json::from_slice(envelope.payload()).map_err(decode)?,
-        service: service.parse().ok(),
+        request_digest: run.request_digest,
+        request: serde_json::from_slice(envelope.payload()).map_err(db::damaged)?,
+        service: run.service.parse().ok(),
     })
-}
-
-fn decode(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    sqlx::Error::Decode(Box::new(error)).into()
 }
 
 /// What is known of one caller's request.
@@ -263,23 +148,10 @@ fn decode(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
 /// # Errors
 /// [`StoreError`].
 pub async fn stored(store: &Store, caller: &DomainId, id: &RequestId) -> Result<Option<StoredRun>, StoreError> {
-    let row = sqlx::query("SELECT accepted_at, answer FROM runs WHERE caller = $1 AND request_id = $2")
-        .bind(caller.as_str())
-        .bind(id.as_str())
-        .fetch_optional(store.readers())
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let accepted_at = Timestamp::from_unix(row.try_get(0)?);
-    let answer = row.try_get::<Option<Vec<u8>>, _>(1)?;
-    Ok(Some(answer.map_or(StoredRun::UnderWay { accepted_at }, StoredRun::Answered)))
-}
-
-fn service_text(run: &NewRun) -> &str {
-    run.service.as_ref().map_or("", ServiceName::as_str)
-}
-
-fn count(found: i64) -> u64 {
-    u64::try_from(found).unwrap_or(0)
+    let known = runs::find(store.readers(), RunKey { caller, request_id: id }).await?;
+    let told =
+        |Known { accepted_at, answer, .. }| answer.map_or(StoredRun::UnderWay { accepted_at }, StoredRun::Answered);
+    Ok(known.map(told))
 }
 
 #[cfg(test)]
@@ -329,12 +201,9 @@ mod tests {
     }
 
     async fn answer(store: &Store, run: &NewRun, body: &[u8]) {
-        sqlx::query("UPDATE runs SET answer = $1 WHERE request_id = $2")
-            .bind(body.to_vec())
-            .bind(run.request_id.as_str())
-            .execute(store.writer())
-            .await
-            .unwrap();
+        let mut write = store.write().await.unwrap();
+        runs::answer(&mut write, run.key(), 0, body).await.unwrap();
+        write.commit().await.unwrap();
     }
 
     #[tokio::test]
@@ -376,9 +245,9 @@ mod tests {
         }
         let used = |hour, day| Begin::New(Used { runs_last_hour: hour, runs_last_day: day, other_targets_last_day: 0 });
         assert_eq!(begin(&store, &run(4, 86_400)).await.unwrap(), used(1, 2), "a run 86,400 s ago is out");
-        let mut transaction = store.writer().begin().await.unwrap();
-        uncount(&mut transaction, &run(4, 0).caller, &run(4, 0).request_id).await.unwrap();
-        transaction.commit().await.unwrap();
+        let mut write = store.write().await.unwrap();
+        ledger::close(&mut write, run(4, 0).key(), ledger::Spent::Nothing).await.unwrap();
+        write.commit().await.unwrap();
         assert_eq!(begin(&store, &run(5, 86_400)).await.unwrap(), used(1, 2));
     }
 

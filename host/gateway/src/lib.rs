@@ -7,6 +7,7 @@ mod asked;
 pub mod background;
 pub mod config;
 pub mod datasets;
+pub mod db;
 pub mod describe;
 pub mod gateway;
 pub mod grants;
@@ -16,6 +17,7 @@ pub mod policy;
 pub mod port;
 pub mod prepare;
 pub mod queue;
+pub mod quotas;
 pub mod receipt_log;
 pub mod receipts;
 pub mod refusals;
@@ -24,7 +26,6 @@ pub mod release;
 mod routes;
 pub mod runs;
 pub mod services;
-pub mod store;
 #[cfg(test)]
 mod testkit;
 

@@ -8,9 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use iog_protocol::keys::SecretKey;
 use iog_tlog::{BundleId, Checkpoint, EntryBundle, Hash, InclusionProof, NoteSigner, TileId, Tree, leaf_hash};
-use sqlx::{Any, Row, Transaction};
 
-use crate::store::{Store, StoreError};
+use crate::db::{Store, StoreError, checkpoint, receipts};
 use iog_home::HomeError;
 use iog_home::files::Readers;
 
@@ -53,12 +52,6 @@ pub enum ReceiptLogError {
     },
 }
 
-impl From<sqlx::Error> for ReceiptLogError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// The log. One task appends; everybody may read what is committed.
 #[derive(Debug)]
 pub struct ReceiptLog {
@@ -98,9 +91,7 @@ impl ReceiptLog {
         let signer = NoteSigner::ed25519(origin, key.ed25519())
             .map_err(|source| ReceiptLogError::Key { origin: origin.to_owned(), source })?;
         let tree = leaves(store).await?;
-        let note: Option<Vec<u8>> = sqlx::query_scalar("SELECT note FROM checkpoint WHERE only_row = 0")
-            .fetch_optional(store.readers())
-            .await?;
+        let note = checkpoint::read(store.readers()).await?;
         match &note {
             Some(note) => compare(&tree, note, &signer)?,
             None if tree.is_empty() => {}
@@ -185,12 +176,8 @@ impl ReceiptLog {
         if end > self.size() {
             return Ok(None);
         }
-        let rows = sqlx::query("SELECT entry FROM receipts WHERE position >= $1 AND position < $2 ORDER BY position")
-            .bind(i64::try_from(first).unwrap_or(i64::MAX))
-            .bind(i64::try_from(end).unwrap_or(i64::MAX))
-            .fetch_all(store.readers())
-            .await?;
-        let entries = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>()?;
+        let page = receipts::entries(store.readers(), first, u64::from(id.width())).await?;
+        let entries = page.into_iter().map(|(_, entry)| entry).collect();
         Ok(EntryBundle { entries }.encode().ok())
     }
 
@@ -199,39 +186,19 @@ impl ReceiptLog {
     }
 }
 
-/// Makes a new head durable, as part of the transaction that stores its leaves.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn store_checkpoint(transaction: &mut Transaction<'_, Any>, note: &[u8]) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO checkpoint (only_row, note) VALUES (0, $1) ON CONFLICT (only_row) DO UPDATE SET note = $1",
-    )
-    .bind(note.to_vec())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
 async fn leaves(store: &Store) -> Result<Tree, ReceiptLogError> {
-    const PAGE: i64 = 4_096;
+    const PAGE: u64 = 4_096;
     let mut tree = Tree::new();
     loop {
-        let from = i64::try_from(tree.len()).unwrap_or(i64::MAX);
-        let rows = sqlx::query("SELECT position, entry FROM receipts WHERE position >= $1 ORDER BY position LIMIT $2")
-            .bind(from)
-            .bind(PAGE)
-            .fetch_all(store.readers())
-            .await?;
-        for (expected, row) in (from..).zip(&rows) {
-            let found: i64 = row.try_get(0)?;
-            if found != expected {
-                return Err(forked(format!("receipt {expected} is missing")));
-            }
-            tree.push(leaf_hash(&row.try_get::<Vec<u8>, _>(1)?));
-        }
-        if rows.is_empty() {
+        let page = receipts::entries(store.readers(), tree.len(), PAGE).await?;
+        if page.is_empty() {
             return Ok(tree);
+        }
+        for (found, entry) in page {
+            if found != tree.len() {
+                return Err(forked(format!("receipt {} is missing", tree.len())));
+            }
+            tree.push(leaf_hash(&entry));
         }
     }
 }

@@ -16,11 +16,13 @@ use iog_tlog::{InclusionProof, leaf_hash};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::journal;
-use crate::receipt_log::{Grown, ReceiptLog, store_checkpoint};
+use crate::db::ledger::{self, Spent};
+use crate::db::receipts::{self, NewReceipt};
+use crate::db::runs::{self, RunKey};
+use crate::db::{Store, StoreError, checkpoint};
+use crate::receipt_log::{Grown, ReceiptLog};
 use crate::runs::Finished;
 use crate::services::Service;
-use crate::store::{Store, StoreError};
 use iog_machine::entropy::{Entropy, NoEntropy};
 
 /// Receipts made durable together, at most.
@@ -294,37 +296,16 @@ impl Writer {
     }
 }
 
-/// Leaves, checkpoint and answers become durable together or not at all.
+/// Leaves, checkpoint, answers and what was used up become durable together or not at all. All of it may be tried again.
 async fn commit(store: &Store, group: &[Written], note: &[u8]) -> Result<(), StoreError> {
-    let mut transaction = store.writer().begin_with("BEGIN IMMEDIATE").await?;
-    for written in group {
-        let position = i64::try_from(written.position).unwrap_or(i64::MAX);
-        // After an unclear failure the row may be there already; it is the same one.
-        sqlx::query(
-            "INSERT INTO receipts (position, caller, request_id, entry, provider_view) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (position) DO NOTHING",
-        )
-        .bind(position)
-        .bind(written.caller.as_str())
-        .bind(written.request_id.as_str())
-        .bind(written.entry.clone())
-        .bind(written.provider_view.clone())
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "UPDATE runs SET position = $1, answer = $2 WHERE caller = $3 AND request_id = $4 AND answer IS NULL",
-        )
-        .bind(position)
-        .bind(written.answer.clone())
-        .bind(written.caller.as_str())
-        .bind(written.request_id.as_str())
-        .execute(&mut *transaction)
-        .await?;
-        if !written.counted {
-            journal::uncount(&mut transaction, &written.caller, &written.request_id).await?;
-        }
+    let mut write = store.write().await?;
+    for Written { position, request_id, caller, entry, provider_view, answer, counted } in group {
+        let run = RunKey { caller, request_id };
+        receipts::insert(&mut write, &NewReceipt { position: *position, run, entry, provider_view }).await?;
+        runs::answer(&mut write, run, *position, answer).await?;
+        ledger::close(&mut write, run, if *counted { Spent::Everything } else { Spent::Nothing }).await?;
     }
-    store_checkpoint(&mut transaction, note).await?;
-    transaction.commit().await?;
+    checkpoint::store(&mut write, note).await?;
+    write.commit().await?;
     Ok(())
 }

@@ -18,18 +18,19 @@ use iog_sandbox::{
 use tokio::sync::watch;
 
 use crate::admit::{self, Admitted, Authenticated, Here, Presented, Refusal, Rejection};
+use crate::db::{Store, StoreError};
 use crate::grants;
-use crate::journal::{self, Begin, NewRun, StoredRun, Target};
+use crate::journal::{self, Begin, NewRun, StoredRun};
 use crate::policy::Used;
 use crate::port::RunPort;
 use crate::prepare::Runnable;
 use crate::queue::{FairQueue, Full, Place};
+use crate::quotas::Target;
 use crate::receipts::{Ending, Receipts, ReceiptsError};
 use crate::refusals::{Refusals, TooMany};
 use crate::registry::RegistryCell;
 use crate::release::{self, Withheld};
 use crate::services::{Service, Services};
-use crate::store::{Store, StoreError};
 use iog_machine::clock::{Clock, deadline};
 use iog_machine::error::chain;
 

@@ -37,6 +37,22 @@ async fn answer(journal: &mut AnyConnection, id: &str) -> Option<Vec<u8>> {
     row.expect("the run is known").get(0)
 }
 
+/// What counts against quotas, one line each: caller, service, and the target's value for a target.
+async fn counted(journal: &Path) -> Vec<String> {
+    let mut journal = open(journal).await;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut journal).await.expect("a version");
+    let query = if version == 1 {
+        "SELECT caller || ' ' || service || ' runs ' || accepted_at FROM runs WHERE counted = 1 UNION ALL
+         SELECT caller || ' ' || service || ' targets/' || parameter || value || ' ' || asked_at FROM targets ORDER BY 1"
+    } else {
+        "SELECT caller || ' ' || service || ' ' || kind || item || ' ' || reserved_at FROM ledger
+         WHERE state = 'settled' ORDER BY 1"
+    };
+    let texts = sqlx::query_scalar(query).fetch_all(&mut journal).await.expect("texts");
+    journal.close().await.expect("it closes");
+    texts
+}
+
 #[test]
 fn a_cut_off_run_gets_its_receipt_and_the_receipt_log_goes_on() {
     let _turn = turn();
@@ -45,7 +61,10 @@ fn a_cut_off_run_gets_its_receipt_and_the_receipt_log_goes_on() {
         let home = recorded.home(OLD_HAND);
         assert_eq!(Head::of(&head(&home)), recorded.facts.receipts);
         play(async {
+            let before = counted(&home.journal_path()).await;
+            assert!(before.iter().any(|entry| entry.contains(" targets/target")), "{before:?}");
             gateway(&recorded, OLD_HAND).await.close().await;
+            assert_eq!(counted(&home.journal_path()).await, before, "the run that was cut off counts as well");
             let mut journal = open(&home.journal_path()).await;
             let tree = tree(&mut journal).await;
             let old = &recorded.facts.receipts;

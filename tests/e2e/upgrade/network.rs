@@ -5,6 +5,7 @@ use std::time::Duration;
 use iog_caller::{CallError, CallReport, CallSpec, Caller, Merged, PartOutcome, Quiet, Whom, call};
 use iog_cli::link::{Link, Network};
 use iog_protocol::keys::SecretKey;
+use iog_protocol::run::Outcome;
 use iog_protocol::statements::{Revocation, RevocationSeverity, Statement, Target};
 use iog_protocol::time::Timestamp;
 use serde_json::json;
@@ -100,4 +101,33 @@ async fn everybody_sees_it(recorded: &Recorded) {
     let replica = replica(recorded, ASKER);
     let root = replica.tree().root_at(recorded.facts.log.size).expect("it is longer");
     assert_eq!(Head::of(&iog_tlog::Checkpoint::new("", recorded.facts.log.size, root)), recorded.facts.log);
+}
+
+/// A provider that now allows one run a day, which an old journal already has, refuses; one whose journal never saw the
+/// asker does not.
+#[test]
+fn what_an_old_journal_counted_still_counts() {
+    let _turn = turn();
+    for recorded in Recorded::every() {
+        let path = recorded.home(OLD_HAND).root().join("gateway.toml");
+        let config = std::fs::read_to_string(&path).expect("it has a configuration");
+        let narrowed = config.replace("runs_per_day_max = 500", "runs_per_day_max = 1");
+        assert_ne!(narrowed, config, "the quota of ip-traceback");
+        std::fs::write(&path, narrowed).expect("it can be written");
+        play(async {
+            let network = Revived::start(&recorded).await;
+            let report = ask(&recorded, &question("ip-traceback")).await.expect("a call");
+            for part in &report.parts {
+                let outcome = &part.receipt.as_ref().expect("a refusal has a receipt too").outcome;
+                match outcome {
+                    Outcome::Refused { code, .. } if part.domain.as_str() == OLD_HAND => {
+                        assert_eq!(code, "quota-exceeded");
+                    }
+                    Outcome::Succeeded if part.domain.as_str() == FRESH => {}
+                    other => panic!("{}: {other:?}", part.domain),
+                }
+            }
+            network.close().await;
+        });
+    }
 }

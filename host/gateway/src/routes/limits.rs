@@ -9,8 +9,8 @@ use iog_transport::PeerIdentity;
 use serde::Serialize;
 
 use super::{Api, Refused, runs};
-use crate::journal;
 use crate::policy::Policy;
+use crate::quotas;
 
 /// The documented answer and the age of what it rests on.
 #[derive(Debug, Serialize)]
@@ -31,7 +31,7 @@ pub(super) async fn show(
     let now = api.runs.clock.now();
     let mut quotas = Vec::new();
     for service in api.runs.services.snapshot().values().filter(|s| s.policy.allows(&caller)) {
-        let used = journal::used_by(&api.runs.store, &caller.domain, &service.name, now).await?;
+        let used = quotas::runs_used(&api.runs.store, &caller.domain, &service.name, now).await?;
         quotas.extend(service_quotas(service.name.as_str(), &service.policy, used));
     }
     let answer = LimitsAnswer {

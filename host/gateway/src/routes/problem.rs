@@ -10,9 +10,9 @@ use http::{HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem};
 
 use crate::admit::Rejection;
+use crate::db::StoreError;
 use crate::queue::Full;
 use crate::runs::SubmitError;
-use crate::store::StoreError;
 use iog_machine::error::chain;
 
 /// Seconds after which a caller may come again when there was no room.

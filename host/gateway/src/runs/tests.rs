@@ -33,7 +33,7 @@ impl Gateway {
         service.prepared = Ok(testkit::prepared(&sandbox, folder.path()).await.unwrap());
         let services = Arc::new(Services::default());
         services.replace([service]);
-        let store = Arc::new(Store::open(&folder.path().join("journal.sqlite")).await.unwrap());
+        let store = Arc::new(opened(&folder.path().join("journal.sqlite")).await);
         let log = Arc::new(ReceiptLog::open(&store, &key(40), &origin(&world), &head(&folder)).await.unwrap());
         let head = Letterhead::new(id("gateway"), sandbox.engine_info());
         let (receipts, _) = Receipts::start(head, Arc::new(Counting::default()), log, Arc::clone(&store));
@@ -82,6 +82,16 @@ impl Gateway {
     /// As if the process had been killed: nothing is finished, the lock is gone.
     fn kill(self) -> Arc<tempfile::TempDir> {
         self.folder
+    }
+}
+
+/// The journal, as soon as the gateway before has let go of it: its last task may end after the test has dropped it.
+async fn opened(path: &std::path::Path) -> Store {
+    loop {
+        match Store::open(path).await {
+            Err(StoreError::InUse { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
+            opened => return opened.unwrap(),
+        }
     }
 }
 
@@ -316,7 +326,7 @@ async fn an_older_copy_of_the_journal_stops_the_gateway_at_its_start() {
     let mut transaction = older.writer().begin().await.unwrap();
     let row = "INSERT INTO receipts VALUES (1, 'caller', 'x', $1, x'00')";
     sqlx::query(row).bind(b"another receipt".to_vec()).execute(&mut *transaction).await.unwrap();
-    crate::receipt_log::store_checkpoint(&mut transaction, &forked.note).await.unwrap();
+    crate::db::checkpoint::store(&mut transaction, &forked.note).await.unwrap();
     transaction.commit().await.unwrap();
     let refused = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
     assert!(refused.contains("the first 2 receipts have another root"), "{refused}");

@@ -1,12 +1,23 @@
 //! The gateway's database: one SQLite file with the journal and the receipt log, opened by one process at a time, written
-//! durably (WAL, `synchronous=FULL`) through one connection. It knows tables and durability, nothing of runs.
+//! durably (WAL, `synchronous=FULL`) through one connection. One file for each table; nothing outside this folder writes
+//! SQL. It knows tables and durability, not what may be written.
+
+pub mod checkpoint;
+mod error;
+pub mod ledger;
+mod migrations;
+pub mod receipts;
+pub mod runs;
 
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Connection as _, Executor};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor, Transaction};
+
+pub use error::StoreError;
+pub(crate) use error::damaged;
 
 /// Readers beside the one writer.
 const READERS_MAX: u32 = 4;
@@ -14,66 +25,11 @@ const READERS_MAX: u32 = 4;
 /// How long a connection waits for another one's lock.
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// Each step takes a database from its index to the next version; a step is never changed once released.
-const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE runs (
-        caller TEXT NOT NULL, request_id TEXT NOT NULL, request_digest TEXT NOT NULL,
-        service TEXT NOT NULL, module TEXT NOT NULL, entry TEXT NOT NULL,
-        accepted_at BIGINT NOT NULL, counted BIGINT NOT NULL, envelope BLOB NOT NULL, position BIGINT, answer BLOB,
-        PRIMARY KEY (caller, request_id))",
-    "CREATE INDEX runs_used ON runs (caller, service, accepted_at) WHERE counted = 1",
-    "CREATE INDEX runs_unfinished ON runs (accepted_at) WHERE answer IS NULL",
-    "CREATE TABLE targets (
-        caller TEXT NOT NULL, request_id TEXT NOT NULL, service TEXT NOT NULL,
-        parameter TEXT NOT NULL, value TEXT NOT NULL, asked_at BIGINT NOT NULL,
-        PRIMARY KEY (caller, request_id))",
-    "CREATE INDEX targets_used ON targets (caller, service, parameter, asked_at)",
-    "CREATE TABLE receipts (
-        position BIGINT PRIMARY KEY, caller TEXT NOT NULL, request_id TEXT NOT NULL,
-        entry BLOB NOT NULL, provider_view BLOB NOT NULL)",
-    "CREATE TABLE checkpoint (only_row BIGINT PRIMARY KEY CHECK (only_row = 0), note BLOB NOT NULL)",
-]];
+/// A transaction that writes.
+pub type Write = Transaction<'static, Any>;
 
-/// Why the database cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process has it; two writers would fork the receipt log.
-    #[error("`{path}` is in use by another gateway; stop that one first")]
-    InUse {
-        /// The lock file.
-        path: PathBuf,
-    },
-    /// A newer version of the gateway wrote it.
-    #[error("the journal `{path}` has version {found}, this gateway knows up to {known}; use a newer gateway")]
-    TooNew {
-        /// The database.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-        /// The newest version this gateway knows.
-        known: usize,
-    },
-    /// SQLite found the file damaged.
-    #[error("the journal `{path}` is damaged: {report}; restore it from a copy")]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// What the check said.
-        report: String,
-    },
-    /// The file system refused.
-    #[error("cannot use `{path}`")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The database refused: full disk, lost file, wrong rights.
-    #[error("the journal did not answer")]
-    Database(#[from] sqlx::Error),
-}
+/// Connections that read.
+pub type Reader = AnyPool;
 
 /// The open database. Dropping it gives the lock back.
 #[derive(Debug)]
@@ -94,9 +50,17 @@ impl Store {
         let url = url(path);
         check(&url, path).await?;
         let writer = pool(1).connect(&url).await?;
-        migrate(&writer, path).await?;
+        migrations::migrate(&writer, path).await?;
         let readers = pool(READERS_MAX).connect(&url).await?;
         Ok(Self { writer, readers, _lock: lock })
+    }
+
+    /// Begins to write. What is written is durable, all of it or nothing, once the transaction is committed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn write(&self) -> Result<Write, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     /// The only connection that writes.
@@ -107,7 +71,7 @@ impl Store {
 
     /// Connections that read.
     #[must_use]
-    pub fn readers(&self) -> &AnyPool {
+    pub fn readers(&self) -> &Reader {
         &self.readers
     }
 
@@ -169,18 +133,9 @@ async fn check(url: &str, path: &Path) -> Result<(), StoreError> {
     if report == "ok" { Ok(()) } else { Err(damaged(report)) }
 }
 
-async fn migrate(writer: &AnyPool, path: &Path) -> Result<(), StoreError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
-    let known = MIGRATIONS.len();
-    let done = usize::try_from(found).ok().filter(|done| *done <= known);
-    let done = done.ok_or_else(|| StoreError::TooNew { path: path.to_owned(), found, known })?;
-    for statement in MIGRATIONS[done..].iter().copied().flatten() {
-        transaction.execute(*statement).await?;
-    }
-    transaction.execute(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {known}"))).await?;
-    transaction.commit().await?;
-    Ok(())
+/// An index or a number of rows as the database's integer; a log does not grow beyond it.
+fn position(index: u64) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
