@@ -6,6 +6,7 @@
 //! Sandbox::run(spec, host)  parameters (JSON → WIT) → store, meter, call → result (WIT → canonical JSON) → RunReport
 //! ```
 
+mod cancel;
 mod config;
 pub mod costs;
 mod engine;
@@ -13,12 +14,13 @@ mod grants;
 mod interfaces;
 mod json_in;
 mod json_out;
+mod limits;
 mod link;
 mod load;
 mod meter;
 mod module;
 mod outcome;
-mod port;
+mod provider;
 mod run;
 mod spec;
 mod state;
@@ -33,18 +35,18 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
+pub use crate::cancel::CancelFlag;
 pub use crate::config::{LoadError, SandboxConfig, SandboxError, StructureLimits};
 pub use crate::engine::EngineInfo;
 pub use crate::grants::{Grants, UnknownInterface};
 pub use crate::interfaces::{
-    ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, HostAnswer, HostRequest, LogLevel, LogRequest, Param,
-    ProgressRequest, Provider, QUERY_NAME_BYTES_MAX,
+    ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, HostAnswer, HostPort, HostRequest, LogLevel, LogRequest,
+    NothingGranted, Param, ProgressRequest, QUERY_NAME_BYTES_MAX,
 };
+pub use crate::limits::Limits;
 pub use crate::module::{EntryType, Module};
-pub use crate::port::{HostPort, NothingGranted};
-pub use crate::spec::{
-    CancelFlag, LimitKind, Limits, RunOutcome, RunReport, RunSpec, Runner, TrapKind, Usage, ValueError,
-};
+pub use crate::provider::Provider;
+pub use crate::spec::{LimitKind, RunOutcome, RunReport, RunSpec, Runner, TrapKind, Usage, ValueError};
 pub use crate::wit_type::WitType;
 
 /// An engine, its slots for runs and its compiled modules. Clones share them; make one for a process.

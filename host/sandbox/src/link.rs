@@ -6,8 +6,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, Result};
 
 use crate::grants::Grants;
-use crate::interfaces::TABLE;
-use crate::state::RunState;
+use crate::interfaces::{RunState, TABLE};
 
 /// Something for each set of grants that was asked for. Reading takes no lock and no memory; there are as many as sets
 /// in use, which are few: a module is mostly run with what it imports.

@@ -10,8 +10,8 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::config::LoadError;
 use crate::grants::Grants;
+use crate::interfaces::RunState;
 use crate::link::{BySet, Linkers};
-use crate::state::RunState;
 use crate::text::clean;
 use crate::wit_type::{TypeReader, WitType};
 

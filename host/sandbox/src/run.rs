@@ -13,15 +13,16 @@ use wasmtime::Store;
 use wasmtime::component::{InstancePre, Val};
 
 use crate::Sandbox;
-use crate::interfaces::States;
+use crate::cancel::CancelFlag;
+use crate::interfaces::{HostPort, RunState, States};
 use crate::json_in;
 use crate::json_out::{self, WriteError};
+use crate::limits::Limits;
 use crate::meter::{MemoryMeter, Stop};
 use crate::module::Entry;
 use crate::outcome;
-use crate::port::HostPort;
-use crate::spec::{CancelFlag, LimitKind, Limits, RunOutcome, RunReport, RunSpec, Runner, Usage};
-use crate::state::{RunState, now};
+use crate::spec::{LimitKind, RunOutcome, RunReport, RunSpec, Runner, Usage};
+use crate::state::now;
 
 /// Fuel between two yields of a guest that makes no host calls: below 1 ms of instructions.
 const YIELD_FUEL: u64 = 1_000_000;
@@ -70,12 +71,11 @@ impl Sandbox {
                 memory: MemoryMeter::new(spec.limits.memory_bytes.min(self.config().memory_bytes_max)),
                 provider: spec.provider,
                 entry: entry.name.clone(),
-                host,
                 cancel: spec.cancel,
                 deadline: guard.deadline,
                 host_calls_max: spec.limits.host_calls,
                 host_calls: 0,
-                interfaces: States::new(&spec.limits),
+                interfaces: States::new(&spec.limits, host),
             },
             &spec.limits,
         )?;

@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 
+use crate::cancel::CancelFlag;
 use crate::grants::Grants;
-use crate::interfaces::Provider;
+use crate::interfaces::HostPort;
+use crate::limits::Limits;
 use crate::module::Module;
-use crate::port::HostPort;
+use crate::provider::Provider;
 
 /// Runs a module once. In-process today ([`crate::Sandbox`]); a runner process later, without changing either side.
 #[async_trait]
@@ -38,42 +37,6 @@ pub struct RunSpec {
     pub limits: Limits,
     /// Ends the run from outside.
     pub cancel: CancelFlag,
-}
-
-/// What one run may use. The defaults are those of the platform; a provider may give less or more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Fuel: one a wasm instruction, plus the host charges of [`crate::costs`].
-    pub fuel: u64,
-    /// Linear memories and tables together, in bytes. More than the sandbox's own maximum counts as that maximum.
-    pub memory_bytes: usize,
-    /// From the call of `run` to the answer, waiting for a slot and for the host included.
-    pub wall: Duration,
-    /// Canonical JSON of the result, in bytes.
-    pub result_bytes: usize,
-    /// Calls of imported functions, drops of cursors included.
-    pub host_calls: u64,
-    /// Log text passed to the host, in bytes; messages beyond it are dropped.
-    pub log_bytes: usize,
-    /// Live resource handles.
-    pub handles: u32,
-    /// Queries open at a time. Each holds up to two batches of rows that no other limit counts.
-    pub queries: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            fuel: 2_000_000_000,
-            memory_bytes: 64 << 20,
-            wall: Duration::from_secs(10),
-            result_bytes: 64 << 10,
-            host_calls: 100_000,
-            log_bytes: 4 << 10,
-            handles: 1_000,
-            queries: 64,
-        }
-    }
 }
 
 /// What came out of a run and what it cost.
@@ -210,45 +173,4 @@ pub struct ValueError {
     pub expected: String,
     /// What is there, shortened.
     pub found: String,
-}
-
-/// Ends runs from outside. Clones share one flag; it cannot be cleared.
-#[derive(Clone, Debug, Default)]
-pub struct CancelFlag(Arc<CancelInner>);
-
-#[derive(Debug, Default)]
-struct CancelInner {
-    set: AtomicBool,
-    notify: Notify,
-}
-
-impl CancelFlag {
-    /// A flag that is not set.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the flag: its runs end at the next host call or fuel yield, or at once when they wait for the host.
-    pub fn cancel(&self) {
-        self.0.set.store(true, Ordering::Release);
-        self.0.notify.notify_waiters();
-    }
-
-    /// Whether the flag is set.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.set.load(Ordering::Acquire)
-    }
-
-    /// Waits until the flag is set.
-    pub async fn cancelled(&self) {
-        loop {
-            let notified = self.0.notify.notified();
-            let mut notified = std::pin::pin!(notified);
-            notified.as_mut().enable();
-            if self.is_cancelled() {
-                return;
-            }
-            notified.await;
-        }
-    }
 }

@@ -1,10 +1,9 @@
 //! `iog:guest/log`: messages for the provider's operators, within a budget of bytes. They never reach the caller.
 
-use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
-use crate::spec::Limits;
-use crate::state::{RunState, ask, enter};
+use crate::limits::Limits;
+use crate::state::{Asks, Cx, Keeps, Run, enter};
 
 /// The interface's full name.
 pub(crate) const NAME: &str = "iog:guest/log@0.1.0";
@@ -74,13 +73,16 @@ impl State {
 }
 
 /// Adds the interface.
-pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+pub(crate) fn link<S>(linker: &mut Linker<Run<S>>) -> wasmtime::Result<()>
+where
+    S: Keeps<State> + Asks<LogRequest, Answer = ()>,
+{
     let mut log = linker.instance(NAME)?;
-    log.func_wrap_async("write", |mut cx: StoreContextMut<'_, RunState>, (level, text): (LogLevel, String)| {
+    log.func_wrap_async("write", |mut cx: Cx<'_, S>, (level, text): (LogLevel, String)| {
         Box::new(async move {
             enter(&mut cx, text.len())?;
-            if cx.data_mut().interfaces.log.admits(text.len()) {
-                ask(&cx, LogRequest { level, text }).await?;
+            if cx.data_mut().interfaces.kept().admits(text.len()) {
+                cx.data().interfaces.ask(LogRequest { level, text }).await?;
             }
             Ok(())
         })

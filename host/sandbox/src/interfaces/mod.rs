@@ -1,18 +1,24 @@
 //! The interfaces of `iog:guest`, each a file of its own: its name, what it links, what it asks the host, what it keeps
 //! during a run and its tests. An interface is a file here and a row of the table below; everything else in this crate
-//! speaks of interfaces only through what the table makes.
+//! speaks of interfaces only through what the table makes. No interface knows another or the table.
+//!
+//! The messages between a run and the host that serves it are plain data, so that a run can later live in a process of its
+//! own: they may know neither wasmtime's store nor people, keys or the network.
 
 mod context;
 mod data;
 mod log;
 mod progress;
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use wasmtime::component::Linker;
 
-use crate::spec::Limits;
-use crate::state::RunState;
+use crate::limits::Limits;
+use crate::meter::Stop;
+use crate::state::{Asks, Keeps, Run};
 
-pub use context::Provider;
 pub use data::{ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, Param, QUERY_NAME_BYTES_MAX};
 pub use log::{LogLevel, LogRequest};
 pub use progress::ProgressRequest;
@@ -25,16 +31,27 @@ pub(crate) struct Interface {
     pub(crate) link: fn(&mut Linker<RunState>) -> wasmtime::Result<()>,
 }
 
-/// A request of one interface to the host.
-pub(crate) trait Ask: Sized {
-    /// What the host answers to it.
-    type Answer;
-    /// The interface, for messages.
-    const INTERFACE: &'static str;
-    /// The request as a message of the port.
-    fn message(self) -> HostRequest;
-    /// The answer in a message of the port; `None` where it is another interface's.
-    fn answer(message: HostAnswer) -> Option<Self::Answer>;
+/// The data of a run's store.
+pub(crate) type RunState = Run<States>;
+
+/// Serves one run. One value per run; dropping it ends every query that is still open.
+#[async_trait]
+pub trait HostPort: Send + Sync {
+    /// Answers one request with the variant of the same interface. The sandbox sends the next one only after the answer;
+    /// it drops the returned future when the run is cancelled or its time is up, so an implementation must be safe to
+    /// drop at every `await`.
+    async fn call(&self, request: HostRequest) -> HostAnswer;
+}
+
+/// A host that grants nothing: every query answers `not-granted`; log and progress go nowhere. What `merge` runs with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NothingGranted;
+
+#[async_trait]
+impl HostPort for NothingGranted {
+    async fn call(&self, request: HostRequest) -> HostAnswer {
+        request.unserved()
+    }
 }
 
 /// Makes everything that grows with the interfaces. A row is the interface's file; `asks` and the variant of its messages
@@ -46,15 +63,16 @@ macro_rules! interfaces {
         /// Every interface, in the order of their names.
         pub(crate) const TABLE: &[Interface] = &[$(Interface { name: $file::NAME, link: $file::link }),+];
 
-        /// What each interface keeps during a run.
+        /// What each interface keeps during a run, and the run's host.
         pub(crate) struct States {
+            host: Arc<dyn HostPort>,
             $($(pub(crate) $file: $state,)?)+
         }
 
         impl States {
             /// The states at the start of a run.
-            pub(crate) fn new(limits: &Limits) -> Self {
-                Self { $($($file: <$state>::new(limits),)?)+ }
+            pub(crate) fn new(limits: &Limits, host: Arc<dyn HostPort>) -> Self {
+                Self { host, $($($file: <$state>::new(limits),)?)+ }
             }
         }
 
@@ -86,16 +104,25 @@ macro_rules! interfaces {
         }
 
         $($(
-            impl Ask for $request {
-                type Answer = $answer;
-                const INTERFACE: &'static str = $file::NAME;
-
-                fn message(self) -> HostRequest {
-                    HostRequest::$variant(self)
+            impl Keeps<$state> for States {
+                fn kept(&mut self) -> &mut $state {
+                    &mut self.$file
                 }
+            }
+        )?)+
 
-                fn answer(message: HostAnswer) -> Option<$answer> {
-                    if let HostAnswer::$variant(answer) = message { Some(answer) } else { None }
+        $($(
+            impl Asks<$request> for States {
+                type Answer = $answer;
+
+                fn ask(&self, request: $request) -> impl Future<Output = Result<$answer, Stop>> + Send + 'static {
+                    let host = self.host.clone();
+                    async move {
+                        match host.call(HostRequest::$variant(request)).await {
+                            HostAnswer::$variant(answer) => Ok(answer),
+                            _ => Err(Stop::Host(format!("`{}` was answered as another interface", $file::NAME))),
+                        }
+                    }
                 }
             }
         )?)+

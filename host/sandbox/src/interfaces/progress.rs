@@ -1,10 +1,9 @@
 //! `iog:guest/progress`: how far the run is, in steps of ten and only forward, so that it says little.
 
-use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
-use crate::spec::Limits;
-use crate::state::{RunState, ask, enter};
+use crate::limits::Limits;
+use crate::state::{Asks, Cx, Keeps, Run, enter};
 
 /// The interface's full name.
 pub(crate) const NAME: &str = "iog:guest/progress@0.1.0";
@@ -46,13 +45,16 @@ impl State {
 }
 
 /// Adds the interface.
-pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+pub(crate) fn link<S>(linker: &mut Linker<Run<S>>) -> wasmtime::Result<()>
+where
+    S: Keeps<State> + Asks<ProgressRequest, Answer = ()>,
+{
     let mut progress = linker.instance(NAME)?;
-    progress.func_wrap_async("report", |mut cx: StoreContextMut<'_, RunState>, (percent,): (u8,)| {
+    progress.func_wrap_async("report", |mut cx: Cx<'_, S>, (percent,): (u8,)| {
         Box::new(async move {
             enter(&mut cx, 0)?;
-            if let Some(percent) = cx.data_mut().interfaces.progress.passes(percent) {
-                ask(&cx, ProgressRequest { percent }).await?;
+            if let Some(percent) = cx.data_mut().interfaces.kept().passes(percent) {
+                cx.data().interfaces.ask(ProgressRequest { percent }).await?;
             }
             Ok(())
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::columns;
+use super::columns::checked;
 use super::messages::ColumnInfo;
 use crate::meter::Stop;
 
@@ -39,7 +39,7 @@ impl Cursor {
             self.waiting = Some(waiting.slice(rows, waiting.num_rows() - rows));
             waiting.slice(0, rows)
         };
-        self.batch = Some(columns::checked(&piece, &self.columns).map_err(|e| Stop::Host(e.to_string()))?);
+        self.batch = Some(checked(&piece, &self.columns).map_err(|e| Stop::Host(e.to_string()))?);
         u32::try_from(rows).map_err(|_| Stop::Host("a batch is too long".into()))
     }
 }

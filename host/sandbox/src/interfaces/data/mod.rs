@@ -9,7 +9,6 @@ mod messages;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
-use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 
 use self::columns::Texts;
@@ -17,9 +16,9 @@ use self::cursors::{Cursor, Cursors};
 use self::flat::Flat;
 pub use self::messages::{ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, Param, QUERY_NAME_BYTES_MAX};
 use crate::costs;
+use crate::limits::Limits;
 use crate::meter::Stop;
-use crate::spec::Limits;
-use crate::state::{RunState, ask, charge, enter};
+use crate::state::{Asks, Cx, Keeps, Run, charge, enter};
 
 /// The interface's full name.
 pub(crate) const NAME: &str = "iog:guest/data@0.1.0";
@@ -42,64 +41,68 @@ impl State {
 /// The `rows` resource on the host's side.
 struct Rows;
 
-type Cx<'a> = StoreContextMut<'a, RunState>;
+/// What the functions here need of a run.
+pub(crate) trait Room: Keeps<State> + Asks<DataRequest, Answer = DataAnswer> {}
+
+impl<S: Keeps<State> + Asks<DataRequest, Answer = DataAnswer>> Room for S {}
+
 type Given<T> = wasmtime::Result<(Result<T, Fault>,)>;
 type Method = (Resource<Rows>,);
 type ColumnMethod = (Resource<Rows>, u32);
 
 /// Adds the interface.
-pub(crate) fn link(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+pub(crate) fn link<S: Room>(linker: &mut Linker<Run<S>>) -> wasmtime::Result<()> {
     let mut data = linker.instance(NAME)?;
     data.resource_async("rows", ResourceType::host::<Rows>(), |cx, place| Box::new(close(cx, place)))?;
-    data.func_wrap_async("open", |cx: Cx<'_>, (query, params): (String, Vec<Param>)| {
+    data.func_wrap_async("open", |cx: Cx<'_, S>, (query, params): (String, Vec<Param>)| {
         Box::new(open(cx, query, params))
     })?;
-    data.func_wrap_async("[method]rows.columns", |cx: Cx<'_>, (rows,): Method| Box::new(columns(cx, rows)))?;
-    data.func_wrap_async("[method]rows.advance", |cx: Cx<'_>, (rows,): Method| Box::new(advance(cx, rows)))?;
-    data.func_wrap_async("[method]rows.ints", |cx: Cx<'_>, (rows, at): ColumnMethod| {
+    data.func_wrap_async("[method]rows.columns", |cx: Cx<'_, S>, (rows,): Method| Box::new(columns(cx, rows)))?;
+    data.func_wrap_async("[method]rows.advance", |cx: Cx<'_, S>, (rows,): Method| Box::new(advance(cx, rows)))?;
+    data.func_wrap_async("[method]rows.ints", |cx: Cx<'_, S>, (rows, at): ColumnMethod| {
         Box::new(async move { ints(cx, &rows, at) })
     })?;
-    data.func_wrap_async("[method]rows.uints", |cx: Cx<'_>, (rows, at): ColumnMethod| {
+    data.func_wrap_async("[method]rows.uints", |cx: Cx<'_, S>, (rows, at): ColumnMethod| {
         Box::new(async move { uints(cx, &rows, at) })
     })?;
-    data.func_wrap_async("[method]rows.floats", |cx: Cx<'_>, (rows, at): ColumnMethod| {
+    data.func_wrap_async("[method]rows.floats", |cx: Cx<'_, S>, (rows, at): ColumnMethod| {
         Box::new(async move { floats(cx, &rows, at) })
     })?;
-    data.func_wrap_async("[method]rows.bools", |cx: Cx<'_>, (rows, at): ColumnMethod| {
+    data.func_wrap_async("[method]rows.bools", |cx: Cx<'_, S>, (rows, at): ColumnMethod| {
         Box::new(async move { bools(cx, &rows, at) })
     })?;
-    data.func_wrap_async("[method]rows.texts", |cx: Cx<'_>, (rows, at): ColumnMethod| {
+    data.func_wrap_async("[method]rows.texts", |cx: Cx<'_, S>, (rows, at): ColumnMethod| {
         Box::new(async move { texts(cx, &rows, at) })
     })?;
-    data.func_wrap_async("[method]rows.addresses", |cx: Cx<'_>, (rows, at): ColumnMethod| {
+    data.func_wrap_async("[method]rows.addresses", |cx: Cx<'_, S>, (rows, at): ColumnMethod| {
         Box::new(async move { addresses(cx, &rows, at) })
     })?;
-    data.func_wrap_async("[method]rows.nulls", |cx: Cx<'_>, (rows, at): ColumnMethod| {
+    data.func_wrap_async("[method]rows.nulls", |cx: Cx<'_, S>, (rows, at): ColumnMethod| {
         Box::new(async move { nulls(cx, &rows, at) })
     })
 }
 
-fn cursors<'a>(cx: &'a mut Cx<'_>) -> &'a mut Cursors {
-    &mut cx.data_mut().interfaces.data.cursors
+fn cursors<'a, S: Room>(cx: &'a mut Cx<'_, S>) -> &'a mut Cursors {
+    &mut cx.data_mut().interfaces.kept().cursors
 }
 
 /// Charges for bytes handed to the guest and counts them.
-fn hand_out(cx: &mut Cx<'_>, bytes: u64) -> wasmtime::Result<()> {
+fn hand_out<S: Room>(cx: &mut Cx<'_, S>, bytes: u64) -> wasmtime::Result<()> {
     charge(cx, costs::BYTE.saturating_mul(bytes))?;
-    let state = &mut cx.data_mut().interfaces.data;
+    let state = cx.data_mut().interfaces.kept();
     state.bytes = state.bytes.saturating_add(bytes);
     Ok(())
 }
 
 /// `open`
-async fn open(mut cx: Cx<'_>, query: String, params: Vec<Param>) -> Given<Resource<Rows>> {
+async fn open<S: Room>(mut cx: Cx<'_, S>, query: String, params: Vec<Param>) -> Given<Resource<Rows>> {
     enter(&mut cx, query.len() + params.iter().map(param_bytes).sum::<usize>())?;
     charge(&mut cx, costs::OPEN)?;
     if query.len() > QUERY_NAME_BYTES_MAX {
         return Ok((Err(Fault::UnknownQuery(query[..query.floor_char_boundary(QUERY_NAME_BYTES_MAX)].to_owned())),));
     }
     let handle = cursors(&mut cx).reserve()?;
-    match ask(&cx, DataRequest::Open { handle, query, params }).await? {
+    match cx.data().interfaces.ask(DataRequest::Open { handle, query, params }).await? {
         DataAnswer::Opened { columns } => {
             let place = cursors(&mut cx).insert(Cursor::new(handle, columns));
             Ok((Ok(Resource::new_own(place)),))
@@ -121,17 +124,17 @@ fn unexpected(what: &str, answer: &DataAnswer) -> wasmtime::Error {
 }
 
 /// The destructor of `rows`.
-async fn close(mut cx: Cx<'_>, place: u32) -> wasmtime::Result<()> {
+async fn close<S: Room>(mut cx: Cx<'_, S>, place: u32) -> wasmtime::Result<()> {
     let cursor = cursors(&mut cx).remove(place);
     enter(&mut cx, 0)?;
     if let Some(cursor) = cursor {
-        ask(&cx, DataRequest::Close { handle: cursor.handle }).await?;
+        cx.data().interfaces.ask(DataRequest::Close { handle: cursor.handle }).await?;
     }
     Ok(())
 }
 
 /// `rows.columns`
-async fn columns(mut cx: Cx<'_>, rows: Resource<Rows>) -> wasmtime::Result<(Arc<[ColumnInfo]>,)> {
+async fn columns<S: Room>(mut cx: Cx<'_, S>, rows: Resource<Rows>) -> wasmtime::Result<(Arc<[ColumnInfo]>,)> {
     enter(&mut cx, 0)?;
     let columns = cursors(&mut cx).get(rows.rep())?.columns.clone();
     charge(&mut cx, columns.iter().map(|c| costs::BYTE * c.name.len() as u64).sum())?;
@@ -139,7 +142,7 @@ async fn columns(mut cx: Cx<'_>, rows: Resource<Rows>) -> wasmtime::Result<(Arc<
 }
 
 /// `rows.advance`
-async fn advance(mut cx: Cx<'_>, rows: Resource<Rows>) -> Given<u32> {
+async fn advance<S: Room>(mut cx: Cx<'_, S>, rows: Resource<Rows>) -> Given<u32> {
     enter(&mut cx, 0)?;
     let place = rows.rep();
     cursors(&mut cx).get(place)?.batch = None;
@@ -149,7 +152,7 @@ async fn advance(mut cx: Cx<'_>, rows: Resource<Rows>) -> Given<u32> {
             return Ok((Ok(0),));
         }
         let handle = cursor.handle;
-        match ask(&cx, DataRequest::Next { handle }).await? {
+        match cx.data().interfaces.ask(DataRequest::Next { handle }).await? {
             DataAnswer::Batch(batch) => {
                 let cursor = cursors(&mut cx).get(place)?;
                 cursor.ended = batch.is_none();
@@ -164,13 +167,13 @@ async fn advance(mut cx: Cx<'_>, rows: Resource<Rows>) -> Given<u32> {
     }
     let rows = cursors(&mut cx).get(place)?.take()?;
     charge(&mut cx, costs::ROW * u64::from(rows))?;
-    cx.data_mut().interfaces.data.rows += u64::from(rows);
+    cx.data_mut().interfaces.kept().rows += u64::from(rows);
     Ok((Ok(rows),))
 }
 
 /// The column at `at` of the current batch, if it has one of `kinds` (any kind where that is empty).
-fn column(
-    cx: &mut Cx<'_>,
+fn column<S: Room>(
+    cx: &mut Cx<'_, S>,
     rows: &Resource<Rows>,
     at: u32,
     kinds: &[ColumnKind],
@@ -193,7 +196,7 @@ fn column(
 macro_rules! flat_column {
     ($(#[$doc:meta])* $name:ident, $kind:ident, $ty:ty, $width:expr) => {
         $(#[$doc])*
-        fn $name(mut cx: Cx<'_>, rows: &Resource<Rows>, at: u32) -> Given<Flat<$ty>> {
+        fn $name<S: Room>(mut cx: Cx<'_, S>, rows: &Resource<Rows>, at: u32) -> Given<Flat<$ty>> {
             let array = match column(&mut cx, rows, at, &[ColumnKind::$kind])? {
                 Ok(array) => array,
                 Err(fault) => return Ok((Err(fault),)),
@@ -226,7 +229,7 @@ flat_column!(
 );
 
 /// `rows.texts`
-fn texts(mut cx: Cx<'_>, rows: &Resource<Rows>, at: u32) -> Given<Texts> {
+fn texts<S: Room>(mut cx: Cx<'_, S>, rows: &Resource<Rows>, at: u32) -> Given<Texts> {
     let array = match column(&mut cx, rows, at, &[ColumnKind::Text, ColumnKind::Bytes])? {
         Ok(array) => array,
         Err(fault) => return Ok((Err(fault),)),
@@ -237,7 +240,7 @@ fn texts(mut cx: Cx<'_>, rows: &Resource<Rows>, at: u32) -> Given<Texts> {
 }
 
 /// `rows.nulls`
-fn nulls(mut cx: Cx<'_>, rows: &Resource<Rows>, at: u32) -> Given<Flat<u8>> {
+fn nulls<S: Room>(mut cx: Cx<'_, S>, rows: &Resource<Rows>, at: u32) -> Given<Flat<u8>> {
     let array = match column(&mut cx, rows, at, &[])? {
         Ok(array) => array,
         Err(fault) => return Ok((Err(fault),)),
