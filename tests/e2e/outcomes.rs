@@ -74,7 +74,7 @@ fn each_misbehaviour_has_its_outcome_and_one_receipt() {
             let shown = serde_json::to_string(answer).expect("JSON");
             assert!(!shown.contains("password"), "what a guest says in its panic does not leave: {shown}");
         }
-        assert_eq!(net.background(PROVIDER).runs.receipts.log().size(), count, "one receipt each");
+        assert_eq!(net.receipts(PROVIDER), count, "one receipt each");
         net.close().await;
     });
 }

@@ -33,7 +33,7 @@ async fn stage() -> (Net, Digest) {
 
 /// Entries of the provider's receipt log.
 fn receipts(net: &Net) -> u64 {
-    net.background(PROVIDER).runs.receipts.log().size()
+    net.receipts(PROVIDER)
 }
 
 fn leaf(http: &HttpClient) -> [u8; 32] {

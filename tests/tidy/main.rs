@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("iog-client", &["iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
     ("iog-center", &["iog-inspect", "iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
     ("iog-home", &["iog-client", "iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
-    ("iog-module", &["iog-inspect", "iog-protocol", "iog-sandbox"]),
+    ("iog-module", &["iog-inspect", "iog-machine", "iog-protocol", "iog-sandbox"]),
     (
         "iog-caller",
         &[

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use iog_home::Session;
 use iog_inspect::{ExportFact, WitTypeFact};
 use iog_machine::error::chain;
-use iog_module::Examined;
+use iog_module::{Examined, Ground, Job};
 use iog_protocol::run::ResultJson;
-use iog_sandbox::{CancelFlag, Grants, NothingGranted, Provider, RunOutcome, RunSpec, Runner as _, Sandbox};
+use iog_sandbox::{CancelFlag, Grants, NothingGranted, Provider, RunOutcome, Sandbox};
 use serde_json::{Value, json};
 
 use crate::report::{Merged, Part, PartOutcome};
@@ -47,7 +47,7 @@ pub async fn merge(session: &Session, sandbox: &Sandbox, joiner: Joiner<'_>, cal
         Ok(module) => module,
         Err(error) => return Merged::Failed { problem: format!("the module cannot be loaded: {}", chain(&error)) },
     };
-    let spec = RunSpec {
+    let job = Job {
         module,
         entry: MERGE.to_owned(),
         params,
@@ -57,7 +57,10 @@ pub async fn merge(session: &Session, sandbox: &Sandbox, joiner: Joiner<'_>, cal
         limits: iog_module::limits(&joiner.module.manifest().limits),
         cancel: CancelFlag::new(),
     };
-    let report = sandbox.run(spec, Arc::new(NothingGranted)).await;
+    let nothing: Result<_, std::convert::Infallible> = Ok(Ground { host: Arc::new(NothingGranted), facts: () });
+    let Ok((report, ())) = iog_module::execute(sandbox, job, std::future::ready(nothing)).await else {
+        return Merged::Failed { problem: "the merge was cancelled".to_owned() };
+    };
     match report.outcome {
         RunOutcome::Succeeded { json } => match ResultJson::parse(json) {
             Ok(result) => Merged::Result { result, usage: report.usage },

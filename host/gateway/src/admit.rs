@@ -1,44 +1,19 @@
-//! Who asks, and may it? Two pure steps. [`authenticate`] says whose request it is; what fails there was never accepted and
-//! leaves no receipt. [`decide`] says whether it may run; a refusal there is an outcome with a receipt. Neither reads a
-//! file, a clock or a counter: all of it is passed in.
+//! May this run? Two pure steps. [`accept`] says that a request is its sender's, for this gateway and now; what fails there
+//! was never accepted and leaves no receipt. [`decide`] says whether it may run; a refusal there is an outcome with a receipt.
+//! Neither reads a file, a clock or a counter: all of it is passed in.
+
+use std::sync::Arc;
 
 use iog_protocol::api::ApiErrorCode;
 use iog_protocol::dsse::Signed;
-use iog_protocol::ids::{Digest, DomainId, EntryName, ServiceName, TrustDomain};
+use iog_protocol::ids::{Digest, DomainId, EntryName, ServiceName};
 use iog_protocol::registry::Registry;
-use iog_protocol::run::{RunRequest, RunRequestError};
-use iog_protocol::time::Timestamp;
-use iog_protocol::token::{self, Expected, TokenError};
-use iog_transport::PeerIdentity;
+use iog_protocol::run::RunRequest;
 
+use crate::identity::{LIFETIME_S_MAX, Rejection, not_in_force};
 use crate::policy::{Caller, Denied, Policy, Question, Used};
 use crate::services::NotReady;
-use iog_home::connect::token_issuer;
-
-/// The longest a signed request may be good for, in seconds.
-pub const LIFETIME_S_MAX: i64 = 600;
-
-/// What came over the wire.
-#[derive(Debug, Clone, Copy)]
-pub struct Presented<'a> {
-    /// The TLS peer.
-    pub peer: Option<&'a PeerIdentity>,
-    /// The bearer token.
-    pub token: Option<&'a str>,
-    /// The signed request, as received.
-    pub envelope: &'a [u8],
-}
-
-/// What the gateway knows at the moment of asking.
-#[derive(Debug, Clone, Copy)]
-pub struct Here<'a> {
-    /// The replayed registry.
-    pub registry: &'a Registry,
-    /// The gateway's own domain.
-    pub domain: &'a DomainId,
-    /// The present time.
-    pub now: Timestamp,
-}
+use crate::vantage::Here;
 
 /// A request whose sender is known.
 #[derive(Debug, Clone)]
@@ -53,142 +28,19 @@ pub struct Authenticated {
     pub caller: Caller,
 }
 
-/// Why a request was not accepted. Nothing is recorded, there is no receipt.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// The connection carries no certificate of a domain.
-    #[error("the connection shows no certificate of a domain of `{trust_domain}`")]
-    NoPeer {
-        /// The trust domain expected.
-        trust_domain: TrustDomain,
-    },
-    /// There is no bearer token.
-    #[error("the request carries no bearer token")]
-    NoToken,
-    /// The token does not admit this peer.
-    #[error("the token does not admit this peer: {problem}")]
-    Token {
-        /// What is wrong with it.
-        problem: String,
-        /// Whether only its time is over.
-        expired: bool,
-    },
-    /// The token is of another domain than the certificate.
-    #[error("the token is for domain `{token}`, the certificate for `{peer}`")]
-    OtherDomain {
-        /// The token's.
-        token: DomainId,
-        /// The certificate's.
-        peer: DomainId,
-    },
-    /// The registry asks for newer rules than this gateway knows.
-    #[error("the registry asks for {needed}; this gateway stops until it is updated")]
-    RulesTooNew {
-        /// What it asks for: rules, or a family of statements, with the version.
-        needed: String,
-    },
-    /// The registry has the domain suspended or revoked.
-    #[error("domain `{domain}` is suspended or revoked in the registry this gateway holds")]
-    Suspended {
-        /// The domain.
-        domain: DomainId,
-    },
-    /// The registry has no such domain in force.
-    #[error("domain `{domain}` is not in force in the registry this gateway holds")]
-    UnknownCaller {
-        /// The domain.
-        domain: DomainId,
-    },
-    /// The body is no signed run request.
-    #[error("the body is no signed run request: {problem}")]
-    Envelope {
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The logged key of the caller did not sign it.
-    #[error("the request is not signed by the logged key of domain `{domain}`")]
-    Signature {
-        /// The domain.
-        domain: DomainId,
-    },
-    /// It is for another gateway, expired, from the future or misshapen.
-    #[error(transparent)]
-    Request(#[from] RunRequestError),
-    /// It names another caller than the one who sent it.
-    #[error("the request names domain `{found}` as its caller, it was sent by `{sender}`")]
-    Caller {
-        /// Whom it names.
-        found: DomainId,
-        /// Who sent it.
-        sender: DomainId,
-    },
-    /// It is good for too long.
-    #[error("the request is good for {found_s} s, {LIFETIME_S_MAX} are the most")]
-    Lifetime {
-        /// For how long.
-        found_s: i64,
-    },
-}
-
-/// Says whose request it is, in this order: TLS peer, token, registry, signature, audience, times, caller.
+/// Says whether a signed request is one of `caller`, in this order: registry, signature, audience, times, caller.
 ///
 /// # Errors
 /// [`Rejection`]: the first thing that does not hold.
-pub fn authenticate(presented: &Presented<'_>, here: &Here<'_>) -> Result<Authenticated, Rejection> {
-    let caller = identify(presented.peer, presented.token, here)?;
+pub fn accept(envelope: &[u8], caller: Caller, here: &Here) -> Result<Authenticated, Rejection> {
     let sender = &caller.domain;
     let record = here.registry.domain(sender, here.now).ok_or_else(|| not_in_force(sender, here))?;
-    let signed =
-        Signed::<RunRequest>::parse(presented.envelope).map_err(|e| Rejection::Envelope { problem: e.to_string() })?;
+    let signed = Signed::<RunRequest>::parse(envelope).map_err(|e| Rejection::Envelope { problem: e.to_string() })?;
     let digest = signed.digest();
     let request =
         signed.verify(std::slice::from_ref(&record.caller_key)).map_err(|e| signature_problem(e, sender))?.into_inner();
     check_request(&request, sender, here)?;
-    Ok(Authenticated { request, envelope: presented.envelope.to_vec(), digest, caller })
-}
-
-/// Says who is at the other end of a connection: what every route asks that is not public.
-///
-/// # Errors
-/// [`Rejection`]: certificate, token or registry do not hold.
-pub fn identify(peer: Option<&PeerIdentity>, token: Option<&str>, here: &Here<'_>) -> Result<Caller, Rejection> {
-    let (peer, domain) = peer_domain(peer, here)?;
-    check_token(token, peer, &domain, here)?;
-    let record = here.registry.domain(&domain, here.now).ok_or_else(|| not_in_force(&domain, here))?;
-    Ok(Caller { organisation: record.organisation.clone(), asns: record.asns.clone(), domain })
-}
-
-/// The domain that a TLS peer's certificate names.
-fn peer_domain<'p>(peer: Option<&'p PeerIdentity>, here: &Here<'_>) -> Result<(&'p PeerIdentity, DomainId), Rejection> {
-    let trust_domain = &here.registry.founding().trust_domain;
-    let named = peer.and_then(|peer| Some((peer, trust_domain.domain_named(peer.spiffe.as_deref()?)?)));
-    named.ok_or_else(|| Rejection::NoPeer { trust_domain: trust_domain.clone() })
-}
-
-fn not_in_force(sender: &DomainId, here: &Here<'_>) -> Rejection {
-    let domain = sender.clone();
-    if let Some(needed) = here.registry.stopped() {
-        return Rejection::RulesTooNew { needed: needed.needed() };
-    }
-    match here.registry.domain_history(sender) {
-        Some(_) => Rejection::Suspended { domain },
-        None => Rejection::UnknownCaller { domain },
-    }
-}
-
-fn check_token(token: Option<&str>, peer: &PeerIdentity, sender: &DomainId, here: &Here<'_>) -> Result<(), Rejection> {
-    let token = token.ok_or(Rejection::NoToken)?;
-    let trust_domain = &here.registry.founding().trust_domain;
-    let expected = Expected {
-        issuer: &token_issuer(trust_domain),
-        audience: trust_domain,
-        now: here.now,
-        cert_sha256: &peer.leaf_sha256,
-    };
-    let wrong = |e: TokenError| Rejection::Token { expired: e == TokenError::Expired, problem: e.to_string() };
-    let claims = token::verify(token, &here.registry.keyset().token, &expected).map_err(wrong)?;
-    let named = claims.domain().map_err(wrong)?;
-    if named == *sender { Ok(()) } else { Err(Rejection::OtherDomain { token: named, peer: sender.clone() }) }
+    Ok(Authenticated { request, envelope: envelope.to_vec(), digest, caller })
 }
 
 fn signature_problem(error: iog_protocol::dsse::SignatureError, sender: &DomainId) -> Rejection {
@@ -198,8 +50,8 @@ fn signature_problem(error: iog_protocol::dsse::SignatureError, sender: &DomainI
     }
 }
 
-fn check_request(request: &RunRequest, sender: &DomainId, here: &Here<'_>) -> Result<(), Rejection> {
-    request.check(here.domain, here.now)?;
+fn check_request(request: &RunRequest, sender: &DomainId, here: &Here) -> Result<(), Rejection> {
+    request.check(&here.domain, here.now)?;
     if request.caller != *sender {
         return Err(Rejection::Caller { found: request.caller.clone(), sender: sender.clone() });
     }
@@ -234,6 +86,17 @@ pub struct PreparedFacts<'a> {
 pub struct Admitted {
     /// Index of the approval in the registry's log.
     pub approval_index: u64,
+    /// The gateway's own first AS number in the registry.
+    pub asn: Option<u32>,
+}
+
+/// What was decided, and on what.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The registry on which it rests.
+    pub registry: Arc<Registry>,
+    /// May it run?
+    pub verdict: Result<Admitted, Refusal>,
 }
 
 /// Why an accepted request does not run: an outcome, with a receipt.
@@ -350,38 +213,17 @@ impl Refusal {
     }
 }
 
-impl Rejection {
-    /// The stable code of the problem that the caller gets.
-    #[must_use]
-    pub fn code(&self) -> ApiErrorCode {
-        match self {
-            Self::NoPeer { .. } => ApiErrorCode::CertificateRequired,
-            Self::NoToken => ApiErrorCode::TokenRequired,
-            Self::Token { expired: true, .. } => ApiErrorCode::TokenExpired,
-            Self::Token { .. } => ApiErrorCode::TokenInvalid,
-            Self::UnknownCaller { .. } => ApiErrorCode::NotAMember,
-            Self::RulesTooNew { .. } => ApiErrorCode::RulesTooNew,
-            Self::Suspended { .. } => ApiErrorCode::DomainSuspended,
-            Self::Envelope { .. } => ApiErrorCode::BadEnvelope,
-            Self::Signature { .. } => ApiErrorCode::SignatureInvalid,
-            Self::Request(RunRequestError::Audience { .. }) => ApiErrorCode::WrongAudience,
-            Self::Request(RunRequestError::Member { .. }) => ApiErrorCode::BadRequest,
-            Self::Request(_) | Self::Lifetime { .. } => ApiErrorCode::RequestExpired,
-            Self::Caller { .. } | Self::OtherDomain { .. } => ApiErrorCode::IdentityMismatch,
-        }
-    }
+/// Says whether a request may run, in this order: age of the registry, caller, registry, what was fetched and inspected,
+/// policy, quotas. The first thing that does not hold is the refusal.
+#[must_use]
+pub fn decide(asked: &Authenticated, here: &Here, offer: Option<&Offer<'_>>, used: Used) -> Decision {
+    Decision { registry: Arc::clone(&here.registry), verdict: verdict(asked, here, offer, used) }
 }
 
-/// Says whether a request may run, in this order: caller, registry, what was fetched and inspected, policy, quotas.
-///
-/// # Errors
-/// [`Refusal`]: the first thing that does not hold.
-pub fn decide(
-    asked: &Authenticated,
-    here: &Here<'_>,
-    offer: Option<&Offer<'_>>,
-    used: Used,
-) -> Result<Admitted, Refusal> {
+fn verdict(asked: &Authenticated, here: &Here, offer: Option<&Offer<'_>>, used: Used) -> Result<Admitted, Refusal> {
+    if let Some(max_h) = here.stale_after_h {
+        return Err(Refusal::RegistryStale { max_h });
+    }
     let request = &asked.request;
     let domain = &asked.caller.domain;
     if here.registry.domain(domain, here.now).is_none() {
@@ -407,7 +249,9 @@ pub fn decide(
     let question = Question { caller: &asked.caller, entry: &request.entry, purpose: &request.purpose, used };
     offer.policy.decide(&question).map_err(Refusal::Denied)?;
     offer.policy.decide_target(&asked.request.params).map_err(Refusal::Denied)?;
-    Ok(Admitted { approval_index: effective.approval_index })
+    let own = here.registry.domain(&here.domain, here.now);
+    let asn = own.and_then(|record| record.asns.first()).map(|asn| asn.0);
+    Ok(Admitted { approval_index: effective.approval_index, asn })
 }
 
 fn no_service(request: &RunRequest) -> Refusal {

@@ -21,7 +21,7 @@ use iog_transport::ca::{Ca, SubjectNames, Validity};
 use iog_transport::{ClientAuth, ClientTls, HttpClient, Identity, PeerIdentity, ServeLimits, ServerTls};
 use tokio::net::TcpListener;
 
-use crate::config::{GatewayConfig, QuotaConfig};
+use crate::config::QuotaConfig;
 use crate::routes;
 use crate::runs::tests::Gateway;
 use crate::testkit::{Counting, World, hello, id, key, now, request};
@@ -53,8 +53,7 @@ impl Net {
         let tls = Arc::new(ServerTls::new(tls, ca.certificate_pem(), ClientAuth::Optional).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let config = Arc::new(GatewayConfig::parse("listen = \"127.0.0.1:0\"", folder.path()).unwrap());
-        let app = routes::router(&gateway.runs, &config);
+        let app = routes::router(gateway.parts.api());
         tokio::spawn(iog_transport::serve(listener, tls, app, ServeLimits::default(), std::future::pending()));
         let leaf_sha256 = PeerIdentity::from_pem(&client.chain_pem).unwrap().leaf_sha256;
         let token = gateway.world.token_for("caller", &leaf_sha256);

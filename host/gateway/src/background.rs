@@ -25,7 +25,7 @@ use crate::config::{GatewayConfig, ServiceConfig};
 use crate::datasets::{Bound, Datasets};
 use crate::prepare::{PrepareError, Prepared, Tools};
 use crate::registry::RegistryCell;
-use crate::runs::Runs;
+use crate::runs::under_way::UnderWay;
 use crate::services::{NotReady, Service, Services};
 
 /// The background work of one gateway.
@@ -48,8 +48,8 @@ pub struct Background {
     pub registry: Arc<RegistryCell>,
     /// The services.
     pub services: Arc<Services>,
-    /// The runs, to stop those whose module may no longer run.
-    pub runs: Arc<Runs>,
+    /// The runs under way, to stop those whose module may no longer run.
+    pub under_way: Arc<UnderWay>,
     /// The replica on disk; one task synchronises it at a time.
     pub replica: Mutex<Replica>,
     /// The datasets.
@@ -123,7 +123,7 @@ impl Background {
         }
         drop(replica);
         let registry = self.registry.current();
-        self.runs.under_way.stop_unless(|module| registry.effective(module, now).is_ok());
+        self.under_way.stop_unless(|module| registry.effective(module, now).is_ok());
     }
 
     /// Prepares every service that is not ready or whose module or data have changed.

@@ -22,16 +22,18 @@ use crate::background::{self, Background, publish};
 use crate::config::GatewayConfig;
 use crate::datasets::Datasets;
 use crate::db::{Store, StoreError};
+use crate::executor::Executor;
 use crate::journal;
+use crate::parts::{Parts, Recording};
+use crate::policy::Policy;
 use crate::prepare::Tools;
-use crate::queue::{FairQueue, QueueLimits};
 use crate::receipt_log::{ReceiptLog, ReceiptLogError};
-use crate::receipts::{Ending, Letterhead, Receipts, ReceiptsError};
-use crate::refusals::Refusals;
+use crate::receipts::{Letterhead, Receipts, ReceiptsError};
 use crate::registry::RegistryCell;
 use crate::routes;
-use crate::runs::{Finished, Runs, UnderWay};
+use crate::runs::ending::{Accepted, Ending};
 use crate::services::Services;
+use crate::vantage::Vantage;
 
 /// How long runs may go on after the connections are closed.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -89,7 +91,7 @@ pub enum GatewayError {
 /// A gateway that is ready to serve.
 #[derive(Debug)]
 pub struct Gateway {
-    runs: Arc<Runs>,
+    parts: Parts,
     background: Arc<Background>,
     config: Arc<GatewayConfig>,
     home: Home,
@@ -112,20 +114,16 @@ impl Gateway {
         let (receipts, store, writer) = open_receipts(&home, &deps).await?;
         finish_cut_off(&store, &receipts, &registry, deps.machine.clock.as_ref()).await?;
         let services = Arc::new(Services::default());
-        let runs = Arc::new(Runs {
+        let vantage = Arc::new(Vantage {
             domain: home.domain().clone(),
             registry: Arc::clone(&registry),
             registry_age_max_h: config.sync.registry_age_max_h,
-            services: Arc::clone(&services),
-            store,
-            receipts,
-            queue: queue(&config),
-            refusals: Refusals::new(config.capacity.refusals_per_hour_max),
-            sandbox: deps.sandbox.clone(),
-            query_memory_bytes: usize::try_from(config.capacity.query_memory_mib << 20).unwrap_or(usize::MAX),
             clock: Arc::clone(&deps.machine.clock),
-            under_way: UnderWay::default(),
         });
+        let query_memory_bytes = usize::try_from(config.capacity.query_memory_mib << 20).unwrap_or(usize::MAX);
+        let executor = Executor { sandbox: deps.sandbox.clone(), query_memory_bytes };
+        let parts =
+            Parts::new(&config.capacity, Arc::clone(&services), Recording { vantage, executor, store, receipts });
         let background = Arc::new(Background {
             tls: Arc::new(server_tls(&home)?),
             home: home.clone(),
@@ -136,12 +134,12 @@ impl Gateway {
             clock: deps.machine.clock,
             registry,
             services,
-            runs: Arc::clone(&runs),
+            under_way: Arc::clone(&parts.lifecycle.under_way),
             replica: Mutex::new(replica),
             datasets: Mutex::new(Datasets::default()),
         });
         background.refresh().await;
-        Ok(Self { runs, background, config, home, writer })
+        Ok(Self { parts, background, config, home, writer })
     }
 
     /// The domain's home.
@@ -179,7 +177,7 @@ impl Gateway {
     ) -> Result<Drained, GatewayError> {
         let (stop, stopped) = watch::channel(false);
         let work = tokio::spawn(Arc::clone(&self.background).work(stopped));
-        let app = routes::router(&self.runs, &self.config);
+        let app = routes::router(self.parts.api());
         let tls = Arc::clone(&self.background.tls);
         let drained = iog_transport::serve(listener, tls, app, ServeLimits::default(), shutdown).await;
         let _ = stop.send(true);
@@ -195,26 +193,18 @@ impl Gateway {
 
     /// Stops what still runs, waits until every receipt is durable and closes the journal.
     pub async fn close(self) {
-        if tokio::time::timeout(DRAIN, self.runs.under_way.idle()).await.is_err() {
-            self.runs.under_way.stop_unless(|_| false);
-            self.runs.under_way.idle().await;
+        if tokio::time::timeout(DRAIN, self.parts.lifecycle.under_way.idle()).await.is_err() {
+            self.parts.lifecycle.under_way.stop_unless(|_| false);
+            self.parts.lifecycle.under_way.idle().await;
         }
-        let store = Arc::clone(&self.runs.store);
+        let store = Arc::clone(&self.parts.lifecycle.store);
         // The writer ends when the last of these two lets go of it.
-        drop((self.runs, self.background));
+        drop((self.parts, self.background));
         if tokio::time::timeout(DRAIN, self.writer).await.is_err() {
             tracing::error!("receipts could not be stored before the end; they will be written at the next start");
         }
         store.close().await;
     }
-}
-
-fn queue(config: &GatewayConfig) -> Arc<FairQueue> {
-    FairQueue::new(QueueLimits {
-        runs_max: config.capacity.runs_max,
-        waiting_max: config.capacity.queue_max,
-        per_caller_max: config.capacity.per_caller_max,
-    })
 }
 
 fn server_tls(home: &Home) -> Result<ServerTls, GatewayError> {
@@ -281,16 +271,10 @@ pub(crate) async fn finish_cut_off(
     for cut_off in journal::unfinished(store).await? {
         tracing::warn!(run = %cut_off.request.request_id, "a run was cut off; it gets a receipt of failure");
         let reason = "the gateway stopped before the run had ended".to_owned();
-        let finished = Finished::without_run(Outcome::Failed { reason });
-        let ending = Ending {
-            request: &cut_off.request,
-            request_digest: cut_off.request_digest,
-            service_name: cut_off.request.service.as_ref(),
-            service: None,
-            finished: &finished,
-            registry_size: registry.current().size(),
-        };
-        receipts.write(&ending, clock.now()).await?;
+        let ending = Ending::without_run(Outcome::Failed { reason }, registry.current().size());
+        let policy = Policy::default().digest();
+        let accepted = Accepted { request: &cut_off.request, digest: cut_off.request_digest, policy };
+        receipts.write(&accepted, &ending, clock.now()).await?;
     }
     Ok(())
 }

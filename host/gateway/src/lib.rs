@@ -9,10 +9,13 @@ pub mod config;
 pub mod datasets;
 pub mod db;
 pub mod describe;
+pub mod executor;
 pub mod gateway;
 pub mod grants;
+pub mod identity;
 pub mod journal;
 pub mod local;
+mod parts;
 pub mod policy;
 pub mod port;
 pub mod prepare;
@@ -28,5 +31,6 @@ pub mod runs;
 pub mod services;
 #[cfg(test)]
 mod testkit;
+pub mod vantage;
 
 pub use gateway::{Deps, Gateway, GatewayError};

@@ -2,22 +2,20 @@
 //! sandbox; only registry, policy and receipt are left out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use iog_data::{DataError, Engine, QueryError};
-use iog_module::{Examined, Source, ended};
+use iog_module::{Examined, NotRun, Source, ended};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{EntryName, RequestId, SlotName};
 use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
 use iog_protocol::run::ResultJson;
-use iog_sandbox::{CancelFlag, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, Usage};
+use iog_sandbox::{Provider, RunOutcome, Sandbox, Usage};
 
 use crate::config::{DatasetConfig, LimitsConfig};
 use crate::datasets::{self, Bound};
-use crate::grants;
-use crate::port::RunPort;
+use crate::executor::{Executed, Executor, Run, Snapshots};
 use crate::prepare::{PrepareError, Runnable, Tools};
-use crate::runs::{Snapshots, pin};
+use crate::runs::under_way::RunHandle;
 
 /// Memory that one query may hold, as a gateway's default has it, in bytes.
 const QUERY_MEMORY_BYTES: usize = 256 << 20;
@@ -92,6 +90,15 @@ pub enum TryError {
     Engine(#[from] QueryError),
 }
 
+impl From<NotRun<QueryError>> for TryError {
+    fn from(why: NotRun<QueryError>) -> Self {
+        match why {
+            NotRun::Cancelled => Self::Engine(QueryError::Cancelled),
+            NotRun::NoGround(error) => Self::Engine(error),
+        }
+    }
+}
+
 /// Runs a module once on local files.
 ///
 /// # Errors
@@ -108,19 +115,15 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
         let known: Vec<_> = entries.iter().map(|e| format!("`{e}`")).collect();
         return Err(TryError::NoEntry { entry, known: known.join(", ") });
     }
-    let limits = iog_module::limits(&prepared.limits);
-    let (query, snapshots) = pin(&prepared, &limits, QUERY_MEMORY_BYTES).await?;
-    let port = RunPort::new(prepared.planned.clone(), query, RequestId::from_bytes([0; 16]));
-    let run = RunSpec {
-        module: Arc::clone(&prepared.loaded),
-        entry: entry.to_string(),
-        params: spec.params.clone(),
+    let executor = Executor { sandbox: sandbox.clone(), query_memory_bytes: QUERY_MEMORY_BYTES };
+    let run = Run {
+        id: &RequestId::from_bytes([0; 16]),
+        entry: &entry,
+        params: &spec.params,
         provider: spec.provider.clone(),
-        grants: grants::granted(prepared.module.capabilities(), grants::GIVEN),
-        limits,
-        cancel: CancelFlag::new(),
+        handle: &RunHandle::new(prepared.module.digest()),
     };
-    let report = sandbox.run(run, Arc::new(port)).await;
+    let Executed { report, snapshots } = executor.execute(&prepared, run).await.map_err(TryError::from)?;
     let result = match &report.outcome {
         RunOutcome::Succeeded { json } => ResultJson::parse(json.clone()).ok(),
         _ => None,

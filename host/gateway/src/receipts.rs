@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use iog_protocol::ids::{Digest, DomainId, RequestId, ServiceName};
+use iog_protocol::ids::{Digest, DomainId, RequestId};
 use iog_protocol::receipt::{
     Audience, CallerFields, CanonicalError, Cost, ProviderFields, ReceiptDraft, SALT_BYTES, SealedReceipt,
 };
-use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest};
+use iog_protocol::run::{Outcome, ResultJson, RunAnswer};
 use iog_protocol::time::Timestamp;
 use iog_sandbox::{EngineInfo, Usage};
 use iog_tlog::{InclusionProof, leaf_hash};
@@ -21,8 +21,7 @@ use crate::db::receipts::{self, NewReceipt};
 use crate::db::runs::{self, RunKey};
 use crate::db::{Store, StoreError, checkpoint};
 use crate::receipt_log::{Grown, ReceiptLog};
-use crate::runs::Finished;
-use crate::services::Service;
+use crate::runs::ending::{Accepted, Ending};
 use iog_machine::entropy::{Entropy, NoEntropy};
 
 /// Receipts made durable together, at most.
@@ -49,23 +48,6 @@ pub enum ReceiptsError {
     /// The gateway is stopping.
     #[error("the gateway is stopping")]
     Stopped,
-}
-
-/// How a request ended, with what the receipt says of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Ending<'a> {
-    /// What was asked.
-    pub request: &'a RunRequest,
-    /// The digest of the signed request.
-    pub request_digest: Digest,
-    /// The service's name.
-    pub service_name: Option<&'a ServiceName>,
-    /// The service, where there is one.
-    pub service: Option<&'a Service>,
-    /// How it ended.
-    pub finished: &'a Finished,
-    /// Entries of the registry's log that were applied.
-    pub registry_size: u64,
 }
 
 /// What is the same in all receipts of a gateway.
@@ -143,17 +125,22 @@ impl Receipts {
     ///
     /// # Errors
     /// [`ReceiptsError`]. After [`ReceiptsError::Late`] the answer still comes to be, for a repetition.
-    pub async fn write(&self, ending: &Ending<'_>, issued: Timestamp) -> Result<Vec<u8>, ReceiptsError> {
-        let sealed = self.seal(ending, issued)?;
+    pub async fn write(
+        &self,
+        accepted: &Accepted<'_>,
+        ending: &Ending,
+        issued: Timestamp,
+    ) -> Result<Vec<u8>, ReceiptsError> {
+        let sealed = self.seal(accepted, ending, issued)?;
         let (reply, answer) = oneshot::channel();
         let item = Item {
-            request_id: ending.request.request_id.clone(),
-            caller: ending.request.caller.clone(),
+            request_id: accepted.request.request_id.clone(),
+            caller: accepted.request.caller.clone(),
             entry: sealed.entry()?,
             sealed,
-            outcome: bounded(&ending.finished.outcome),
-            result: ending.finished.result.clone(),
-            counted: ending.finished.counted,
+            outcome: bounded(&ending.outcome),
+            result: ending.result.clone(),
+            counted: ending.counted,
             reply,
         };
         self.queue.send(item).await.map_err(|_| ReceiptsError::Stopped)?;
@@ -161,8 +148,13 @@ impl Receipts {
         answer.map_err(|_| ReceiptsError::Stopped)
     }
 
-    fn seal(&self, ending: &Ending<'_>, issued: Timestamp) -> Result<SealedReceipt, ReceiptsError> {
-        let draft = draft(&self.head, ending, issued);
+    fn seal(
+        &self,
+        accepted: &Accepted<'_>,
+        ending: &Ending,
+        issued: Timestamp,
+    ) -> Result<SealedReceipt, ReceiptsError> {
+        let draft = draft(&self.head, accepted, ending, issued);
         let mut missing = None;
         let sealed = draft.seal(|| match self.entropy.bytes16() {
             Ok(salt) => salt,
@@ -180,35 +172,34 @@ impl Receipts {
 
 /// Fills in what a receipt says.
 #[must_use]
-pub fn draft(head: &Letterhead, ending: &Ending<'_>, issued: Timestamp) -> ReceiptDraft {
-    let (request, finished) = (ending.request, ending.finished);
-    let prepared = ending.service.and_then(|s| s.prepared.as_ref().ok());
+pub fn draft(head: &Letterhead, accepted: &Accepted<'_>, ending: &Ending, issued: Timestamp) -> ReceiptDraft {
+    let request = accepted.request;
     let caller = CallerFields {
         request_id: request.request_id.clone(),
-        request: ending.request_digest,
+        request: accepted.digest,
         caller: request.caller.clone(),
         gateway: head.domain.clone(),
-        service: ending.service_name.cloned(),
+        service: request.service.clone(),
         module: request.module,
-        module_log_index: finished.approval_index,
+        module_log_index: ending.approval_index,
         registry_size: ending.registry_size,
         entry: request.entry.clone(),
-        policy: ending.service.map_or_else(|| crate::policy::Policy::default().digest(), |s| s.policy_digest),
-        release: prepared.filter(|_| finished.usage.is_some()).map(|p| p.class),
-        outcome: bounded(&finished.outcome),
-        result_digest: finished.result.as_ref().map(ResultJson::digest),
+        policy: accepted.policy,
+        release: ending.class,
+        outcome: bounded(&ending.outcome),
+        result_digest: ending.result.as_ref().map(ResultJson::digest),
         engine: head.engine.clone(),
         cost_table: head.cost_table,
         cost: Cost::default(),
         issued,
     };
     let provider = ProviderFields {
-        cost_exact: finished.usage.as_ref().map(cost).unwrap_or_default(),
-        snapshots: finished.snapshots.clone(),
+        cost_exact: ending.usage.as_ref().map(cost).unwrap_or_default(),
+        snapshots: ending.snapshots.clone(),
         purpose: request.purpose.clone(),
         actor: request.actor.clone(),
         agreement: request.agreement,
-        detail: finished.detail.as_deref().map(shortened),
+        detail: ending.detail.as_deref().map(shortened),
         logs: None,
     };
     ReceiptDraft::new(caller, provider)

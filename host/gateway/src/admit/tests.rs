@@ -2,9 +2,16 @@
 //! each with its stable code.
 
 use super::*;
+use crate::identity::identify;
 use crate::policy::{Quotas, TargetQuota};
 use crate::testkit::{LEAF, World, hello, id, now, request, signed};
 use iog_protocol::statements::Target;
+use iog_transport::PeerIdentity;
+
+/// What `gateway` knows in this world.
+fn here(world: &World) -> Here {
+    Here { registry: Arc::new(world.registry.clone()), domain: id("gateway"), now: now(), stale_after_h: None }
+}
 
 /// What is presented, in parts that a case changes.
 struct Case {
@@ -26,9 +33,8 @@ impl Case {
     fn authenticate(&self) -> Result<Authenticated, Rejection> {
         let own = || signed(&self.request, self.signer).to_bytes();
         let envelope = self.envelope.clone().unwrap_or_else(own);
-        let presented = Presented { peer: self.peer.as_ref(), token: self.token.as_deref(), envelope: &envelope };
-        let gateway = id("gateway");
-        authenticate(&presented, &Here { registry: &self.world.registry, domain: &gateway, now: now() })
+        let here = here(&self.world);
+        accept(&envelope, identify(self.peer.as_ref(), self.token.as_deref(), &here)?, &here)
     }
 
     fn code(change: impl FnOnce(&mut Self)) -> &'static str {
@@ -113,6 +119,7 @@ fn no_changed_byte_of_the_envelope_changes_what_is_asked() {
 /// What is decided on, in parts that a case changes.
 struct Choice {
     world: World,
+    stale_after_h: Option<u64>,
     asked: Authenticated,
     policy: Policy,
     prepared: Result<(Digest, Digest), NotReady>,
@@ -127,6 +134,7 @@ impl Choice {
         let manifest = case.world.registry.module(&hello()).unwrap().submission.manifest;
         Self {
             world: case.world,
+            stale_after_h: None,
             asked,
             policy: Policy { callers: ["members".parse().unwrap()].into(), ..Policy::default() },
             prepared: Ok((hello(), manifest)),
@@ -136,8 +144,8 @@ impl Choice {
     }
 
     fn decide(&self) -> Result<Admitted, Refusal> {
-        let (gateway, name) = (id("gateway"), "hello".parse().unwrap());
-        let here = Here { registry: &self.world.registry, domain: &gateway, now: now() };
+        let name = "hello".parse().unwrap();
+        let here = Here { stale_after_h: self.stale_after_h, ..here(&self.world) };
         let entries = ["packets-to".parse().unwrap()];
         let prepared = self.prepared.as_ref();
         let prepared = prepared.map(|(module, manifest)| PreparedFacts {
@@ -146,7 +154,7 @@ impl Choice {
             entries: &entries,
         });
         let offer = Offer { name: &name, policy: &self.policy, prepared };
-        decide(&self.asked, &here, self.offered.then_some(&offer), self.used)
+        decide(&self.asked, &here, self.offered.then_some(&offer), self.used).verdict
     }
 
     fn code(change: impl FnOnce(&mut Self)) -> &'static str {
@@ -160,7 +168,7 @@ impl Choice {
 fn a_good_request_is_admitted_on_the_logged_approval() {
     let choice = Choice::new();
     let approval = choice.world.registry.module(&hello()).unwrap().approval().unwrap().index;
-    assert_eq!(choice.decide(), Ok(Admitted { approval_index: approval }));
+    assert_eq!(choice.decide(), Ok(Admitted { approval_index: approval, asn: Some(64_520) }));
 }
 
 #[test]
@@ -177,6 +185,7 @@ fn what_is_refused_says_why() {
         }),
     };
     assert_eq!(Choice::code(|_| ()), "admitted");
+    assert_eq!(Choice::code(|c| c.stale_after_h = Some(24)), "registry-stale");
     assert_eq!(Choice::code(|c| c.offered = false), "unknown-service");
     assert_eq!(Choice::code(|c| c.asked.request.module = other), "module-not-effective");
     assert_eq!(Choice::code(|c| c.world.revoke(Target::Module(hello()))), "module-not-effective");

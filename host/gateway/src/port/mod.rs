@@ -13,18 +13,20 @@ use iog_protocol::ids::RequestId;
 use iog_sandbox::{HostAnswer, HostPort, HostRequest};
 
 use self::data::DataPort;
+use crate::runs::under_way::RunHandle;
 
 /// Serves one run.
 pub struct RunPort {
     run: RequestId,
+    handle: RunHandle,
     data: DataPort,
 }
 
 impl RunPort {
-    /// A host for the run `run`. Without `planned` no data are granted.
+    /// A host for the run `run`, whose progress goes to `handle`. Without `planned` no data are granted.
     #[must_use]
-    pub fn new(planned: Option<Arc<Planned>>, limits: QueryLimits, run: RequestId) -> Self {
-        Self { run, data: DataPort::new(planned, limits) }
+    pub fn new(planned: Option<Arc<Planned>>, limits: QueryLimits, run: RequestId, handle: RunHandle) -> Self {
+        Self { run, handle, data: DataPort::new(planned, limits) }
     }
 }
 
@@ -38,7 +40,7 @@ impl HostPort for RunPort {
                 HostAnswer::Log(())
             }
             HostRequest::Progress(request) => {
-                progress::note(&self.run, request);
+                progress::note(&self.run, &self.handle, request);
                 HostAnswer::Progress(())
             }
         }

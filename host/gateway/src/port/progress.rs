@@ -1,9 +1,12 @@
-//! Serves `iog:guest/progress`: how far a run is goes to the operators' log.
+//! Serves `iog:guest/progress`: how far a run is goes to its handle and to the operators' log.
 
 use iog_protocol::ids::RequestId;
 use iog_sandbox::ProgressRequest;
 
+use crate::runs::under_way::RunHandle;
+
 /// Notes one step.
-pub(super) fn note(run: &RequestId, request: ProgressRequest) {
+pub(super) fn note(run: &RequestId, handle: &RunHandle, request: ProgressRequest) {
+    handle.is_at(request.percent);
     tracing::debug!(run = %run, percent = request.percent, "progress");
 }

@@ -1,16 +1,18 @@
 //! What this provider allows the caller who asks, and how old the registry is that decides.
 
+use std::sync::Arc;
+
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
-use http::HeaderMap;
 use iog_protocol::api::{LimitsAnswer, Quota};
 use iog_protocol::manifest::{FUEL_MAX, LimitsDecl, MEMORY_MIB_MAX, RESULT_KIB_MAX, WALL_S_MAX};
-use iog_transport::PeerIdentity;
 use serde::Serialize;
 
-use super::{Api, Refused, runs};
+use super::identified::Identified;
+use super::{Api, Refused};
 use crate::policy::Policy;
 use crate::quotas;
+use crate::services::Service;
 
 /// The documented answer and the age of what it rests on.
 #[derive(Debug, Serialize)]
@@ -22,27 +24,26 @@ pub(super) struct Limits {
     registry_age_max_s: u64,
 }
 
-pub(super) async fn show(
-    State(api): State<Api>,
-    peer: Option<Extension<PeerIdentity>>,
-    headers: HeaderMap,
-) -> Result<Json<Limits>, Refused> {
-    let caller = runs::who(&api, peer.as_ref(), &headers)?;
-    let now = api.runs.clock.now();
-    let mut quotas = Vec::new();
-    for service in api.runs.services.snapshot().values().filter(|s| s.policy.allows(&caller)) {
-        let used = quotas::runs_used(&api.runs.store, &caller.domain, &service.name, now).await?;
-        quotas.extend(service_quotas(service.name.as_str(), &service.policy, used));
+pub(super) async fn show(State(api): State<Api>, Identified(caller): Identified) -> Result<Json<Limits>, Refused> {
+    let here = api.vantage.here();
+    let services = api.services.snapshot();
+    let mut allowed = Vec::new();
+    for service in services.values().filter(|s| s.policy.allows(&caller)) {
+        let used = quotas::runs_used(&api.store, &caller.domain, &service.name, here.now).await?;
+        allowed.extend(service_quotas(service.name.as_str(), &service.policy, used));
     }
     let answer = LimitsAnswer {
-        domain: api.runs.domain.clone(),
-        limits: largest(&api),
-        concurrent_runs: api.config.capacity.per_caller_max,
-        quotas,
+        domain: here.domain,
+        limits: largest(services.values().map(Arc::as_ref)),
+        concurrent_runs: api.per_caller_max,
+        quotas: allowed,
     };
-    let registry_age_s = api.runs.registry.age_s(now);
-    let registry_age_max_s = api.runs.registry_age_max_h.saturating_mul(3_600);
-    Ok(Json(Limits { answer, registry_size: api.runs.registry.current().size(), registry_age_s, registry_age_max_s }))
+    Ok(Json(Limits {
+        answer,
+        registry_size: here.registry.size(),
+        registry_age_s: api.vantage.registry.age_s(here.now),
+        registry_age_max_s: api.vantage.registry_age_max_s(),
+    }))
 }
 
 fn service_quotas(service: &str, policy: &Policy, (hour, day): (u64, u64)) -> impl Iterator<Item = Quota> {
@@ -55,10 +56,10 @@ fn service_quotas(service: &str, policy: &Policy, (hour, day): (u64, u64)) -> im
 }
 
 /// The most that any service here gives.
-fn largest(api: &Api) -> LimitsDecl {
+fn largest<'a>(services: impl Iterator<Item = &'a Service>) -> LimitsDecl {
     let none = LimitsDecl { fuel: 0, memory_mib: 0, wall_s: 0, result_kib: 0 };
     let all = LimitsDecl { fuel: FUEL_MAX, memory_mib: MEMORY_MIB_MAX, wall_s: WALL_S_MAX, result_kib: RESULT_KIB_MAX };
-    api.runs.services.snapshot().values().fold(none, |most, service| {
+    services.fold(none, |most, service| {
         let given = match &service.prepared {
             Ok(prepared) => prepared.limits,
             Err(_) => service.config.limits.narrow(&all),

@@ -1,6 +1,8 @@
 //! The public part: the receipt log as C2SP tiles, and how the gateway is. Receipts in the log are commitments; nothing of a
 //! run can be read from them.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +13,8 @@ use serde::Serialize;
 
 use super::problem::Named;
 use super::{Api, Refused};
+use crate::db::Store;
+use crate::receipt_log::ReceiptLog;
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -18,17 +22,20 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
-pub(super) async fn checkpoint(State(api): State<Api>) -> Response {
-    let note = api.runs.receipts.log().checkpoint().to_vec();
+pub(super) async fn checkpoint(State(log): State<Arc<ReceiptLog>>) -> Response {
+    let note = log.checkpoint().to_vec();
     ([(header::CONTENT_TYPE, PLAIN), (header::CACHE_CONTROL, NOT_KEPT)], note).into_response()
 }
 
-pub(super) async fn tile(State(api): State<Api>, Named(path): Named) -> Result<Response, Refused> {
+pub(super) async fn tile(
+    State(log): State<Arc<ReceiptLog>>,
+    State(store): State<Arc<Store>>,
+    Named(path): Named,
+) -> Result<Response, Refused> {
     let missing = || Refused::new(ApiErrorCode::NotFound, "the log has no such tile");
     let path = format!("tile/{path}");
-    let log = api.runs.receipts.log();
     let (bytes, is_full) = if let Ok(id) = BundleId::parse(&path) {
-        (log.bundle(&api.runs.store, id).await?, id.width() == iog_tlog::TILE_WIDTH)
+        (log.bundle(&store, id).await?, id.width() == iog_tlog::TILE_WIDTH)
     } else {
         let id = TileId::parse(&path).map_err(|_| missing())?;
         (log.tile(id), id.is_full())
@@ -57,21 +64,21 @@ pub(super) struct GatewayHealth {
 }
 
 pub(super) async fn health(State(api): State<Api>) -> Json<GatewayHealth> {
-    let registry = &api.runs.registry;
-    let services = api.runs.services.snapshot();
-    let (running, waiting) = api.runs.queue.load();
+    let registry = &api.vantage.registry;
+    let services = api.services.snapshot();
+    let (running, waiting) = api.queue.load();
     Json(GatewayHealth {
         health: Health {
             status: "ok".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             log_size: registry.current().size(),
         },
-        domain: api.runs.domain.to_string(),
-        registry_age_s: registry.age_s(api.runs.clock.now()),
-        registry_age_max_s: api.runs.registry_age_max_h.saturating_mul(3_600),
+        domain: api.vantage.domain.to_string(),
+        registry_age_s: registry.age_s(api.vantage.now()),
+        registry_age_max_s: api.vantage.registry_age_max_s(),
         center_away: registry.problem().is_some(),
         alarm: registry.alarm(),
-        receipts: api.runs.receipts.log().size(),
+        receipts: api.log.size(),
         services_ready: services.values().filter(|s| s.prepared.is_ok()).count(),
         services: services.len(),
         running,

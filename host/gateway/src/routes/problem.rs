@@ -9,10 +9,11 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem};
 
-use crate::admit::Rejection;
 use crate::db::StoreError;
+use crate::identity::Rejection;
 use crate::queue::Full;
-use crate::runs::SubmitError;
+use crate::runs::lifecycle::LifecycleError;
+use crate::runs::submit::SubmitError;
 use iog_machine::error::chain;
 
 /// Seconds after which a caller may come again when there was no room.
@@ -70,13 +71,13 @@ impl From<SubmitError> for Refused {
     fn from(error: SubmitError) -> Self {
         let code = match error {
             SubmitError::Rejected(rejection) => return rejection.into(),
-            SubmitError::Store(error) => return error.into(),
+            SubmitError::Lifecycle(LifecycleError::Store(error)) => return error.into(),
             SubmitError::Full(Full::Gateway) => ApiErrorCode::Busy,
             SubmitError::Full(Full::Caller { .. }) | SubmitError::Refused(_) => ApiErrorCode::RateLimited,
-            SubmitError::InFlight => ApiErrorCode::AlreadyExists,
-            SubmitError::OtherRequest { .. } => ApiErrorCode::RequestIdReused,
+            SubmitError::Lifecycle(LifecycleError::InFlight) => ApiErrorCode::AlreadyExists,
+            SubmitError::Lifecycle(LifecycleError::OtherRequest { .. }) => ApiErrorCode::RequestIdReused,
             SubmitError::OtherService { .. } => ApiErrorCode::BadRequest,
-            SubmitError::Receipt(_) => ApiErrorCode::Unavailable,
+            SubmitError::Lifecycle(LifecycleError::Receipt(_)) => ApiErrorCode::Unavailable,
             SubmitError::Internal => ApiErrorCode::Internal,
         };
         if code.status() >= 500 {

@@ -1,23 +1,24 @@
-//! Runs: ask for one, look at one, fetch its receipt. Parses and answers; who may do what is decided in `admit`.
+//! Runs: ask for one, look at one, fetch its receipt. Parses and answers; who may do what is decided in `identity` and `admit`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use iog_protocol::api::{ApiErrorCode, BODY_BYTES_MAX, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
 use iog_protocol::ids::{RequestId, ServiceName};
 use iog_protocol::run::{RunAnswer, RunState};
-use iog_transport::PeerIdentity;
 
+use super::Refused;
+use super::identified::Identified;
 use super::problem::Named;
-use super::{Api, Refused};
-use crate::admit::{self, Here, Presented};
-use crate::journal::StoredRun;
+use crate::db::Store;
+use crate::journal::{self, StoredRun};
 use crate::policy::Caller;
-use crate::runs::Submitted;
+use crate::runs::submit::{Submitted, Submitter};
 
 /// How long an answer is held back where the caller does not say (RFC 7240 `wait`).
 const WAIT_DEFAULT: Duration = Duration::from_secs(60);
@@ -25,62 +26,85 @@ const WAIT_DEFAULT: Duration = Duration::from_secs(60);
 const WAIT_S_MAX: u64 = 300;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-type Peer = Option<Extension<PeerIdentity>>;
+/// The media type of a signed request; nothing else is looked at.
+pub(super) struct SignedType;
 
-pub(super) async fn submit(State(api): State<Api>, peer: Peer, request: Request) -> Result<Response, Refused> {
-    run(&api, peer.as_ref(), None, request).await
+impl<S: Send + Sync> FromRequestParts<S> for SignedType {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if media_type.and_then(|value| value.split(';').next()).map(str::trim) == Some(ENVELOPE_MEDIA_TYPE) {
+            return Ok(Self);
+        }
+        let expected = format!("a run request is of type `{ENVELOPE_MEDIA_TYPE}`");
+        Err(Refused::new(ApiErrorCode::UnsupportedMediaType, expected))
+    }
+}
+
+/// The body whole, or a problem document instead of the framework's own text.
+pub(super) struct Envelope(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Envelope {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
+        let whole = Bytes::from_request(request, &()).await;
+        whole.map(Self).map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Refused::new(ApiErrorCode::TooLarge, format!("a run request has at most {BODY_BYTES_MAX} bytes"))
+            }
+            _ => Refused::new(ApiErrorCode::BadRequest, "the body could not be read"),
+        })
+    }
+}
+
+pub(super) async fn submit(
+    State(submitter): State<Arc<Submitter>>,
+    _: SignedType,
+    Identified(caller): Identified,
+    headers: HeaderMap,
+    Envelope(envelope): Envelope,
+) -> Result<Response, Refused> {
+    answer(submitter.submit(caller, &envelope, None, wait(&headers)).await?)
 }
 
 pub(super) async fn submit_to_service(
-    State(api): State<Api>,
-    peer: Peer,
-    Named(name): Named,
-    request: Request,
+    State(submitter): State<Arc<Submitter>>,
+    (_, ServiceNamed(service)): (SignedType, ServiceNamed),
+    Identified(caller): Identified,
+    headers: HeaderMap,
+    Envelope(envelope): Envelope,
 ) -> Result<Response, Refused> {
-    let name: ServiceName =
-        name.parse().map_err(|_| Refused::new(ApiErrorCode::UnknownService, "this is no name of a service"))?;
-    run(&api, peer.as_ref(), Some(&name), request).await
+    answer(submitter.submit(caller, &envelope, Some(&service), wait(&headers)).await?)
 }
 
-/// The body, or a problem document instead of the framework's own text.
-async fn whole(request: Request) -> Result<Bytes, Refused> {
-    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Refused::new(ApiErrorCode::TooLarge, format!("a run request has at most {BODY_BYTES_MAX} bytes"))
-        }
-        _ => Refused::new(ApiErrorCode::BadRequest, "the body could not be read"),
-    })
-}
+/// The service of a path.
+pub(super) struct ServiceNamed(ServiceName);
 
-async fn run(
-    api: &Api,
-    peer: Option<&Extension<PeerIdentity>>,
-    service: Option<&ServiceName>,
-    request: Request,
-) -> Result<Response, Refused> {
-    let headers = request.headers().clone();
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if media_type.and_then(|value| value.split(';').next()).map(str::trim) != Some(ENVELOPE_MEDIA_TYPE) {
-        let expected = format!("a run request is of type `{ENVELOPE_MEDIA_TYPE}`");
-        return Err(Refused::new(ApiErrorCode::UnsupportedMediaType, expected));
+impl<S: Send + Sync> FromRequestParts<S> for ServiceNamed {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Named(name) = Named::from_request_parts(parts, state).await?;
+        let nothing = |_| Refused::new(ApiErrorCode::UnknownService, "this is no name of a service");
+        name.parse().map(Self).map_err(nothing)
     }
-    // Strangers do not get to fill the memory: nothing is read of a body before it is known who sends it.
-    who(api, peer, &headers)?;
-    let body = whole(request).await?;
-    let presented = Presented { peer: peer.map(|Extension(peer)| peer), token: bearer(&headers), envelope: &body };
-    match api.runs.submit(&presented, service, wait(&headers)).await? {
+}
+
+fn answer(submitted: Submitted) -> Result<Response, Refused> {
+    match submitted {
         Submitted::Answer(answer) => Ok(json(answer)),
         Submitted::UnderWay(id) => accepted(&id),
     }
 }
 
 pub(super) async fn show(
-    State(api): State<Api>,
-    peer: Peer,
+    State(store): State<Arc<Store>>,
+    Identified(caller): Identified,
     Named(id): Named,
-    headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let (_, id, stored) = stored(&api, peer.as_ref(), &headers, &id).await?;
+    let (id, stored) = stored(&store, &caller, &id).await?;
     match stored {
         StoredRun::Answered(answer) => Ok(json(answer)),
         StoredRun::UnderWay { .. } => Ok(axum::Json(under_way(&id)).into_response()),
@@ -88,12 +112,11 @@ pub(super) async fn show(
 }
 
 pub(super) async fn receipt(
-    State(api): State<Api>,
-    peer: Peer,
+    State(store): State<Arc<Store>>,
+    Identified(caller): Identified,
     Named(id): Named,
-    headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let (_, _, stored) = stored(&api, peer.as_ref(), &headers, &id).await?;
+    let (_, stored) = stored(&store, &caller, &id).await?;
     let StoredRun::Answered(answer) = stored else {
         return Err(Refused::new(ApiErrorCode::UnknownRun, "the run has not ended, so there is no receipt yet"));
     };
@@ -105,29 +128,11 @@ pub(super) async fn receipt(
 }
 
 /// A run of the domain that asks; of other domains' runs nobody learns that they exist.
-async fn stored(
-    api: &Api,
-    peer: Option<&Extension<PeerIdentity>>,
-    headers: &HeaderMap,
-    id: &str,
-) -> Result<(Caller, RequestId, StoredRun), Refused> {
-    let caller = who(api, peer, headers)?;
+async fn stored(store: &Store, caller: &Caller, id: &str) -> Result<(RequestId, StoredRun), Refused> {
     let unknown = || Refused::new(ApiErrorCode::UnknownRun, "this domain has no such run here");
     let id: RequestId = id.parse().map_err(|_| unknown())?;
-    let stored = api.runs.stored(&caller.domain, &id).await?.ok_or_else(unknown)?;
-    Ok((caller, id, stored))
-}
-
-/// Who is at the other end, by certificate, token and registry.
-pub(super) fn who(api: &Api, peer: Option<&Extension<PeerIdentity>>, headers: &HeaderMap) -> Result<Caller, Refused> {
-    let registry = api.runs.registry.current();
-    let here = Here { registry: &registry, domain: &api.runs.domain, now: api.runs.clock.now() };
-    Ok(admit::identify(peer.map(|Extension(peer)| peer), bearer(headers), &here)?)
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    let stored = journal::stored(store, &caller.domain, &id).await?.ok_or_else(unknown)?;
+    Ok((id, stored))
 }
 
 /// `Prefer: wait=N`, bounded.
@@ -159,15 +164,6 @@ mod tests {
 
     fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
-    }
-
-    #[test]
-    fn only_bearer_tokens_count() {
-        assert_eq!(bearer(&headers(header::AUTHORIZATION, "Bearer abc")), Some("abc"));
-        assert_eq!(bearer(&headers(header::AUTHORIZATION, "bearer  abc")), Some("abc"));
-        assert_eq!(bearer(&headers(header::AUTHORIZATION, "Basic abc")), None);
-        assert_eq!(bearer(&headers(header::AUTHORIZATION, "abc")), None);
-        assert_eq!(bearer(&HeaderMap::new()), None);
     }
 
     #[test]

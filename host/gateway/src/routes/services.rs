@@ -1,20 +1,21 @@
 //! The services that are ready, for members.
 
-use axum::extract::State;
-use axum::{Extension, Json};
-use http::HeaderMap;
-use iog_protocol::api::{ServiceList, ServiceSummary};
-use iog_transport::PeerIdentity;
+use std::sync::Arc;
 
-use super::{Api, Refused, runs};
+use axum::Json;
+use axum::extract::State;
+use iog_protocol::api::{ServiceList, ServiceSummary};
+
+use super::identified::Identified;
+use crate::services::{Service, Services};
+use crate::vantage::Vantage;
 
 pub(super) async fn list(
-    State(api): State<Api>,
-    peer: Option<Extension<PeerIdentity>>,
-    headers: HeaderMap,
-) -> Result<Json<ServiceList>, Refused> {
-    runs::who(&api, peer.as_ref(), &headers)?;
-    let summary = |service: &std::sync::Arc<crate::services::Service>| {
+    State(services): State<Arc<Services>>,
+    State(vantage): State<Arc<Vantage>>,
+    _: Identified,
+) -> Json<ServiceList> {
+    let summary = |service: &Arc<Service>| {
         let prepared = service.prepared.as_ref().ok()?;
         let module = &prepared.module.manifest().module;
         Some(ServiceSummary {
@@ -26,6 +27,6 @@ pub(super) async fn list(
             summary: module.summary.clone(),
         })
     };
-    let services = api.runs.services.snapshot().values().filter_map(summary).collect();
-    Ok(Json(ServiceList { domain: api.runs.domain.clone(), services }))
+    let services = services.snapshot().values().filter_map(summary).collect();
+    Json(ServiceList { domain: vantage.domain.clone(), services })
 }

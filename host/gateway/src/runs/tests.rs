@@ -1,23 +1,39 @@
 //! Requests from the wire to the receipt, with the shipped `hello` analysis on real rows: once only, always with a receipt,
 //! and nothing lost when the gateway is cut off.
 
-use super::*;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::config::{AllowConfig, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig};
-use crate::queue::QueueLimits;
-use crate::receipt_log::{ReceiptLog, ReceiptLogError};
-use crate::receipts::Letterhead;
-use crate::testkit::{self, Counting, World, hello, id, key, now, request, signed};
-use iog_machine::clock::ManualClock;
+use iog_machine::ManualClock;
 use iog_protocol::receipt::{ReceiptView, VerifiedReceipt, log_origin};
-use iog_protocol::run::{RunAnswer, RunRequest};
+use iog_protocol::run::{Outcome, RunAnswer, RunRequest};
 use iog_protocol::statements::Target;
 use iog_tlog::VerifierKey;
 
+use super::lifecycle::{LifecycleError, new_run};
+use super::submit::{SubmitError, Submitted};
+use super::under_way::Stage;
+use crate::admit;
+use crate::config::{
+    AllowConfig, CapacityConfig, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig,
+};
+use crate::db::{Store, StoreError};
+use crate::executor::Executor;
+use crate::identity::{Rejection, identify};
+use crate::journal::{self, Begin};
+use crate::parts::{Parts, Recording};
+use crate::policy::Caller;
+use crate::queue::Full;
+use crate::receipt_log::{ReceiptLog, ReceiptLogError};
+use crate::receipts::{Letterhead, Receipts};
+use crate::registry::RegistryCell;
+use crate::services::{Service, Services};
+use crate::testkit::{self, Counting, World, hello, id, key, now, request, signed};
+use crate::vantage::Vantage;
+
 pub(crate) struct Gateway {
     pub(crate) world: World,
-    pub(crate) runs: Arc<Runs>,
+    pub(crate) parts: Parts,
     folder: Arc<tempfile::TempDir>,
 }
 
@@ -35,31 +51,47 @@ impl Gateway {
         services.replace([service]);
         let store = Arc::new(opened(&folder.path().join("journal.sqlite")).await);
         let log = Arc::new(ReceiptLog::open(&store, &key(40), &origin(&world), &head(&folder)).await.unwrap());
-        let head = Letterhead::new(id("gateway"), sandbox.engine_info());
-        let (receipts, _) = Receipts::start(head, Arc::new(Counting::default()), log, Arc::clone(&store));
-        let registry = Arc::new(RegistryCell::new(Arc::new(world.registry.clone()), Some(now())));
-        let runs = Runs {
+        let letterhead = Letterhead::new(id("gateway"), sandbox.engine_info());
+        let (receipts, _) = Receipts::start(letterhead, Arc::new(Counting::default()), log, Arc::clone(&store));
+        let vantage = Arc::new(Vantage {
             domain: id("gateway"),
-            registry,
+            registry: Arc::new(RegistryCell::new(Arc::new(world.registry.clone()), Some(now()))),
             registry_age_max_h: 24,
-            services,
-            store,
-            receipts,
-            queue: FairQueue::new(QueueLimits { runs_max: 4, waiting_max: 4, per_caller_max: 4 }),
-            refusals: Refusals::new(3),
-            sandbox,
-            query_memory_bytes: 64 << 20,
             clock: Arc::new(ManualClock::new(now())),
-            under_way: UnderWay::default(),
+        });
+        let executor = Executor { sandbox, query_memory_bytes: 64 << 20 };
+        let capacity = CapacityConfig {
+            runs_max: 4,
+            queue_max: 4,
+            per_caller_max: 4,
+            refusals_per_hour_max: 3,
+            ..CapacityConfig::default()
         };
-        Self { world, runs: Arc::new(runs), folder }
+        let parts = Parts::new(&capacity, services, Recording { vantage, executor, store, receipts });
+        Self { world, parts, folder }
+    }
+
+    /// The domain of that name, identified as the routes do.
+    fn caller(&self, name: &str) -> Caller {
+        let (peer, token) = (self.world.peer(name), self.world.token(name, 3, |_| ()));
+        identify(Some(&peer), Some(&token), &self.vantage().here()).unwrap()
     }
 
     async fn submit(&self, request: &RunRequest) -> Result<Submitted, SubmitError> {
-        let (peer, token) = (self.world.peer("caller"), self.world.token("caller", 3, |_| ()));
         let envelope = signed(request, 21).to_bytes();
-        let presented = Presented { peer: Some(&peer), token: Some(&token), envelope: &envelope };
-        self.runs.submit(&presented, None, Duration::from_secs(60)).await
+        self.parts.submitter.submit(self.caller("caller"), &envelope, None, Duration::from_secs(60)).await
+    }
+
+    fn vantage(&self) -> &Vantage {
+        &self.parts.submitter.vantage
+    }
+
+    fn store(&self) -> &Arc<Store> {
+        &self.parts.lifecycle.store
+    }
+
+    async fn stored(&self, request: &RunRequest) -> Option<journal::StoredRun> {
+        journal::stored(self.store(), &id("caller"), &request.request_id).await.unwrap()
     }
 
     async fn answer(&self, request: &RunRequest) -> (RunAnswer, VerifiedReceipt) {
@@ -76,7 +108,7 @@ impl Gateway {
     }
 
     async fn receipts(&self) -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM receipts").fetch_one(self.runs.store.readers()).await.unwrap()
+        sqlx::query_scalar("SELECT count(*) FROM receipts").fetch_one(self.store().readers()).await.unwrap()
     }
 
     /// As if the process had been killed: nothing is finished, the lock is gone.
@@ -131,7 +163,7 @@ async fn both_views_are_of_one_leaf_and_only_the_providers_is_exact() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     let (answer, seen) = gateway.answer(&request(1)).await;
     let kept: Vec<u8> =
-        sqlx::query_scalar("SELECT provider_view FROM receipts").fetch_one(gateway.runs.store.readers()).await.unwrap();
+        sqlx::query_scalar("SELECT provider_view FROM receipts").fetch_one(gateway.store().readers()).await.unwrap();
     let kept: ReceiptView = serde_json::from_slice(&kept).unwrap();
     assert_eq!(kept.body, answer.receipt.body);
     let kept = kept.verify(&gateway.log_key()).unwrap();
@@ -151,7 +183,7 @@ async fn a_repetition_gets_the_stored_answer_and_runs_nothing() {
     assert_eq!(gateway.submit(&request(1)).await.unwrap(), first);
     assert_eq!(gateway.receipts().await, 1);
     let other = RunRequest { purpose: "another".into(), ..request(1) };
-    assert!(matches!(gateway.submit(&other).await, Err(SubmitError::OtherRequest { .. })));
+    assert!(matches!(gateway.submit(&other).await, Err(SubmitError::Lifecycle(LifecycleError::OtherRequest { .. }))));
     let gateway = Gateway::at(gateway.kill(), QuotaConfig::default()).await;
     assert_eq!(gateway.submit(&request(1)).await.unwrap(), first, "also after a restart");
 }
@@ -162,7 +194,10 @@ async fn the_same_request_at_once_runs_once() {
     let request = request(1);
     let (one, two) = tokio::join!(gateway.submit(&request), gateway.submit(&request));
     let answered = [&one, &two].into_iter().filter(|reply| reply.is_ok()).count();
-    let in_flight = [&one, &two].into_iter().filter(|reply| matches!(reply, Err(SubmitError::InFlight))).count();
+    let in_flight = [&one, &two]
+        .into_iter()
+        .filter(|reply| matches!(reply, Err(SubmitError::Lifecycle(LifecycleError::InFlight))))
+        .count();
     assert!(answered >= 1 && answered + in_flight == 2);
     assert_eq!(gateway.receipts().await, 1);
 }
@@ -198,7 +233,7 @@ async fn who_is_refused_too_often_is_turned_away_before_the_journal() {
         assert!(matches!(turned_away, Err(SubmitError::Refused(_))), "{turned_away:?}");
     }
     assert_eq!(gateway.receipts().await, 4);
-    assert_eq!(gateway.runs.stored(&id("caller"), &request(4).request_id).await.unwrap(), None);
+    assert_eq!(gateway.stored(&request(4)).await, None);
     assert!(gateway.answer(&request(9)).await.0.outcome.is_success(), "what is known is still told");
 }
 
@@ -234,7 +269,7 @@ async fn targets_are_counted_by_their_value() {
 async fn a_revoked_module_does_not_run() {
     let mut gateway = Gateway::new(QuotaConfig::default()).await;
     gateway.world.revoke(Target::Module(hello()));
-    gateway.runs.registry.replace(Arc::new(gateway.world.registry.clone()), now());
+    gateway.vantage().registry.replace(Arc::new(gateway.world.registry.clone()), now());
     let Outcome::Refused { code, .. } = gateway.answer(&request(1)).await.0.outcome else { panic!() };
     assert_eq!(code, "module-not-effective");
 }
@@ -244,7 +279,7 @@ async fn on_an_old_registry_nothing_runs_until_the_center_confirms_it() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     let confirmed = |hours: i64| {
         let registry = Arc::new(gateway.world.registry.clone());
-        gateway.runs.registry.replace(registry, now().plus_hours(-hours));
+        gateway.vantage().registry.replace(registry, now().plus_hours(-hours));
     };
     confirmed(25);
     let (answer, receipt) = gateway.answer(&request(1)).await;
@@ -258,30 +293,27 @@ async fn on_an_old_registry_nothing_runs_until_the_center_confirms_it() {
 #[tokio::test]
 async fn what_is_not_authenticated_leaves_no_trace() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
-    let (peer, token) = (gateway.world.peer("other"), gateway.world.token("other", 3, |_| ()));
     let envelope = signed(&request(1), 21).to_bytes();
-    let presented = Presented { peer: Some(&peer), token: Some(&token), envelope: &envelope };
-    let refused = gateway.runs.submit(&presented, None, Duration::from_secs(1)).await;
+    let other = gateway.caller("other");
+    let refused = gateway.parts.submitter.submit(other, &envelope, None, Duration::from_secs(1)).await;
     assert!(matches!(refused, Err(SubmitError::Rejected(Rejection::Signature { .. }))));
     assert_eq!(gateway.receipts().await, 0);
-    assert_eq!(gateway.runs.stored(&id("caller"), &request(1).request_id).await.unwrap(), None);
+    assert_eq!(gateway.stored(&request(1)).await, None);
 }
 
 #[tokio::test]
 async fn a_run_that_was_cut_off_gets_one_receipt_of_failure_at_the_next_start() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
-    let (peer, token) = (gateway.world.peer("caller"), gateway.world.token("caller", 3, |_| ()));
     let envelope = signed(&request(1), 21).to_bytes();
-    let presented = Presented { peer: Some(&peer), token: Some(&token), envelope: &envelope };
-    let here = Here { registry: &gateway.world.registry, domain: &id("gateway"), now: now() };
-    let asked = admit::authenticate(&presented, &here).unwrap();
-    let begun = journal::begin(&gateway.runs.store, &new_run(&asked, None, now())).await.unwrap();
+    let asked = admit::accept(&envelope, gateway.caller("caller"), &gateway.vantage().here()).unwrap();
+    let begun = journal::begin(gateway.store(), &new_run(&asked, None, now())).await.unwrap();
     assert!(matches!(begun, Begin::New(_)));
     let gateway = Gateway::at(gateway.kill(), QuotaConfig::default()).await;
     let clock = ManualClock::new(now());
     for _ in 0..2 {
-        let runs = &gateway.runs;
-        crate::gateway::finish_cut_off(&runs.store, &runs.receipts, &runs.registry, &clock).await.unwrap();
+        let lifecycle = &gateway.parts.lifecycle;
+        let registry = &gateway.vantage().registry;
+        crate::gateway::finish_cut_off(&lifecycle.store, &lifecycle.receipts, registry, &clock).await.unwrap();
     }
     assert_eq!(gateway.receipts().await, 1);
     let (answer, receipt) = gateway.answer(&request(1)).await;
@@ -301,7 +333,7 @@ async fn a_changed_or_lost_receipt_stops_the_gateway_at_its_start() {
         for number in 1..=2 {
             gateway.answer(&request(number)).await;
         }
-        let (store, world) = (Arc::clone(&gateway.runs.store), &gateway.world);
+        let (store, world) = (Arc::clone(gateway.store()), &gateway.world);
         ReceiptLog::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await.unwrap();
         sqlx::query(damage).execute(store.writer()).await.unwrap();
         let opened = ReceiptLog::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await;
@@ -315,7 +347,7 @@ async fn an_older_copy_of_the_journal_stops_the_gateway_at_its_start() {
     gateway.answer(&request(1)).await;
     let copy = gateway.folder.path().join("copy.sqlite");
     let into = format!("VACUUM INTO '{}'", copy.display());
-    sqlx::query(sqlx::AssertSqlSafe(into)).execute(gateway.runs.store.writer()).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(into)).execute(gateway.store().writer()).await.unwrap();
     gateway.answer(&request(2)).await;
     let (older, path) = (Store::open(&copy).await.unwrap(), head(&gateway.folder));
     let refused = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
@@ -332,7 +364,7 @@ async fn an_older_copy_of_the_journal_stops_the_gateway_at_its_start() {
     assert!(refused.contains("the first 2 receipts have another root"), "{refused}");
     // The newest journal goes on, also where a stop came before the file was written.
     std::fs::write(&path, std::fs::read(copy.with_extension("head")).unwrap()).unwrap();
-    let newest = &gateway.runs.store;
+    let newest = gateway.store();
     ReceiptLog::open(newest, &key(40), &origin(&gateway.world), &path).await.unwrap();
     assert!(String::from_utf8(std::fs::read(&path).unwrap()).unwrap().contains("\n2\n"), "brought up to date");
 }
@@ -343,11 +375,11 @@ async fn tiles_and_bundles_show_the_log_and_nothing_of_a_run() {
     for number in 1..=3 {
         gateway.answer(&request(number)).await;
     }
-    let log = gateway.runs.receipts.log();
+    let log = gateway.parts.lifecycle.receipts.log();
     let head = iog_tlog::Checkpoint::open(&log.checkpoint(), &gateway.log_key()).unwrap();
     assert_eq!(head.size, 3);
     let id = iog_tlog::BundleId::new(0, 3).unwrap();
-    let bundle = log.bundle(&gateway.runs.store, id).await.unwrap().unwrap();
+    let bundle = log.bundle(gateway.store(), id).await.unwrap().unwrap();
     let entries = iog_tlog::EntryBundle::decode_exact(&bundle, id).unwrap().entries;
     let tree = iog_tlog::Tree::from_leaves(entries.iter().map(|entry| iog_tlog::leaf_hash(entry)));
     assert_eq!(tree.root(), head.root);
@@ -360,27 +392,30 @@ async fn tiles_and_bundles_show_the_log_and_nothing_of_a_run() {
 #[tokio::test]
 async fn a_waiting_run_whose_module_is_revoked_is_stopped_with_a_receipt() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
-    let places: Vec<_> = (0..4).map(|_| gateway.runs.queue.enter(&id("other")).unwrap()).collect();
-    let runs = Arc::clone(&gateway.runs);
+    let places: Vec<_> = (0..4).map(|_| gateway.parts.submitter.queue.enter(&id("other")).unwrap()).collect();
+    let parts = gateway.parts.clone();
     let stop = tokio::spawn(async move {
-        while runs.queue.load().1 == 0 || runs.under_way.count.borrow().eq(&0) {
+        let under_way = &parts.lifecycle.under_way;
+        while parts.submitter.queue.load().1 == 0 || under_way.count() == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        runs.under_way.stop_unless(|module| *module != hello());
+        let run = under_way.find(&id("caller"), &request(1).request_id).unwrap();
+        assert_eq!(run.stage(), Stage::Queued);
+        under_way.stop_unless(|module| *module != hello());
     });
     let (answer, _) = gateway.answer(&request(1)).await;
     stop.await.unwrap();
     assert_eq!(answer.outcome, Outcome::Cancelled);
     drop(places);
-    tokio::time::timeout(Duration::from_secs(5), gateway.runs.under_way.idle()).await.unwrap();
-    assert_eq!(gateway.runs.queue.load(), (0, 0));
+    tokio::time::timeout(Duration::from_secs(5), gateway.parts.lifecycle.under_way.idle()).await.unwrap();
+    assert_eq!(gateway.parts.submitter.queue.load(), (0, 0));
 }
 
 #[tokio::test]
 async fn what_does_not_fit_the_queue_is_not_accepted_but_known_answers_are_given() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     let first = gateway.submit(&request(1)).await.unwrap();
-    let _places: Vec<_> = (0..4).map(|_| gateway.runs.queue.enter(&id("caller")).unwrap()).collect();
+    let _places: Vec<_> = (0..4).map(|_| gateway.parts.submitter.queue.enter(&id("caller")).unwrap()).collect();
     assert!(matches!(gateway.submit(&request(2)).await, Err(SubmitError::Full(Full::Caller { max: 4 }))));
     assert_eq!(gateway.submit(&request(1)).await.unwrap(), first);
     assert_eq!(gateway.receipts().await, 1);
@@ -390,7 +425,7 @@ async fn what_does_not_fit_the_queue_is_not_accepted_but_known_answers_are_given
 async fn a_receipt_that_the_disk_refuses_is_written_when_it_takes_it_again() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     gateway.answer(&request(1)).await;
-    let store = Arc::clone(&gateway.runs.store);
+    let store = Arc::clone(gateway.store());
     sqlx::query("ALTER TABLE receipts RENAME TO away").execute(store.writer()).await.unwrap();
     let mend = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -402,7 +437,7 @@ async fn a_receipt_that_the_disk_refuses_is_written_when_it_takes_it_again() {
     assert_eq!((receipt.leaf_index(), receipt.checkpoint().size), (1, 2));
     assert_eq!(gateway.receipts().await, 2);
     let head = head(&gateway.folder);
-    ReceiptLog::open(&gateway.runs.store, &key(40), &origin(&gateway.world), &head).await.unwrap();
+    ReceiptLog::open(gateway.store(), &key(40), &origin(&gateway.world), &head).await.unwrap();
 }
 
 #[tokio::test]
@@ -431,7 +466,7 @@ async fn stuck(gateway: &Gateway) -> Service {
     let config = crate::config::DatasetConfig::file("flow/1", path.clone(), format, unit);
     let config = crate::config::DatasetConfig { table: Some("flows".into()), order_by: vec!["id".into()], ..config };
     let mut service = Service::new("hello".parse().unwrap(), self::config(QuotaConfig::default()));
-    service.prepared = Ok(testkit::prepared_on(&gateway.runs.sandbox, &config).await.unwrap());
+    service.prepared = Ok(testkit::prepared_on(&gateway.parts.lifecycle.executor.sandbox, &config).await.unwrap());
     std::fs::remove_file(&path).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     service
@@ -442,11 +477,13 @@ async fn stuck(gateway: &Gateway) -> Service {
 async fn a_run_is_stopped_while_its_data_are_looked_at() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     let path = gateway.folder.path().join("flows.db");
-    gateway.runs.services.replace([stuck(&gateway).await]);
-    let runs = Arc::clone(&gateway.runs);
+    gateway.parts.submitter.services.replace([stuck(&gateway).await]);
+    let parts = gateway.parts.clone();
     let stop = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        runs.under_way.stop_unless(|module| *module != hello());
+        let run = parts.lifecycle.under_way.find(&id("caller"), &request(1).request_id).unwrap();
+        assert_eq!(*run.watch().borrow(), Stage::Running { percent: 0 });
+        parts.lifecycle.under_way.stop_unless(|module| *module != hello());
     });
     let begun = std::time::Instant::now();
     let (answer, _) = gateway.answer(&request(1)).await;

@@ -1,0 +1,216 @@
+//! What happens to a request that has a place in the queue, one function a hop: record, decide, wait, decide again, execute,
+//! release, receipt. From the moment the journal has it, a request ends in exactly one receipt, whether its caller waits or
+//! not.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use iog_data::QueryError;
+use iog_module::NotRun;
+use iog_protocol::ids::{Digest, RequestId};
+use iog_protocol::run::Outcome;
+use iog_protocol::time::Timestamp;
+use iog_sandbox::Provider;
+
+use super::ending::{Accepted, Ending};
+use super::under_way::{RunHandle, UnderWay};
+use crate::admit::{self, Admitted, Authenticated};
+use crate::db::{Store, StoreError};
+use crate::executor::{Executed, Executor, Run};
+use crate::journal::{self, Begin, NewRun};
+use crate::policy::{Policy, Used};
+use crate::prepare::Prepared;
+use crate::queue::Place;
+use crate::quotas::Target;
+use crate::receipts::{Receipts, ReceiptsError};
+use crate::refusals::Refusals;
+use crate::services::Service;
+use crate::vantage::Vantage;
+
+/// Brings accepted requests to their end.
+#[derive(Debug)]
+pub struct Lifecycle {
+    /// From where it decides.
+    pub vantage: Arc<Vantage>,
+    /// The journal.
+    pub store: Arc<Store>,
+    /// What runs modules.
+    pub executor: Executor,
+    /// The receipt log.
+    pub receipts: Receipts,
+    /// Who was refused too often.
+    pub refusals: Arc<Refusals>,
+    /// What is under way.
+    pub under_way: Arc<UnderWay>,
+}
+
+/// Why a request gets no answer of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum LifecycleError {
+    /// The same request is under way; its answer can be had later.
+    #[error("this request is being worked on")]
+    InFlight,
+    /// The id belongs to another request of the caller; the caller's.
+    #[error("request id `{id}` was used for another request")]
+    OtherRequest {
+        /// The id.
+        id: RequestId,
+    },
+    /// The journal did not take it; ours. Nothing ran.
+    #[error("the request could not be recorded")]
+    Store(#[from] StoreError),
+    /// The receipt could not be written yet; ours. The answer is kept and given to a repetition.
+    #[error("the receipt could not be written yet")]
+    Receipt(#[from] ReceiptsError),
+}
+
+/// A request on its way.
+struct Carried<'a> {
+    asked: &'a Authenticated,
+    service: Option<&'a Service>,
+    used: Used,
+    handle: &'a RunHandle,
+}
+
+/// A request that may run, with what it runs on.
+struct Cleared<'a> {
+    admitted: Admitted,
+    registry_size: u64,
+    prepared: &'a Prepared,
+}
+
+impl Lifecycle {
+    /// Brings a request to its durable answer.
+    ///
+    /// # Errors
+    /// [`LifecycleError`].
+    pub async fn carry(
+        &self,
+        asked: Authenticated,
+        service: Option<Arc<Service>>,
+        place: Place,
+    ) -> Result<Vec<u8>, LifecycleError> {
+        let service = service.as_deref();
+        let used = match self.record(&asked, service).await? {
+            Begin::New(used) => used,
+            Begin::Answered(answer) => return Ok(answer),
+            Begin::InFlight => return Err(LifecycleError::InFlight),
+            Begin::OtherRequest => return Err(LifecycleError::OtherRequest { id: asked.request.request_id }),
+        };
+        let entered = self.under_way.enter(&asked);
+        let run = Carried { asked: &asked, service, used, handle: &entered.handle };
+        let ending = AssertUnwindSafe(self.reach_end(&run, place)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(run = %asked.request.request_id, "a run made the gateway fail");
+            Ending::ours("a panic; see the log".to_owned(), self.vantage.registry.current().size())
+        });
+        self.receipt(&run, &ending).await
+    }
+
+    /// Hop 1: the request is durable before anything is done about it.
+    async fn record(&self, asked: &Authenticated, service: Option<&Service>) -> Result<Begin, StoreError> {
+        journal::begin(&self.store, &new_run(asked, service, self.vantage.now())).await
+    }
+
+    async fn reach_end(&self, run: &Carried<'_>, mut place: Place) -> Ending {
+        let cleared = match self.decide(run) {
+            Ok(cleared) => cleared,
+            Err(refused) => return *refused,
+        };
+        if let Err(cancelled) = wait(run, &mut place, &cleared).await {
+            return *cancelled;
+        }
+        // The wait may have been long: what was revoked meanwhile must not start.
+        let cleared = match self.decide(run) {
+            Ok(cleared) => cleared,
+            Err(refused) => return *refused,
+        };
+        let executed = self.execute(run, &cleared).await;
+        release(run, &cleared, executed)
+    }
+
+    /// Hops 2 and 4: may it run? The ending where it may not.
+    fn decide<'a>(&self, run: &Carried<'a>) -> Result<Cleared<'a>, Box<Ending>> {
+        let offer = run.service.map(Service::offer);
+        let decision = admit::decide(run.asked, &self.vantage.here(), offer.as_ref(), run.used);
+        let registry_size = decision.registry.size();
+        let admitted = decision.verdict.map_err(|refusal| Box::new(Ending::refused(&refusal, registry_size)))?;
+        match run.service.and_then(|service| service.prepared.as_ref().ok()) {
+            Some(prepared) => Ok(Cleared { admitted, registry_size, prepared }),
+            None => {
+                let problem = "the service was lost after it was admitted".to_owned();
+                Err(Box::new(Ending::ours(problem, registry_size)))
+            }
+        }
+    }
+
+    /// Hop 5: pins the data and runs the module on them.
+    async fn execute(&self, run: &Carried<'_>, cleared: &Cleared<'_>) -> Result<Executed, NotRun<QueryError>> {
+        let request = &run.asked.request;
+        let provider = Provider { domain: self.vantage.domain.to_string(), asn: cleared.admitted.asn };
+        let run = Run {
+            id: &request.request_id,
+            entry: &request.entry,
+            params: &request.params,
+            provider,
+            handle: run.handle,
+        };
+        self.executor.execute(cleared.prepared, run).await
+    }
+
+    /// Hop 7: the receipt and the answer, durable together.
+    async fn receipt(&self, run: &Carried<'_>, ending: &Ending) -> Result<Vec<u8>, LifecycleError> {
+        let now = self.vantage.now();
+        if matches!(ending.outcome, Outcome::Refused { .. }) {
+            self.refusals.count(&run.asked.caller.domain, now);
+        }
+        let policy = run.service.map_or_else(|| Policy::default().digest(), |service| service.policy_digest);
+        let accepted = Accepted { request: &run.asked.request, digest: run.asked.digest, policy };
+        Ok(self.receipts.write(&accepted, ending, now).await?)
+    }
+}
+
+/// Hop 3: its turn, unless it is cancelled before.
+async fn wait(run: &Carried<'_>, place: &mut Place, cleared: &Cleared<'_>) -> Result<(), Box<Ending>> {
+    tokio::select! {
+        () = place.turn() => Ok(()),
+        () = run.handle.cancel_flag().cancelled() => {
+            Err(Box::new(Ending::without_run(Outcome::Cancelled, cleared.registry_size)))
+        }
+    }
+}
+
+/// Hop 6: what the caller learns of a run, and what stays here.
+fn release(run: &Carried<'_>, cleared: &Cleared<'_>, executed: Result<Executed, NotRun<QueryError>>) -> Ending {
+    let request = &run.asked.request;
+    match executed {
+        Err(why) => Ending::not_run(&why, cleared.registry_size),
+        Ok(executed) => {
+            let ending = Ending::of_run(cleared.prepared, request, executed, cleared.registry_size);
+            if let Some(detail) = &ending.detail {
+                tracing::info!(run = %request.request_id, detail, "how a run ended");
+            }
+            Ending { approval_index: Some(cleared.admitted.approval_index), ..ending }
+        }
+    }
+}
+
+/// The journal's row of a request.
+pub(crate) fn new_run(asked: &Authenticated, service: Option<&Service>, now: Timestamp) -> NewRun {
+    let request = &asked.request;
+    let target = service.and_then(|s| s.policy.quotas.targets.as_ref()).map(|quota| Target {
+        parameter: quota.parameter.clone(),
+        value: Digest::of(request.params.get(&quota.parameter).unwrap_or_default().to_string().as_bytes()),
+    });
+    NewRun {
+        caller: asked.caller.domain.clone(),
+        request_id: request.request_id.clone(),
+        envelope: asked.envelope.clone(),
+        request_digest: asked.digest,
+        service: service.map(|s| s.name.clone()),
+        module: request.module,
+        entry: request.entry.clone(),
+        accepted_at: now,
+        target,
+    }
+}
