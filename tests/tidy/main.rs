@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be read is a failed test")]
 
 mod circles;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -250,13 +251,10 @@ fn functions<'a>(lines: &[&'a str]) -> Vec<(usize, &'a str, usize)> {
 }
 
 fn function_name(line: &str) -> Option<&str> {
-    let head = line.split('(').next()?;
-    let (before, name) = head.split_once("fn ")?;
+    let (before, rest) = line.split_once("fn ")?;
     let modifiers = ["pub", "async", "const", "unsafe", "extern"];
-    before
-        .split_whitespace()
-        .all(|word| modifiers.iter().any(|m| word.starts_with(m)))
-        .then(|| name.split('<').next().unwrap_or(name).trim())
+    let plain = before.split_whitespace().all(|word| modifiers.iter().any(|m| word.starts_with(m)));
+    plain.then(|| rest.split(['(', '<']).next().unwrap_or(rest).trim())
 }
 
 fn links(text: &str) -> Vec<String> {

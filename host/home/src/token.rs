@@ -131,7 +131,8 @@ mod tests {
     }
 
     fn identity(ca: &Ca) -> Identity {
-        let names = SubjectNames { dns: vec!["localhost".into()], ..SubjectNames::default() };
+        let (spiffe_uri, dns) = ("spiffe://net.example/domain/as64500".to_owned(), vec!["localhost".to_owned()]);
+        let names = SubjectNames { spiffe_uri, dns, ..SubjectNames::default() };
         let leaf = ca.issue_with_new_key(&names, VALIDITY).unwrap();
         Identity::from_pem(&leaf.chain_pem, &leaf.key_pem).unwrap()
     }

@@ -48,7 +48,6 @@ pub(super) const KNOWN: &[&[&str]] = &[
     &["host/gateway/src/background.rs", "host/gateway/src/background/publish.rs", "host/gateway/src/describe.rs"],
     &["host/gateway/src/config.rs", "host/gateway/src/config/dataset.rs", "host/gateway/src/config/service.rs"],
     &["host/caller/src/ask.rs", "host/caller/src/call.rs", "host/caller/src/providers.rs"],
-    &["host/gateway/src/receipts.rs", "host/gateway/src/runs.rs"],
     &[
         "host/gateway/src/routes.rs",
         "host/gateway/src/routes/limits.rs",
