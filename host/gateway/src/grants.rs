@@ -53,6 +53,12 @@ mod tests {
     }
 
     #[test]
+    fn inspection_admits_the_interfaces_that_the_sandbox_has() {
+        let admitted: Vec<_> = iog_inspect::INTERFACES.iter().map(|name| format!("iog:guest/{name}@0.1.0")).collect();
+        assert_eq!(admitted, names(Grants::ALL));
+    }
+
+    #[test]
     fn what_nobody_knows_is_not_granted() {
         let asked = capabilities(&["iog:guest/data@0.2.0", "wasi:clocks/wall-clock@0.2.0", "data"]);
         assert_eq!(names(granted(&asked, GIVEN)), [CONTEXT]);
