@@ -160,7 +160,7 @@ impl CenterClient {
         self.remote.json(Call::get(paths::DOMAINS)).await
     }
 
-    /// Enrols a domain. The client should be one for the first contact: see [`crate::enroll::first_contact`].
+    /// Enrolls a domain. The client should be one for the first contact: see [`crate::enroll::first_contact`].
     ///
     /// # Errors
     /// [`ClientError::Input`] if the statement in it is malformed, [`ClientError::Answer`] if the center answers with another

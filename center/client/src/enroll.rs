@@ -55,7 +55,7 @@ pub fn first_contact(token: &JoinToken) -> CenterClient {
     CenterClient::new(Remote::new(HttpClient::new(Arc::new(tls)), &token.center))
 }
 
-/// Enrols: sends the statement and a signing request over a connection authenticated by the token's key hash.
+/// Enrolls: sends the statement and a signing request over a connection authenticated by the token's key hash.
 ///
 /// # Errors
 /// [`ClientError::Input`] if the token has expired or key or statement are malformed (ours), [`ClientError::Answer`] if the

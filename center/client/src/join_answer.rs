@@ -1,4 +1,4 @@
-//! Whether a center's answer to an enrolment is for what was sent: our domain and our statement.
+//! Whether a center's answer to an enrollment is for what was sent: our domain and our statement.
 
 use crate::error::ClientError;
 use base64::Engine as _;

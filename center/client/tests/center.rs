@@ -1,4 +1,4 @@
-//! The center's client: declined and malformed answers, digests, bounds, the catalog, tokens and enrolment.
+//! The center's client: declined and malformed answers, digests, bounds, the catalog, tokens and enrollment.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test must panic")]
 
 mod common;

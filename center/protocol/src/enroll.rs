@@ -1,4 +1,4 @@
-//! Enrolment: the join token that an operator carries from the center to a new domain, and the two messages of the first
+//! Enrollment: the join token that an operator carries from the center to a new domain, and the two messages of the first
 //! contact. The token authenticates both ends, so nothing is trusted on first use.
 
 use std::fmt;
@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for JoinSecret {
     }
 }
 
-/// What an operator hands to a new domain. Whoever holds it can enrol as that domain, once, until it expires.
+/// What an operator hands to a new domain. Whoever holds it can enroll as that domain, once, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JoinToken {

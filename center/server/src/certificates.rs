@@ -1,4 +1,4 @@
-//! Certificates for members and for the center itself. Names come from the records of the enrolment or from the configuration.
+//! Certificates for members and for the center itself. Names come from the records of the enrollment or from the configuration.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! The center: it keeps the signed log of the registry and serves it, takes statements and modules, enrols domains, issues certificates and
+//! The center: it keeps the signed log of the registry and serves it, takes statements and modules, enrolls domains, issues certificates and
 //! tokens, and indexes the catalog. It is trusted with none of it: everybody folds the log again. It never holds a root, auditor or member
 //! key, and never runs a module.
 

@@ -168,7 +168,7 @@ pub(crate) enum ReceiptCommand {
 pub(crate) struct ReceiptArgs {
     /// Receipt files, or folders of them (default: all in the home folder).
     pub(crate) files: Vec<PathBuf>,
-    /// Expected digest of the genesis (default: the one pinned at enrolment).
+    /// Expected digest of the genesis (default: the one pinned at enrollment).
     #[arg(long, value_name = "DIGEST")]
     pub(crate) genesis: Option<String>,
     #[command(flatten)]

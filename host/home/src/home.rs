@@ -2,7 +2,7 @@
 //! domain share it. Secrets are written for their owner alone; every file is replaced as a whole or not at all.
 //!
 //! ```text
-//! genesis.json      entry 0 of the registry, as pinned at enrolment
+//! genesis.json      entry 0 of the registry, as pinned at enrollment
 //! domain.json       who this domain is and where its center is
 //! keys/caller.key   signs run requests, descriptors and the domain's own statement
 //! keys/receipt.key  signs the checkpoints of the receipt log

@@ -41,7 +41,7 @@ impl Deployment {
         self.center = Some(self.iog.serve(&["center", "serve"]));
     }
 
-    /// Invites, enrols and admits a domain.
+    /// Invites, enrolls and admits a domain.
     pub(crate) fn join(&self, domain: &str) {
         let mut invite = vec!["center", "invite", "--domain", domain, "--organisation", domain];
         let asn = domain.strip_prefix("as");

@@ -67,7 +67,7 @@ impl Net {
             asn: domain.strip_prefix("as").and_then(|number| number.parse().ok()),
             provider,
         };
-        let seat = self.world.enroll(&newcomer).await.expect("the center enrols whom it invited");
+        let seat = self.world.enroll(&newcomer).await.expect("the center enrolls whom it invited");
         if let Some(listener) = &seat.listener {
             let port = listener.local_addr().expect("a listener has an address").port();
             self.addresses.insert(domain.to_owned(), format!("localhost:{port}"));

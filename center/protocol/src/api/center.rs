@@ -1,4 +1,4 @@
-//! Bodies of the center. Enrolment has its own module, signed content is DSSE bytes.
+//! Bodies of the center. Enrollment has its own module, signed content is DSSE bytes.
 
 use serde::{Deserialize, Serialize};
 

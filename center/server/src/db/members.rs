@@ -26,7 +26,7 @@ pub(crate) struct Member {
 }
 
 const INVITATION: &str = "keeping an invitation";
-const ENROL: &str = "enrolling a member";
+const ENROLL: &str = "enrolling a member";
 const PENDING: &str = "keeping a pending domain";
 
 impl Database {
@@ -54,7 +54,7 @@ impl Database {
         row.map_err(CenterError::database("reading an invitation"))?.map(|row| read_invitation(&row)).transpose()
     }
 
-    /// Marks an invitation as used, enrols its domain and keeps its statement, all or nothing; false if the invitation was used
+    /// Marks an invitation as used, enrolls its domain and keeps its statement, all or nothing; false if the invitation was used
     /// in the meantime.
     pub(crate) async fn enroll(
         &self,
@@ -63,13 +63,13 @@ impl Database {
         statement: &str,
         now: i64,
     ) -> Result<bool, CenterError> {
-        let mut write = self.write(ENROL).await?;
+        let mut write = self.write(ENROLL).await?;
         let used = sqlx::query("UPDATE invitations SET used = $1 WHERE secret_sha256 = $2 AND used IS NULL")
             .bind(now)
             .bind(secret_sha256)
             .execute(&mut *write.tx)
             .await
-            .map_err(CenterError::database(ENROL))?;
+            .map_err(CenterError::database(ENROLL))?;
         if used.rows_affected() != 1 {
             return Ok(false);
         }
@@ -84,9 +84,9 @@ impl Database {
         .bind(now)
         .execute(&mut *write.tx)
         .await
-        .map_err(CenterError::database(ENROL))?;
+        .map_err(CenterError::database(ENROLL))?;
         insert_pending(&mut write, &member.domain, statement, now).await?;
-        write.commit(ENROL).await?;
+        write.commit(ENROLL).await?;
         Ok(true)
     }
 

@@ -1,4 +1,4 @@
-//! `POST /v1/certificates`: a member renews its certificate over the old one. Names come from the enrolment, never from the request.
+//! `POST /v1/certificates`: a member renews its certificate over the old one. Names come from the enrollment, never from the request.
 
 use std::sync::Arc;
 

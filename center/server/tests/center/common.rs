@@ -140,7 +140,7 @@ impl World {
         iog_center::invite(&self.config, &options, now()).await.unwrap()
     }
 
-    /// Invites and enrols a domain whose keys are `seed` and `seed + 1`; it is not a member yet.
+    /// Invites and enrolls a domain whose keys are `seed` and `seed + 1`; it is not a member yet.
     pub(crate) async fn enroll(&self, id: &str, seed: u8) -> Member {
         let token = self.invite(id).await;
         let member = Member::new(self, &token, seed);

@@ -95,7 +95,7 @@ async fn a_module_is_approved_by_two_organisations(world: &World) -> Module {
 async fn from_enrolment_to_catalog_and_through_a_restart() {
     let mut world = World::new().await;
 
-    // A domain enrols; it waits until the root co-signs.
+    // A domain enrolls; it waits until the root co-signs.
     let member = world.enroll("as1", 31).await;
     let domains: DomainList = ok(&world.get(paths::DOMAINS).await);
     assert!(domains.in_force.is_empty());

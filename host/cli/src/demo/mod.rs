@@ -171,7 +171,7 @@ async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> 
         "  center on https://localhost:{}, genesis signed by an offline root key",
         world.center_address.port()
     ));
-    let seats = enrol_all(ui, &world, inputs).await?;
+    let seats = enroll_all(ui, &world, inputs).await?;
 
     ui.title("3  A module is submitted, reviewed and approved");
     let digest = world.publish(TRACEBACK.wasm, TRACEBACK.manifest).await?;
@@ -193,7 +193,7 @@ async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> 
     Ok((world, digest))
 }
 
-async fn enrol_all(ui: Ui, world: &World, inputs: &[Input]) -> Result<Vec<Seat>> {
+async fn enroll_all(ui: Ui, world: &World, inputs: &[Input]) -> Result<Vec<Seat>> {
     let bar = ui.bar("enrolling", inputs.len() as u64 + 1);
     let mut seats = Vec::with_capacity(inputs.len());
     for input in inputs {

@@ -158,7 +158,7 @@ impl World {
         Link::of_network(&Network::read(&self.network_file)?, &self.dir.join("auditors-log"))
     }
 
-    /// Enrols a domain. It is not in force before [`World::admit_all`].
+    /// Enrolls a domain. It is not in force before [`World::admit_all`].
     ///
     /// # Errors
     /// Whatever the center refuses.
