@@ -9,7 +9,7 @@ use iog_home::blobs::{self, BlobError};
 use iog_home::{Home, HomeError, Session, SessionError, TokenError};
 use iog_machine::Machine;
 use iog_machine::entropy::NoEntropy;
-use iog_module::{AsSigned, ExamineError, Examined, ModuleRef, NotAsSigned, Source};
+use iog_module::{AsSigned, ExamineError, Examined, ModuleNamed, ModuleRef, NotAsSigned, Source};
 use iog_protocol::api::ApiErrorCode;
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ServiceName};
 use iog_protocol::registry::EffectiveModule;
@@ -48,11 +48,10 @@ impl std::str::FromStr for What {
 
     /// `service`, `namespace/name`, `namespace/name@version` or `sha256:…`.
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(module) = text.parse() {
-            return Ok(Self::Module(module));
-        }
-        if let Ok(name) = text.parse() {
-            return Ok(Self::Name(name));
+        match text.parse() {
+            Ok(ModuleNamed::Exactly(module)) => return Ok(Self::Module(module)),
+            Ok(ModuleNamed::Newest(name)) => return Ok(Self::Name(name)),
+            Err(_) => {}
         }
         text.parse().map(Self::Service).map_err(|_| {
             format!("`{text}` names neither a service nor a module; write `service`, `namespace/name[@version]` or `sha256:…`")
@@ -209,7 +208,7 @@ pub async fn call(caller: Caller<'_>, spec: &CallSpec, events: &dyn Events) -> R
 async fn as_signed(session: &Session, wasm: &[u8], effective: &EffectiveModule) -> Result<AsSigned, CallError> {
     let manifest = blobs::manifest(&session.home, &session.center, &effective.manifest).await?;
     let found = Examined::examine(Source { wasm, manifest: &manifest })?;
-    Ok(AsSigned::compare(found, effective)?)
+    Ok(AsSigned::compare(found, &effective.submission)?)
 }
 
 /// What every provider is asked.

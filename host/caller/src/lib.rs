@@ -11,5 +11,7 @@ pub mod report;
 pub mod verify;
 
 pub use call::{CallError, CallSpec, Caller, What, Whom, call};
+/// What merging cost here.
+pub use iog_sandbox::Usage;
 pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Why};
 pub use verify::{VerifiedBundle, VerifyError, verify_bundle};

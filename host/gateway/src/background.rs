@@ -224,7 +224,7 @@ fn still_good(known: &Prepared, effective: &EffectiveModule, bound: &BTreeMap<Sl
 fn as_signed(name: &ServiceName, source: Source<'_>, effective: &EffectiveModule) -> Result<AsSigned, NotReady> {
     let found = Examined::examine(source).map_err(|error| cannot_be_prepared(name, &error.into()))?;
     let capabilities = found.capabilities().clone();
-    AsSigned::compare(found, effective).map_err(|error| {
+    AsSigned::compare(found, &effective.submission).map_err(|error| {
         let signed = effective.capabilities();
         tracing::error!(service = %name, %error, ?signed, found = ?capabilities, "a module is not what was signed");
         NotReady::NotInspected

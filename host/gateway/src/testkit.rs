@@ -290,7 +290,7 @@ pub(crate) async fn prepared_on(
     let bound = crate::datasets::open_one("border", dataset).await.unwrap();
     let tools = Tools { sandbox: sandbox.clone(), engine: iog_data::Engine::new().unwrap() };
     let found = Examined::examine(iog_module::Source { wasm: WASM, manifest: MANIFEST }).unwrap();
-    let module = AsSigned::compare(found, &World::new().registry.effective(&hello(), now()).unwrap()).unwrap();
+    let module = AsSigned::compare(found, &World::new().registry.module(&hello()).unwrap().submission).unwrap();
     let bound = BTreeMap::from([("flows".parse().unwrap(), bound)]);
     Prepared::new(&tools, (module, WASM), &bound, &crate::config::LimitsConfig::default()).await.map(Arc::new)
 }

@@ -13,5 +13,5 @@ pub use ended::ended;
 pub use examined::{ExamineError, Examined, Source};
 pub use execute::{Ground, Job, NotRun, execute};
 pub use limits::limits;
-pub use reference::{ModuleRef, ModuleRefError};
+pub use reference::{ModuleNamed, ModuleRef, ModuleRefError, NotNamed};
 pub use signed::{AsSigned, NotAsSigned};

@@ -1,8 +1,8 @@
 //! A module's second moment: what was found in it is what its publisher signed and the registry has. It is the only way to
-//! say so, for gateways and callers alike; the center's word counts for nothing.
+//! say so, for gateways, callers and auditors alike; the center's word counts for nothing.
 
 use iog_protocol::ids::Digest;
-use iog_protocol::registry::EffectiveModule;
+use iog_protocol::statements::Submission;
 
 use crate::examined::Examined;
 
@@ -32,12 +32,12 @@ impl AsSigned {
     ///
     /// # Errors
     /// [`NotAsSigned`].
-    pub fn compare(found: Examined, signed: &EffectiveModule) -> Result<Self, NotAsSigned> {
-        if found.digest() != signed.digest || found.manifest_digest() != signed.manifest {
-            return Err(NotAsSigned::OtherFile { module: signed.digest });
+    pub fn compare(found: Examined, signed: &Submission) -> Result<Self, NotAsSigned> {
+        if found.digest() != signed.module || found.manifest_digest() != signed.manifest {
+            return Err(NotAsSigned::OtherFile { module: signed.module });
         }
-        if found.capabilities() != signed.capabilities() {
-            return Err(NotAsSigned::OtherCapabilities { module: signed.digest });
+        if *found.capabilities() != signed.capabilities {
+            return Err(NotAsSigned::OtherCapabilities { module: signed.module });
         }
         Ok(Self(found))
     }
