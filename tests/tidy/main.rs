@@ -46,6 +46,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "iog-desk",
+        &[
+            "iog-caller",
+            "iog-client",
+            "iog-home",
+            "iog-inspect",
+            "iog-machine",
+            "iog-module",
+            "iog-protocol",
+            "iog-tlog",
+            "iog-transport",
+        ],
+    ),
+    (
         "iog-gateway",
         &[
             "iog-client",
@@ -67,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "iog-center",
             "iog-client",
             "iog-data",
+            "iog-desk",
             "iog-gateway",
             "iog-home",
             "iog-import",
@@ -81,7 +96,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Dependencies that one crate alone may name: the heavy ones, and the machine's randomness.
+/// Dependencies that one crate alone may name: the heavy ones, the machine's randomness, and what speaks to a terminal.
 const CONFINED: &[(&str, &str)] = &[
     ("wasmtime", "iog-sandbox"),
     ("datafusion", "iog-data"),
@@ -89,6 +104,9 @@ const CONFINED: &[(&str, &str)] = &[
     ("jsonwebtoken", "iog-protocol"),
     ("tokio-rustls", "iog-transport"),
     ("getrandom", "iog-machine"),
+    ("anyhow", "iog"),
+    ("clap", "iog"),
+    ("indicatif", "iog"),
 ];
 
 #[test]

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use indicatif::ProgressBar;
 use iog_caller::{CallEvent, CallReport, CallSpec, Caller, Events, Merged, Part, PartOutcome, Whom, call};
+use iog_desk::views::CallView;
 use iog_home::Home;
 use iog_machine::Machine;
 use iog_sandbox::{Sandbox, SandboxConfig};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::args::CallArgs;
 use crate::runtime;
@@ -31,7 +32,7 @@ pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
     let report = runtime()?.block_on(call(caller, &spec, &drawn)).context("the call did not come to be")?;
     drawn.0.finish_and_clear();
     print(ui, &report);
-    ui.object(&object(&report)?);
+    ui.view(&CallView::of(&report)?)?;
     Ok(match report.answered() {
         all if all == report.parts.len() => ExitCode::SUCCESS,
         0 => ExitCode::FAILURE,
@@ -140,55 +141,10 @@ fn print_result(ui: Ui, name: &str, json: &str) {
     ui.line(escaped(&shown.unwrap_or_else(|_| json.to_owned())));
 }
 
-/// A report for machines.
-pub(crate) fn object(report: &CallReport) -> Result<Value> {
-    let parts = report.parts.iter().map(part).collect::<Result<Vec<_>>>()?;
-    let merged = match &report.merged {
-        Some(Merged::Result { result, usage }) => json!({"result": value(result.as_str())?, "usage": usage}),
-        Some(Merged::Failed { problem }) => json!({"problem": problem}),
-        None => Value::Null,
-    };
-    Ok(json!({
-        "module": {"name": report.module_name, "version": report.module_version, "digest": report.module},
-        "entry": report.entry,
-        "log_size": report.log_size,
-        "offline": report.offline,
-        "answered": report.answered(),
-        "asked": report.parts.len(),
-        "left_bytes": report.left_bytes(),
-        "parts": parts,
-        "merged": merged,
-    }))
-}
-
-fn part(part: &Part) -> Result<Value> {
-    let (result, missing) = match &part.outcome {
-        PartOutcome::Result(result) => (value(result.as_str())?, Value::Null),
-        PartOutcome::Missing(why) => {
-            let mut missing = serde_json::to_value(why)?;
-            missing["message"] = why.to_string().into();
-            (Value::Null, missing)
-        }
-    };
-    Ok(json!({
-        "domain": part.domain,
-        "asn": part.asn,
-        "request_id": part.request_id,
-        "result": result,
-        "missing": missing,
-        "receipt": part.receipt,
-        "left_bytes": part.left_bytes,
-        "bundle": part.bundle,
-    }))
-}
-
-fn value(json: &str) -> Result<Value> {
-    serde_json::from_str(json).context("a result is not JSON")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn parameters_are_json_where_they_can_be_and_text_otherwise() {

@@ -4,17 +4,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
+use iog_desk::views::Services;
+use iog_desk::views::services::{Published, PublishedService};
 use iog_gateway::config::GatewayConfig;
 use iog_gateway::{Deps, Gateway};
 use iog_home::Home;
 use iog_machine::Machine;
-use iog_protocol::catalog::{CatalogQuery, Descriptor};
+use iog_protocol::catalog::CatalogQuery;
 use iog_protocol::ids::Asn;
 use iog_sandbox::{Sandbox, SandboxConfig};
-use serde_json::json;
 
 use crate::args::{CatalogCommand, HomeArg};
-use crate::link::{Link, now};
+use crate::link::{Link, clock, now};
 use crate::runtime;
 use crate::ui::{Ui, escaped, grouped};
 
@@ -33,19 +34,17 @@ pub(crate) fn run(ui: Ui, command: CatalogCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn find(query: &CatalogQuery, home: &HomeArg) -> Result<(Vec<Descriptor>, usize)> {
-    let mut link = Link::of_home(&Home::open(&home.home)?)?;
+async fn find(query: &CatalogQuery, home: &HomeArg) -> Result<Services> {
+    let mut link = Link::of_home(&Home::open(&home.home)?, clock())?;
     let registry = link.registry().await?;
     let found = link.center.search(query, &registry, now()).await.context("the catalog cannot be searched")?;
-    let mut descriptors: Vec<Descriptor> =
-        found.descriptors.into_iter().map(|verified| verified.into_inner()).collect();
-    descriptors.sort_by(|a, b| (&a.service, &a.domain).cmp(&(&b.service, &b.domain)));
-    Ok((descriptors, found.refused))
+    Ok(Services::of(found.descriptors, found.refused))
 }
 
 async fn search(ui: Ui, query: &CatalogQuery, home: &HomeArg) -> Result<()> {
-    let (found, refused) = find(query, home).await?;
+    let found = find(query, home).await?;
     let rows: Vec<Vec<String>> = found
+        .services
         .iter()
         .map(|descriptor| {
             let asns: Vec<String> = descriptor.coverage.asns.iter().map(ToString::to_string).collect();
@@ -62,23 +61,20 @@ async fn search(ui: Ui, query: &CatalogQuery, home: &HomeArg) -> Result<()> {
         ui.line("no service matches");
     }
     ui.table(&["service", "domain", "module", "AS", "summary"], &rows);
-    if refused > 0 {
+    if found.refused > 0 {
         ui.line(format!(
-            "{refused} entries of the catalog are left out: their signature does not hold or they expired"
+            "{} entries of the catalog are left out: their signature does not hold or they expired",
+            found.refused
         ));
     }
-    ui.object(&json!({"services": found, "refused": refused}));
-    Ok(())
+    ui.view(&found)
 }
 
 async fn show(ui: Ui, (service, domain): (&str, Option<&str>), home: &HomeArg) -> Result<()> {
-    let (found, _) = find(&CatalogQuery::default(), home).await?;
-    let wanted = |descriptor: &&Descriptor| {
-        descriptor.service.as_str() == service && domain.is_none_or(|domain| descriptor.domain.as_str() == domain)
-    };
-    let found: Vec<&Descriptor> = found.iter().filter(wanted).collect();
-    ensure!(!found.is_empty(), "the catalog has no service `{service}`; `iog catalog search` lists what there is");
-    for descriptor in &found {
+    let found = find(&CatalogQuery::default(), home).await?.named(service, domain);
+    let any = !found.services.is_empty();
+    ensure!(any, "the catalog has no service `{service}`; `iog catalog search` lists what there is");
+    for descriptor in &found.services {
         ui.title(&format!("{} of {}", descriptor.service, descriptor.domain));
         ui.line(escaped(&descriptor.summary));
         ui.line(format!(
@@ -102,8 +98,7 @@ async fn show(ui: Ui, (service, domain): (&str, Option<&str>), home: &HomeArg) -
         ));
         ui.line(format!("access   {}\nexpires  {}", escaped(&descriptor.access), descriptor.expires));
     }
-    ui.object(&json!({"services": found}));
-    Ok(())
+    ui.view(&found)
 }
 
 /// Opens the gateway as `serve` does, which publishes what is effective, and closes it again.
@@ -114,15 +109,15 @@ async fn publish(ui: Ui, config: &Path) -> Result<ExitCode> {
     let deps = Deps { sandbox, machine: Machine::default() };
     let gateway = Gateway::open(config, deps).await.context("the gateway does not open; is it running already?")?;
     let published = iog_gateway::background::publish::publish(gateway.background()).await;
-    let (mut rows, mut objects, mut all_good) = (Vec::new(), Vec::new(), true);
+    let (mut rows, mut services, mut all_good) = (Vec::new(), Vec::new(), true);
     for (service, outcome) in published {
         all_good &= outcome.is_ok();
         let state = outcome.map_or_else(|why| escaped(&why), |()| "in the catalog".to_owned());
         rows.push(vec![service.to_string(), state.clone()]);
-        objects.push(json!({"service": service, "state": state}));
+        services.push(PublishedService { service, state });
     }
     gateway.close().await;
     ui.table(&["service", "state"], &rows);
-    ui.object(&json!({"services": objects}));
+    ui.view(&Published { services })?;
     Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

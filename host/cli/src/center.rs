@@ -115,7 +115,8 @@ fn network(ui: Ui, config: &Path, out: &Path) -> Result<()> {
     let ca = config.data_dir.join("ca.pem");
     let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()));
     let network = Network { center: config.public_address.clone(), ca_pem: read(&ca)?, genesis: read(&genesis)? };
-    let pins = crate::link::pins(network.genesis.as_bytes()).context("have the root holders signed the genesis?")?;
+    let pins =
+        iog_desk::reach::pins(network.genesis.as_bytes()).context("have the root holders signed the genesis?")?;
     let text = serde_json::to_string_pretty(&network).context("cannot write the network file")?;
     std::fs::write(out, text).with_context(|| format!("cannot write `{}`", out.display()))?;
     ui.line(format!("{}: center {}, genesis {}", out.display(), network.center, pins.genesis));

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
+use iog_desk::decide::endpoints::moved;
 use iog_gateway::config::GatewayConfig;
 use iog_gateway::{Deps, Gateway};
 use iog_home::Home;
@@ -11,13 +12,13 @@ use iog_home::enroll::{self, EnrollOptions};
 use iog_machine::Machine;
 use iog_machine::entropy::OsEntropy;
 use iog_protocol::enroll::JoinToken;
-use iog_protocol::statements::{Domain, Endpoint, Statement};
+use iog_protocol::statements::Statement;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::args::{EnrollArgs, EnrollCommand, EnrollUpdateArgs, GatewayCommand};
-use crate::link::{Link, now};
+use crate::link::{Link, clock, now};
 use crate::ui::Ui;
 use crate::{runtime, signals};
 
@@ -68,17 +69,9 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
 async fn enroll_update(ui: Ui, args: &EnrollUpdateArgs) -> Result<()> {
     let home = Home::open(&args.home.home).context("there is no domain to update")?;
     let key = home.caller_key()?;
-    let mut link = Link::of_home(&home)?;
+    let mut link = Link::of_home(&home, clock())?;
     let registry = link.registry().await?;
-    let history = registry.domain_history(home.domain());
-    let (record, _) = history.with_context(|| format!("the registry does not know domain `{}` yet", home.domain()))?;
-    ensure!(record.caller_key == key.public(), "the registry has another caller key for `{}`", home.domain());
-    let endpoint = |address: &String| Endpoint { transport: "https".to_owned(), address: address.clone() };
-    let next = Domain {
-        endpoints: args.endpoint.iter().map(endpoint).collect(),
-        sequence: record.sequence + 1,
-        ..record.statement.clone()
-    };
+    let next = moved(&registry, home.domain(), &key.public(), &args.endpoint)?;
     let envelope = Statement::new(registry.genesis_digest(), next.clone()).sign(&[&key]).context("cannot sign it")?;
     let posted =
         link.center.post_statement(envelope.to_json()).await.context("the center did not take the statement")?;

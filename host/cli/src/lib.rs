@@ -12,6 +12,7 @@ mod keys;
 pub mod link;
 pub mod module;
 mod module_build;
+mod module_files;
 mod module_try;
 mod receipt;
 mod review;

@@ -14,19 +14,17 @@ use serde_json::{Value, json};
 
 use crate::args::TryArgs;
 use crate::call::params;
-use crate::module::{read_component, read_manifest};
-use crate::runtime;
 use crate::ui::{Tone, Ui, escaped, grouped, size};
+use crate::{module_files, runtime};
 
 pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
-    let wasm = read_component(&args.wasm)?;
-    let text = read_manifest(&args.manifest)?;
-    let manifest = Manifest::parse(&text).context("the manifest is refused")?;
+    let files = module_files::read(&args.wasm, &args.manifest)?;
+    let manifest = Manifest::parse(&files.manifest).context("the manifest is refused")?;
     let entry =
         args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
     let spec = TrySpec {
-        wasm: &wasm,
-        manifest: &text,
+        wasm: &files.wasm,
+        manifest: &files.manifest,
         entry: entry.transpose()?,
         params: params(&args.param)?,
         datasets: datasets(&args.data, &manifest)?,

@@ -5,20 +5,18 @@ mod stop;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
-use iog_inspect::InspectLimits;
-use iog_protocol::registry::{FindingRecord, ModuleRecord, Registry};
-use iog_protocol::statements::{Finding, Review, RevocationSeverity, Scope, Severity, Statement, Verdict};
-use serde_json::{Value, json};
+use anyhow::{Context as _, Result, anyhow};
+use iog_desk::decide::review::{NoReason, ReviewDecision};
+use iog_desk::reach::Statements;
+use iog_desk::views::module_page::FindingLine;
+use iog_desk::views::review_sheet::Change;
+use iog_desk::views::{ModuleLine, Queue, ReviewSheet};
+use iog_protocol::statements::{RevocationSeverity, Severity, Verdict};
 
 use crate::args::{CenterArg, ReviewArgs, ReviewCommand};
-use crate::link::{Link, module, now};
+use crate::link::{self, module, now};
 use crate::ui::{Ui, escaped, grouped, size};
 use crate::{keys, module as modules, runtime};
-
-/// Bytes of a module and of a manifest that are fetched at most; the center takes no larger ones.
-const MODULE_BYTES_MAX: usize = 8 << 20;
-const MANIFEST_BYTES_MAX: usize = 64 << 10;
 
 pub(crate) fn run(ui: Ui, command: ReviewCommand) -> Result<ExitCode> {
     let runtime = runtime()?;
@@ -34,152 +32,106 @@ pub(crate) fn run(ui: Ui, command: ReviewCommand) -> Result<ExitCode> {
 }
 
 async fn list(ui: Ui, arg: &CenterArg) -> Result<()> {
-    let mut link = Link::open(arg)?;
-    let registry = link.registry().await?;
-    let waiting: Vec<&ModuleRecord> =
-        registry.modules().filter(|record| registry.effective(&record.submission.module, now()).is_err()).collect();
-    let rows: Vec<Vec<String>> = waiting.iter().map(|record| row(&registry, record)).collect();
+    let registry = link::open(arg)?.registry().await?;
+    let queue = Queue::of(&registry, now());
+    let rows: Vec<Vec<String>> = queue.modules.iter().map(row).collect();
     if rows.is_empty() {
         ui.line("no module waits for reviews");
     }
     ui.table(&["module", "reviews", "needed", "why it does not run"], &rows);
-    let listed: Vec<Value> = waiting.iter().map(|record| modules::summary(&registry, record)).collect();
-    ui.object(&json!({"modules": listed}));
-    Ok(())
+    ui.view(&queue)
 }
 
-fn row(registry: &Registry, record: &ModuleRecord) -> Vec<String> {
-    let submission = &record.submission;
-    let why = registry.effective(&submission.module, now()).err().map(|reason| reason.to_string());
-    vec![
-        format!("{}@{}", submission.name, submission.version),
-        record.reviews.len().to_string(),
-        registry.needed_reviews(record).to_string(),
-        why.unwrap_or_default(),
-    ]
+fn row(line: &ModuleLine) -> Vec<String> {
+    let why = line.reason.clone().unwrap_or_default();
+    vec![line.release(), line.reviews.to_string(), line.needed.to_string(), why]
 }
 
 async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
-    let mut link = Link::open(arg)?;
+    let mut link = link::open(arg)?;
     let registry = link.registry().await?;
     let record = module(&registry, reference)?;
-    let submission = &record.submission;
-    let wasm = link.center.blob(&submission.module, MODULE_BYTES_MAX).await.context("cannot fetch the module")?;
-    let text = link.center.blob(&submission.manifest, MANIFEST_BYTES_MAX).await.context("cannot fetch the manifest")?;
-    let text = String::from_utf8(text).context("the manifest is not UTF-8")?;
-    let seen = modules::examine(&wasm, Some(&text), &InspectLimits::default())?;
-    if seen.capabilities.as_ref() != Some(&submission.capabilities) {
-        bail!("the signed capabilities are not those of the file: do not approve this module");
-    }
-    ui.line(format!("module        {}@{}", submission.name, submission.version));
-    ui.line(format!("digest        {}\nmanifest      {}", submission.module, submission.manifest));
-    ui.line(format!("size          {}", size(submission.size)));
-    ui.line(format!("publisher     {}", submission.publisher_organisation));
-    ui.line(format!("source        {} at {}", submission.source.repository, submission.source.commit));
-    modules::print_capabilities(ui, &submission.capabilities);
-    print_change(ui, &registry, record);
-    print_findings(ui, record);
+    let files = link.files(&record.submission).await?;
+    let sheet = ReviewSheet::of(&registry, record, files, now())?;
+    let (document, line) = (&sheet.document, &sheet.document.line);
+    ui.line(format!("module        {}", line.release()));
+    ui.line(format!("digest        {}\nmanifest      {}", line.digest, line.manifest));
+    ui.line(format!("size          {}", size(line.size)));
+    ui.line(format!("publisher     {}", line.publisher));
+    ui.line(format!("source        {} at {}", sheet.source.repository, sheet.source.commit));
+    modules::print_capabilities(ui, &line.capabilities);
+    print_change(ui, sheet.change.as_ref());
+    print_findings(ui, &document.findings);
     ui.title("manifest");
-    ui.line(escaped(&text));
+    ui.line(escaped(&document.manifest_text));
     ui.title("interface");
-    ui.line(escaped(&seen.facts.wit));
+    ui.line(escaped(&document.wit));
     ui.line(format!(
         "\n{} core functions in {} modules, {} memories",
-        grouped(seen.facts.core.functions),
-        seen.facts.core.modules,
-        seen.facts.core.memories
+        grouped(sheet.core.functions),
+        sheet.core.modules,
+        sheet.core.memories
     ));
-    let mut object = modules::summary(&registry, record);
-    object["manifest_text"] = text.into();
-    object["wit"] = seen.facts.wit.clone().into();
-    object["findings"] = record.findings.iter().map(|(name, found)| finding(name, found)).collect();
-    ui.object(&object);
-    Ok(())
+    ui.view(document)
 }
 
 /// What this version asks for beyond the last one that runs: the first thing an auditor wants to know.
-fn print_change(ui: Ui, registry: &Registry, record: &ModuleRecord) {
+fn print_change(ui: Ui, change: Option<&Change>) {
     ui.title("change");
-    let Some(before) = registry.find_effective(&record.submission.name, now()) else {
+    let Some(change) = change else {
         return ui.line("no earlier version runs: everything is new");
     };
-    let (old, new) = (&before.submission.capabilities, &record.submission.capabilities);
-    ui.line(format!("against {}@{}", before.submission.name, before.submission.version));
-    if new.superset_of_nothing_new(old) {
+    ui.line(format!("against {}@{}", change.against.name, change.against.version));
+    if change.nothing_more {
         return ui.line("asks for nothing more");
     }
-    for import in new.imports.iter().filter(|import| !old.imports.contains(import)) {
+    for import in &change.imports {
         ui.line(format!("+ import {import}"));
     }
-    for (slot, uses) in &new.datasets {
-        let had = old.datasets.get(slot).map(|uses| uses.columns.as_slice()).unwrap_or_default();
-        for column in uses.columns.iter().filter(|column| !had.contains(column)) {
-            ui.line(format!("+ column {slot}.{column} of {}", uses.schema));
-        }
+    for new in &change.columns {
+        ui.line(format!("+ column {}.{} of {}", new.slot, new.column, new.schema));
     }
 }
 
 /// What auditors found, by the names that `--closes` takes.
-fn print_findings(ui: Ui, record: &ModuleRecord) {
-    if record.findings.is_empty() {
+fn print_findings(ui: Ui, findings: &[FindingLine]) {
+    if findings.is_empty() {
         return;
     }
     ui.title("findings");
-    let rows: Vec<Vec<String>> = record
-        .findings
+    let rows: Vec<Vec<String>> = findings
         .iter()
-        .map(|(name, found)| {
+        .map(|found| {
             let state = found.closed.map_or("open".to_owned(), |index| format!("closed by entry {index}"));
-            let severity = format!("{:?}", found.finding.severity).to_lowercase();
-            vec![escaped(name), severity, state, escaped(&found.finding.text)]
+            let severity = format!("{:?}", found.severity).to_lowercase();
+            vec![escaped(&found.name), severity, state, escaped(&found.text)]
         })
         .collect();
     ui.table(&["finding", "severity", "state", "text"], &rows);
 }
 
-fn finding(name: &str, found: &FindingRecord) -> Value {
-    let said = &found.finding;
-    json!({"name": name, "severity": said.severity, "text": said.text, "index": found.index, "closed": found.closed})
-}
-
 async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
-    if verdict == Verdict::Reject && args.note.is_none() {
-        bail!("say why with --note: a rejection without a reason helps nobody");
-    }
+    let severity = if args.blocking { Severity::Blocking } else { Severity::Note };
+    let found = args.note.iter().map(|text| (severity, text.clone())).collect();
+    let mut decision = ReviewDecision::new(verdict, found)
+        .map_err(|NoReason| anyhow!("say why with --note: a rejection without a reason helps nobody"))?;
+    decision.closes.clone_from(&args.closes);
+    decision.expires = args.expires_days.map(|days| now().plus_days(days.into()));
     let key = keys::secret(&args.key)?;
-    let mut link = Link::open(&args.center)?;
+    let mut link = link::open(&args.center)?;
     let registry = link.registry().await?;
     let record = module(&registry, &args.module)?;
-    let submission = &record.submission;
-    if !registry.keyset().auditors.iter().any(|auditor| auditor.key == key.public()) {
-        bail!("the key {} does not belong to an auditor in the keyset in force", key.public());
-    }
-    let severity = if args.blocking { Severity::Blocking } else { Severity::Note };
-    let findings =
-        args.note.iter().map(|text| Finding { id: format!("f{}", registry.size()), severity, text: text.clone() });
-    let review = Review {
-        verdict,
-        criteria: vec!["iog-safe-to-run".to_owned(), "iog-capability-minimal".to_owned(), "iog-privacy".to_owned()],
-        scope: Scope::Full,
-        manifest: submission.manifest,
-        findings: findings.collect(),
-        closes: args.closes.clone(),
-        issued: now(),
-        expires: args.expires_days.map(|days| now().plus_days(days.into())),
-    };
-    let statement = Statement::about(registry.genesis_digest(), record.subject(), review);
+    let statement = decision.statement(&registry, record, &key.public(), now())?;
     let envelope = statement.sign(&[&key]).context("cannot sign the review")?;
-    let accepted =
-        link.center.post_statement(envelope.to_json()).await.context("the center did not take the review")?;
-    let accepted = accepted.logged().context("the center answered a review as if it were a domain's statement")?;
-    let word = if verdict == Verdict::Approve { "approved" } else { "rejected" };
+    let accepted = link.hand_in(Statements::Review, envelope.to_json()).await?;
+    let submission = &record.submission;
+    let logged = decision.logged(submission.module, accepted.index, accepted.approval_index);
     ui.line(format!(
-        "{word} {}@{} ({}): entry {}",
-        submission.name, submission.version, submission.module, accepted.index
+        "{} {}@{} ({}): entry {}",
+        logged.verdict, submission.name, submission.version, logged.module, logged.index
     ));
-    if let Some(approval) = accepted.approval_index {
+    if let Some(approval) = logged.approval_index {
         ui.line(format!("enough reviews stand: the center logged its approval as entry {approval}"));
     }
-    ui.object(&json!({"verdict": word, "module": submission.module, "index": accepted.index, "approval_index": accepted.approval_index}));
-    Ok(())
+    ui.view(&logged)
 }

@@ -4,8 +4,12 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use serde_json::{Value, json};
+
+pub(crate) use iog_desk::text::escaped;
 
 /// Where and how a command speaks.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,12 @@ impl Ui {
     /// A heading with room above it.
     pub(crate) fn title(self, text: &str) {
         self.line(format!("\n{}", self.paint(Tone::Title, text)));
+    }
+
+    /// A view of the desk, as the one object a command answers a machine with.
+    pub(crate) fn view(self, view: &impl Serialize) -> Result<()> {
+        self.object(&serde_json::to_value(view).context("cannot write the answer")?);
+        Ok(())
     }
 
     /// The one object a command answers a machine with; people see nothing of it.
@@ -143,13 +153,6 @@ impl Ui {
     }
 }
 
-/// Text from outside without control characters, so that no file, guest or peer can drive the terminal.
-pub(crate) fn escaped(text: &str) -> String {
-    let plain =
-        |c: char| c == '\n' || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
-    text.chars().map(|c| if plain(c) { c } else { '\u{fffd}' }).collect()
-}
-
 /// `12,345,678` for people.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -237,8 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_cannot_drive_the_terminal() {
-        assert_eq!(escaped("a\x1b[2Jb\u{202e}c\r"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}");
+    fn foreign_text_between_colours_cannot_drive_the_terminal() {
         assert_eq!(escaped_but_colours("\x1b[31mbad\x1b[2J\n\x1b[0m"), "\x1b[31mbad\u{fffd}[2J \x1b[0m");
         assert_eq!(escaped_but_colours("\x1b[2J\x1b[1mx\x1b[0m"), "\u{fffd}[2J\u{fffd}[1mx\u{fffd}[0m");
     }

@@ -16,9 +16,9 @@ use iog_caller::{CallReport, CallSpec, Caller, Quiet, Whom, call};
 use iog_gateway::config::GatewayConfig;
 use iog_home::{Home, connect};
 use iog_machine::Machine;
+use iog_module::Source;
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::Manifest;
-
 use serde_json::json;
 
 use self::inputs::{Format, Input};
@@ -28,17 +28,12 @@ use crate::args::DemoArgs;
 use crate::ui::{Tone, Ui, grouped, size};
 use crate::{runtime, signals};
 
-/// A module that ships with the binary: its component and its manifest.
-struct Shipped {
-    wasm: &'static [u8],
-    manifest: &'static str,
-}
-
-const TRACEBACK: Shipped = Shipped {
+/// Ships with the binary, as does the next.
+const TRACEBACK: Source<'static> = Source {
     wasm: include_bytes!("../../../../modules/prebuilt/ip-traceback.wasm"),
     manifest: include_str!("../../../../modules/ip-traceback/iog.toml"),
 };
-const TALKERS: Shipped = Shipped {
+const TALKERS: Source<'static> = Source {
     wasm: include_bytes!("../../../../modules/prebuilt/top-talkers.wasm"),
     manifest: include_str!("../../../../modules/top-talkers/iog.toml"),
 };

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use iog_center::{Center, CenterConfig, CenterHandle, InitOptions, InviteOptions};
 use iog_client::CenterClient;
+use iog_desk::decide::review::ReviewDecision;
+use iog_desk::views::domains::Waiting;
 use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
 use iog_gateway::{Deps, Gateway};
@@ -16,13 +18,10 @@ use iog_home::Home;
 use iog_home::enroll::{EnrollOptions, enroll};
 use iog_machine::Machine;
 use iog_machine::entropy::OsEntropy;
-use iog_protocol::dsse::Envelope;
 use iog_protocol::ids::{Asn, Digest, DomainId};
 use iog_protocol::keys::SecretKey;
 use iog_protocol::registry::Registry;
-use iog_protocol::statements::{
-    Auditor, Predicate, Publisher, Review, Root, Scope, Statement, Thresholds, Verdict, parse_payload,
-};
+use iog_protocol::statements::{Auditor, Publisher, Root, Thresholds, Verdict};
 use iog_protocol::time::Timestamp;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use tokio::net::TcpListener;
@@ -155,7 +154,8 @@ impl World {
     /// # Errors
     /// When the network file does not hold.
     pub fn link(&self) -> Result<Link> {
-        Link::of_network(&Network::read(&self.network_file)?, &self.dir.join("auditors-log"))
+        let network = Network::read(&self.network_file)?;
+        Ok(Link::of_network(&network, &self.dir.join("auditors-log"), Arc::new(iog_machine::SystemClock))?)
     }
 
     /// Enrolls a domain. It is not in force before [`World::admit_all`].
@@ -197,11 +197,8 @@ impl World {
         let link = self.link()?;
         let pending = link.center.domains().await?.pending;
         for waiting in &pending {
-            let mut envelope = Envelope::parse(&waiting.statement.0)?;
-            match parse_payload(envelope.payload())?.predicate {
-                Predicate::Domain(domain) if domain.id == waiting.id => envelope.add_signature(&self.parties.root),
-                _ => bail!("the center offers something else than the statement of `{}`", waiting.id),
-            }
+            let mut envelope = Waiting::read(waiting, &link.replica.pins().genesis)?.envelope;
+            envelope.add_signature(&self.parties.root);
             link.center.post_statement(envelope.to_json()).await?;
         }
         Ok(pending.len())
@@ -232,17 +229,9 @@ impl World {
         (digest, key): (&Digest, &SecretKey),
     ) -> Result<()> {
         let record = registry.module(digest).context("the module is not in the log")?;
-        let review = Review {
-            verdict: Verdict::Approve,
-            criteria: vec!["iog-safe-to-run".to_owned(), "iog-privacy".to_owned()],
-            scope: Scope::Full,
-            manifest: record.submission.manifest,
-            findings: Vec::new(),
-            closes: Vec::new(),
-            issued: now(),
-            expires: None,
-        };
-        let statement = Statement::about(registry.genesis_digest(), record.subject(), review);
+        let mut decision = ReviewDecision::new(Verdict::Approve, Vec::new())?;
+        decision.criteria = vec!["iog-safe-to-run".to_owned(), "iog-privacy".to_owned()];
+        let statement = decision.statement(registry, record, &key.public(), now())?;
         center.post_statement(statement.sign(&[key])?.to_json()).await?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! sources and toolchain give the same bytes wherever the checkout lies. It signs nothing and judges nothing;
 //! `iog-inspect` does that with the result.
 
+pub(crate) mod command;
 mod crates;
 mod manifest;
 mod record;
@@ -14,8 +15,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-pub(crate) use record::{Comparison, Record, compare};
-pub(crate) use source::source_digest;
+use record::{Comparison, Record, compare};
+use source::source_digest;
 
 use source::Sources;
 

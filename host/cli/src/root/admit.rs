@@ -1,95 +1,66 @@
 //! `iog root domains` and `iog root admit`: who waits, with which keys, and the signature that lets a domain in. A waiting
 //! statement is the center's word until its keys were compared with what the domain told by another way.
 
-use anyhow::{Context as _, Result, bail, ensure};
-use iog_protocol::api::PendingDomain;
-use iog_protocol::dsse::Envelope;
-use iog_protocol::ids::Digest;
+use anyhow::{Context as _, Result, bail};
+use iog_desk::views::Domains;
+use iog_desk::views::domains::{Asked, Pending, Replaced, Waiting};
+use iog_protocol::api::DomainSummary;
+use iog_protocol::ids::Asn;
 use iog_protocol::keys::PublicKey;
 use iog_protocol::registry::Registry;
-use iog_protocol::statements::{Domain, Predicate, parse_payload};
-use serde_json::{Value, json};
+use iog_protocol::statements::Domain;
+use serde_json::json;
 
 use crate::args::{AdmitArgs, CenterArg};
 use crate::keys;
-use crate::link::{Link, now};
+use crate::link::{self, now};
 use crate::ui::{Tone, Ui};
 
 pub(super) async fn domains(ui: Ui, arg: &CenterArg) -> Result<()> {
-    let mut link = Link::open(arg)?;
+    let mut link = link::open(arg)?;
     let registry = link.registry().await?;
-    let listed = link.center.domains().await?;
+    let domains = Domains::of(&registry, &link.center.domains().await?.pending, now());
     let in_force = ui.paint(Tone::Good, "in force");
-    let mut rows: Vec<Vec<String>> = registry.domains(now()).map(|domain| row(domain, in_force.clone())).collect();
-    let (mut keys, mut pending) = (Vec::new(), Vec::new());
-    for waiting in &listed.pending {
-        let mut object = serde_json::to_value(waiting)?;
-        match read(waiting, registry.genesis_digest()) {
-            Ok((_, asked)) => {
-                rows.push(row(&asked, ui.paint(Tone::Warn, "waits to be admitted")));
-                keys.push(vec![asked.id.to_string(), asked.caller_key.to_string(), asked.receipt_key.to_string()]);
-                describe(&mut object, &asked, &registry);
-            }
-            Err(error) => {
-                let state = ui.paint(Tone::Bad, "malformed statement");
-                rows.push(vec![
-                    waiting.id.to_string(),
-                    waiting.organisation.to_string(),
-                    String::new(),
-                    String::new(),
-                    state,
-                ]);
-                object["problem"] = format!("{error:#}").into();
-            }
-        }
-        pending.push(object);
-    }
+    let mut rows: Vec<Vec<String>> = domains.in_force.iter().map(|domain| row(domain, &in_force)).collect();
+    rows.extend(domains.pending.iter().map(|waiting| waiting_row(ui, waiting)));
     ui.table(&["domain", "organisation", "AS", "endpoints", "state"], &rows);
+    let keys: Vec<Vec<String>> = domains.pending.iter().filter_map(keys_row).collect();
     if !keys.is_empty() {
         ui.title("keys of those that wait: compare them with what each domain told you by another way");
         ui.table(&["domain", "caller key", "receipt key"], &keys);
     }
-    ui.object(&json!({"in_force": serde_json::to_value(&listed.in_force)?, "pending": pending}));
-    Ok(())
+    ui.view(&domains)
 }
 
-fn row(domain: &Domain, state: String) -> Vec<String> {
-    let asns: Vec<String> = domain.asns.iter().map(ToString::to_string).collect();
-    vec![domain.id.to_string(), domain.organisation.to_string(), asns.join(" "), addresses(domain).join(" "), state]
+fn row(domain: &DomainSummary, state: &str) -> Vec<String> {
+    let (id, organisation) = (domain.id.to_string(), domain.organisation.to_string());
+    vec![id, organisation, numbers(&domain.asns), domain.endpoints.join(" "), state.to_owned()]
 }
 
-fn addresses(domain: &Domain) -> Vec<&str> {
-    domain.endpoints.iter().map(|endpoint| endpoint.address.as_str()).collect()
-}
-
-/// What a waiting statement says, beside the envelope that says it.
-fn describe(object: &mut Value, asked: &Domain, registry: &Registry) {
-    object["asns"] = json!(asked.asns);
-    object["endpoints"] = json!(addresses(asked));
-    object["caller_key"] = asked.caller_key.to_string().into();
-    object["receipt_key"] = asked.receipt_key.to_string().into();
-    object["sequence"] = asked.sequence.into();
-    object["replaces"] = registry.domain_history(&asked.id).map(|(record, _)| record.sequence).into();
-}
-
-/// A waiting statement: of this domain and registry, and signed with the caller key it names.
-fn read(waiting: &PendingDomain, genesis: &Digest) -> Result<(Envelope, Domain)> {
-    let envelope = Envelope::parse(&waiting.statement.0).context("the center gave a malformed statement")?;
-    let statement = parse_payload(envelope.payload()).context("the center gave a malformed statement")?;
-    let of_here = statement.registry().as_ref() == Some(genesis);
-    let Predicate::Domain(asked) = statement.predicate else {
-        bail!("the center gave a {}, not a domain's statement", statement.predicate.type_uri());
+fn waiting_row(ui: Ui, waiting: &Pending) -> Vec<String> {
+    let (asns, endpoints, state) = match &waiting.asked {
+        Some(asked) => {
+            let state = ui.paint(Tone::Warn, "waits to be admitted");
+            (numbers(&asked.asns), asked.endpoints.join(" "), state)
+        }
+        None => (String::new(), String::new(), ui.paint(Tone::Bad, "malformed statement")),
     };
-    ensure!(asked.id == waiting.id && of_here, "the center gave a statement of another domain or registry");
-    let own = envelope.signers_among(&[asked.caller_key]);
-    ensure!(!own.is_empty(), "the statement is not signed with the caller key it names");
-    Ok((envelope, *asked))
+    vec![waiting.id.to_string(), waiting.organisation.to_string(), asns, endpoints, state]
+}
+
+fn keys_row(waiting: &Pending) -> Option<Vec<String>> {
+    let Asked { caller_key, receipt_key, .. } = waiting.asked.as_ref()?;
+    Some(vec![waiting.id.to_string(), caller_key.to_string(), receipt_key.to_string()])
+}
+
+fn numbers(asns: &[Asn]) -> String {
+    asns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) async fn admit(ui: Ui, args: &AdmitArgs) -> Result<()> {
     let key = keys::secret(&args.key)?;
     let told = args.caller_key.as_deref().map(keys::public).transpose()?;
-    let mut link = Link::open(&args.center)?;
+    let mut link = link::open(&args.center)?;
     let registry = link.registry().await?;
     let listed = link.center.domains().await?;
     let domain = args.domain.as_str();
@@ -98,38 +69,29 @@ pub(super) async fn admit(ui: Ui, args: &AdmitArgs) -> Result<()> {
         .iter()
         .find(|pending| pending.id.as_str() == domain)
         .with_context(|| format!("no domain `{domain}` waits to be admitted; `iog root domains` lists them"))?;
-    let (mut envelope, asked) = read(waiting, registry.genesis_digest()).context("not signed")?;
-    show(ui, &asked, &registry);
-    consent(&asked, told.as_ref(), args.yes, || ui.ask("Are these the keys that the domain told you? Sign?"))?;
-    envelope.add_signature(&key);
-    let accepted =
-        link.center.post_statement(envelope.to_json()).await.context("the center did not take the statement")?;
-    let index = accepted.logged().map(|logged| logged.index);
+    let mut waiting = Waiting::read(waiting, registry.genesis_digest()).context("not signed")?;
+    show(ui, &waiting.domain, &registry);
+    consent(&waiting.domain, told.as_ref(), args.yes, || ui.ask("Are these the keys that the domain told you? Sign?"))?;
+    waiting.envelope.add_signature(&key);
+    let posted = link.center.post_statement(waiting.envelope.to_json()).await;
+    let index = posted.context("the center did not take the statement")?.logged().map(|logged| logged.index);
     match index {
         Some(index) => ui.line(format!("admitted: entry {index} of the log")),
         None => ui.line("signed; it waits for further signatures"),
     }
-    ui.object(&json!({"domain": domain, "index": index, "caller_key": asked.caller_key.to_string()}));
+    ui.object(&json!({"domain": domain, "index": index, "caller_key": waiting.domain.caller_key.to_string()}));
     Ok(())
 }
 
-fn show(ui: Ui, asked: &Domain, registry: &Registry) {
-    ui.line(format!("domain        {}\norganisation  {}", asked.id, asked.organisation));
-    let asns: Vec<String> = asked.asns.iter().map(ToString::to_string).collect();
-    ui.line(format!("AS numbers    {}\nendpoints     {}", asns.join(" "), addresses(asked).join(" ")));
+fn show(ui: Ui, domain: &Domain, registry: &Registry) {
+    let asked = Asked::of(registry, domain);
+    ui.line(format!("domain        {}\norganisation  {}", domain.id, domain.organisation));
+    ui.line(format!("AS numbers    {}\nendpoints     {}", numbers(&asked.asns), asked.endpoints.join(" ")));
     ui.line(format!("caller key    {}\nreceipt key   {}", asked.caller_key, asked.receipt_key));
-    let Some((old, _)) = registry.domain_history(&asked.id) else { return };
+    let Some(old) = Replaced::of(registry, domain) else { return };
     ui.line(format!("replaces      statement {} of the log, sequence {}", old.index, old.sequence));
-    for (name, same) in [
-        ("caller key", old.caller_key == asked.caller_key),
-        ("receipt key", old.receipt_key == asked.receipt_key),
-        ("organisation", old.organisation == asked.organisation),
-        ("AS numbers", old.asns == asked.asns),
-        ("endpoints", old.endpoints == asked.endpoints),
-    ] {
-        if !same {
-            ui.line(format!("changes       {name}"));
-        }
+    for name in &old.changes {
+        ui.line(format!("changes       {name}"));
     }
 }
 
@@ -153,8 +115,6 @@ fn consent(asked: &Domain, told: Option<&PublicKey>, yes: bool, ask: impl FnOnce
 mod tests {
     use super::*;
     use iog_protocol::keys::SecretKey;
-    use iog_protocol::statements::Statement;
-    use iog_protocol::time::Timestamp;
 
     fn asked(seed: u8) -> Domain {
         Domain {
@@ -179,23 +139,5 @@ mod tests {
         consent(&domain, None, false, || Some(true)).unwrap();
         assert_eq!(consent(&domain, None, false, || Some(false)).unwrap_err().to_string(), "not signed");
         assert!(consent(&domain, None, false, || None).unwrap_err().to_string().contains("--caller-key"));
-    }
-
-    #[test]
-    fn a_statement_that_its_own_key_did_not_sign_is_not_shown_as_one() {
-        let genesis = Digest::of(b"genesis");
-        let waiting = |signer: u8, registry: &Digest| PendingDomain {
-            id: "as64500".parse().unwrap(),
-            organisation: "north".parse().unwrap(),
-            statement: Statement::new(registry, asked(1))
-                .sign(&[&SecretKey::from_seed([signer; 32])])
-                .unwrap()
-                .to_json()
-                .into(),
-            since: Timestamp::from_unix(0),
-        };
-        assert_eq!(read(&waiting(1, &genesis), &genesis).unwrap().1, asked(1));
-        assert!(read(&waiting(2, &genesis), &genesis).is_err());
-        assert!(read(&waiting(1, &Digest::of(b"another")), &genesis).is_err());
     }
 }

@@ -4,23 +4,22 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use iog_desk::decide::keyset::{KeysetDecision, Signing, changes, signing};
 use iog_protocol::dsse::Envelope;
-use iog_protocol::keys::PublicKey;
-use iog_protocol::registry::{Flaw, Registry};
+use iog_protocol::registry::Registry;
 use iog_protocol::statements::{Keyset, Predicate, Statement, parse_payload};
-use iog_protocol::time::Timestamp;
 use serde_json::json;
 
 use super::{read_small, replace};
 use crate::args::KeysetArgs;
 use crate::center::{auditor, publisher};
 use crate::keys;
-use crate::link::{Link, now};
+use crate::link::{self, now};
 use crate::ui::Ui;
 
 pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
     let signers: Vec<_> = args.key.iter().map(|file| keys::secret(file)).collect::<Result<_>>()?;
-    let mut link = Link::open(&args.center)?;
+    let mut link = link::open(&args.center)?;
     let registry = link.registry().await?;
     let (mut envelope, next) = open(args, &registry)?;
     let changes = changes(registry.keyset(), &next);
@@ -30,7 +29,7 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
             ensure!(registry.root().keys.contains(&key.public()), "{} is not a root key; not signed", key.public());
             envelope.add_signature(key);
         }
-        let (_, missing) = judge(&registry, &envelope)?;
+        let Signing { missing, .. } = signing(&registry, &envelope)?;
         if !args.yes {
             match ui.ask("Sign this keyset?") {
                 Some(true) => {}
@@ -44,7 +43,7 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
             missing => format!("signed `{}`: {missing} more root signatures are needed", args.file.display()),
         });
     }
-    let (signatures, missing) = judge(&registry, &envelope)?;
+    let Signing { signatures, missing } = signing(&registry, &envelope)?;
     let mut index = None;
     if args.submit {
         ensure!(missing == 0, "not submitted: {missing} more root signatures are needed");
@@ -61,7 +60,7 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
 fn open(args: &KeysetArgs, registry: &Registry) -> Result<(Envelope, Keyset)> {
     if !args.file.exists() {
         ensure!(!args.key.is_empty(), "`{}` does not exist; make it with --key", args.file.display());
-        let next = edited(registry.keyset(), args, now())?;
+        let next = decision(args)?.after(registry.keyset())?;
         let envelope = Statement::new(registry.genesis_digest(), next.clone()).sign(&[]).context("cannot write it")?;
         return Ok((envelope, next));
     }
@@ -84,82 +83,15 @@ fn read(file: &Path, registry: &Registry) -> Result<(Envelope, Keyset)> {
     }
 }
 
-/// The keyset in force with the changes that were named, one version later.
-fn edited(current: &Keyset, args: &KeysetArgs, now: Timestamp) -> Result<Keyset> {
-    let mut next = current.clone();
-    next.version += 1;
-    next.expires = now.plus_days(args.expires_days.into());
-    // A new root is a ceremony of its own: the root of before stays.
-    next.root = None;
-    for id in &args.remove_auditor {
-        let before = next.auditors.len();
-        next.auditors.retain(|auditor| auditor.id != *id);
-        ensure!(next.auditors.len() < before, "there is no auditor `{id}` in the keyset in force");
-    }
-    for text in &args.add_auditor {
-        let new = auditor(text)?;
-        next.auditors.retain(|auditor| auditor.id != new.id);
-        next.auditors.push(new);
-    }
-    for namespace in &args.remove_publisher {
-        let before = next.publishers.len();
-        next.publishers.retain(|publisher| publisher.namespace != *namespace);
-        ensure!(next.publishers.len() < before, "there is no publisher `{namespace}` in the keyset in force");
-    }
-    for text in &args.add_publisher {
-        let new = publisher(text)?;
-        match next.publishers.iter_mut().find(|publisher| publisher.namespace == new.namespace) {
-            None => next.publishers.push(new),
-            Some(known) => {
-                ensure!(known.organisation == new.organisation, "`{}` is of `{}`", new.namespace, known.organisation);
-                known.keys.extend(new.keys);
-            }
-        }
-    }
-    for (texts, role) in [(&args.approval, &mut next.approval), (&args.token, &mut next.token)] {
-        if !texts.is_empty() {
-            *role = texts.iter().map(|text| keys::public(text)).collect::<Result<_>>()?;
-        }
-    }
-    Ok(next)
-}
-
-/// What differs, a line each.
-fn changes(old: &Keyset, new: &Keyset) -> Vec<String> {
-    let mut lines = vec![format!("ends {} (before: {})", new.expires, old.expires)];
-    let auditors = |set: &Keyset| -> Vec<String> {
-        set.auditors.iter().map(|a| format!("auditor {} of {}  {}", a.id, a.organisation, a.key)).collect()
-    };
-    let publishers = |set: &Keyset| -> Vec<String> {
-        let keys = |p: &iog_protocol::statements::Publisher| -> Vec<String> {
-            p.keys.iter().map(|key| format!("publisher {} of {}  {key}", p.namespace, p.organisation)).collect()
-        };
-        set.publishers.iter().flat_map(keys).collect()
-    };
-    let online = |set: &Keyset| -> Vec<String> {
-        let named =
-            |role: &str, keys: &[PublicKey]| keys.iter().map(|key| format!("{role} key {key}")).collect::<Vec<_>>();
-        let ca = set.ca_spki_sha256.iter().map(|digest| format!("authority {digest}"));
-        [named("approval", &set.approval), named("token", &set.token)].concat().into_iter().chain(ca).collect()
-    };
-    for (before, after) in [auditors, publishers, online].map(|list| (list(old), list(new))) {
-        lines.extend(before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}")));
-        lines.extend(after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}")));
-    }
-    if let Some(root) = &new.root {
-        lines.push(format!("+ A NEW ROOT of {} keys, threshold {}", root.keys.len(), root.threshold));
-    }
-    let required = new.required_families.iter().filter(|family| !old.required_families.contains(family));
-    lines.extend(required.map(|r| format!("+ READERS MUST KNOW the family {}, version {}", r.family, r.version)));
-    lines
-}
-
-/// How many root holders signed and how many lack, by the registry's own rules.
-fn judge(registry: &Registry, envelope: &Envelope) -> Result<(u64, u64)> {
-    let found = envelope.signers_among(&registry.root().keys).len() as u64;
-    let Err(invalid) = registry.check(&envelope.to_json()) else { return Ok((found, 0)) };
-    match invalid.flaw() {
-        Some(Flaw::TooFewSigners { needed, found, .. }) => Ok((*found, needed - found)),
-        _ => Err(invalid).context("the registry would not take this keyset; not signed"),
-    }
+fn decision(args: &KeysetArgs) -> Result<KeysetDecision> {
+    let keys = |texts: &[String]| texts.iter().map(|text| keys::public(text)).collect::<Result<Vec<_>>>();
+    Ok(KeysetDecision {
+        remove_auditors: args.remove_auditor.clone(),
+        add_auditors: args.add_auditor.iter().map(|text| auditor(text)).collect::<Result<_>>()?,
+        remove_publishers: args.remove_publisher.clone(),
+        add_publishers: args.add_publisher.iter().map(|text| publisher(text)).collect::<Result<_>>()?,
+        approval: keys(&args.approval)?,
+        token: keys(&args.token)?,
+        expires: now().plus_days(args.expires_days.into()),
+    })
 }

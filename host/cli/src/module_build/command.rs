@@ -1,0 +1,95 @@
+//! `iog module build`: one module or all of a workspace, built or compared with what was built before.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use super::{BuildOptions, Comparison, Record, build, compare};
+use crate::module_files::{MANIFEST_FILE, component_file, is_module, prebuilt};
+use crate::ui::{Tone, Ui, size};
+
+/// What `iog module build` was asked.
+pub(crate) struct Order<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) check: bool,
+    pub(crate) install_toolchain: bool,
+}
+
+pub(crate) fn run(ui: Ui, order: Order<'_>) -> Result<bool> {
+    let mut all_good = true;
+    let mut reported = Vec::new();
+    for (module_dir, out) in jobs(order.dir, order.out)? {
+        let spinner = ui.spinner(&format!("building {}", module_dir.display()));
+        let target_dir = target_dir(&module_dir);
+        let options = BuildOptions { module_dir, target_dir, install_toolchain: order.install_toolchain };
+        if order.check {
+            let (found, _) = compare(&options, &out)?;
+            spinner.finish_and_clear();
+            let (good, words) = verdict(found);
+            all_good &= good;
+            ui.line(format!("{}  {}", out.display(), ui.paint(if good { Tone::Good } else { Tone::Bad }, words)));
+            reported.push(json!({"file": out.to_string_lossy(), "belongs_to_source": good, "reason": words}));
+            continue;
+        }
+        let built = build(&options)?;
+        spinner.finish_and_clear();
+        Record::of(&built).write(&out, &built.component)?;
+        let bytes = built.component.len() as u64;
+        ui.line(format!("{}  {}  {}", out.display(), size(bytes), built.digest()));
+        let (digest, source) = (built.digest(), &built.source);
+        reported.push(
+            json!({"file": out.to_string_lossy(), "bytes": bytes, "digest": digest, "source": source, "toolchain": built.toolchain}),
+        );
+    }
+    ui.object(&json!({"built": reported}));
+    Ok(all_good)
+}
+
+/// Which modules are built, and where each component goes.
+fn jobs(dir: &Path, out: Option<PathBuf>) -> Result<Vec<(PathBuf, PathBuf)>> {
+    if is_module(dir) {
+        let name = dir.canonicalize().context("no such folder")?;
+        let name = name.file_name().context("the folder has no name")?.to_string_lossy().into_owned();
+        return Ok(vec![(dir.to_owned(), out.unwrap_or_else(|| component_file(dir, &name)))]);
+    }
+    let folder = out.unwrap_or_else(|| prebuilt(dir));
+    let named = modules_of(dir)?.into_iter();
+    Ok(named.map(|(name, module)| (module, component_file(&folder, &name))).collect())
+}
+
+/// Modules of one workspace share cargo's work, wherever the command was started.
+fn target_dir(module_dir: &Path) -> PathBuf {
+    let up = module_dir.join("..");
+    if up.join("Cargo.toml").is_file() { up.join("target") } else { module_dir.join("target") }
+}
+
+/// What a rebuild says, and whether the component may stay.
+fn verdict(found: Comparison) -> (bool, &'static str) {
+    match found {
+        Comparison::Reproduced => (true, "reproduced byte for byte"),
+        Comparison::OtherToolchain { same_bytes: true } => (true, "reproduced byte for byte by another toolchain"),
+        Comparison::OtherToolchain { same_bytes: false } => {
+            (true, "sources are the recorded ones; this toolchain gives other bytes than the recorded one")
+        }
+        Comparison::NotTheRecordedFile => (false, "the file is not the one its record speaks of"),
+        Comparison::SourcesChanged => (false, "the sources changed since it was built: run `iog module build`"),
+        Comparison::NotReproduced => (false, "the same sources and toolchain give other bytes"),
+    }
+}
+
+/// The modules of a workspace: its folders with an `iog.toml`, by name.
+fn modules_of(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).with_context(|| format!("cannot read `{}`", dir.display()))? {
+        let path = entry.with_context(|| format!("cannot read `{}`", dir.display()))?.path();
+        if is_module(&path) {
+            let name = path.file_name().context("a folder has a name")?.to_string_lossy().into_owned();
+            found.push((name, path));
+        }
+    }
+    ensure!(!found.is_empty(), "`{}` is not a module and holds none: there is no `{MANIFEST_FILE}`", dir.display());
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,18 @@
+//! What people look at, one file a view: plain data that serialises, made by functions from verified things and the time
+//! that is passed in. Nothing here reads a file, a network or a clock, and nothing prints.
+
+pub mod call;
+pub mod domains;
+pub mod module_page;
+pub mod queue;
+pub mod receipts;
+pub mod review_sheet;
+pub mod services;
+
+pub use call::CallView;
+pub use domains::Domains;
+pub use module_page::{ModuleLine, ModulePage, Modules};
+pub use queue::Queue;
+pub use receipts::{ReceiptChecks, Receipts};
+pub use review_sheet::ReviewSheet;
+pub use services::{ServicePages, Services};

@@ -1,0 +1,6 @@
+//! The desk over a small registry: every view as JSON in a golden file, every decision judged by the registry's own rules.
+//! `INSTA_UPDATE=always` writes the golden files anew.
+
+mod decisions;
+mod views;
+mod world;
