@@ -119,7 +119,7 @@ fn names_of_any_bytes_and_pipes_are_no_trouble() {
     let said = iog.run_with(&["data", "import", "--out", "flows", "--ingress-as", "64510", "--json"], &files).json();
     assert_eq!((&said["rows"], &said["refused"]), (&json!(1), &json!(2)), "{said}");
     assert!(said["files"][0]["path"].as_str().is_some_and(|path| path.ends_with("caf\u{fffd}.nf5")), "{said}");
-    assert!(said["files"][1]["refused"].as_str().is_some_and(|why| why.contains("no regular file")), "{said}");
+    assert!(said["files"][1]["refused"].as_str().is_some_and(|why| why.contains("is not a regular file")), "{said}");
     let again = iog.run_with(&["data", "import", "--out", "flows", "--new", "--json"], &files[..1]).json();
     assert_eq!(again["files"][0]["known"], true, "{again}");
 }

@@ -62,7 +62,7 @@ fn the_next_keyset_brings_an_auditor_and_another_end() {
     network.iog.json(&["key", "new", "carol.key"]);
     let make = "root keyset next.json --key root.key --add-auditor carol@exchange=carol.key.pub --remove-auditor bob";
     assert!(network.refused(make).contains("--yes"), "nobody was asked");
-    assert!(network.refused("root keyset next.json --key alice.key --yes").contains("no root key"));
+    assert!(network.refused("root keyset next.json --key alice.key --yes").contains("is not a root key"));
     assert!(network.refused("root keyset next.json --key root.key --yes --remove-auditor dave").contains("`dave`"));
     let made = network.central(&format!("{make} --expires-days 30 --yes"));
     assert_eq!((&made["version"], &made["signatures"], &made["needed"]), (&json!(2), &json!(1), &json!(1)), "{made}");
@@ -76,7 +76,9 @@ fn the_next_keyset_brings_an_auditor_and_another_end() {
         let submitted = network.central("module submit module.wasm --manifest iog.toml --key publisher.key");
         submitted["digest"].as_str().expect("a digest").to_owned()
     };
-    assert!(network.refused(&format!("review approve {digest} --key bob.key")).contains("no auditor"));
+    assert!(
+        network.refused(&format!("review approve {digest} --key bob.key")).contains("does not belong to an auditor")
+    );
     network.central(&format!("review approve {digest} --key alice.key"));
     let second = network.central(&format!("review approve {digest} --key carol.key"));
     assert!(second["approval_index"].is_u64(), "{second}");
