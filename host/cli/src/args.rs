@@ -4,6 +4,7 @@ mod data;
 mod enroll;
 mod review;
 mod root;
+mod whose;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub(crate) use data::{CollectArgs, CollectCommand, DataCommand, DatasetArgs, Imp
 pub(crate) use enroll::{EnrollArgs, EnrollCommand, EnrollUpdateArgs};
 pub(crate) use review::{ReviewArgs, ReviewCommand, StopArgs};
 pub(crate) use root::{AdmitArgs, KeysetArgs, RootCommand};
+pub(crate) use whose::{CenterArg, HomeArg};
 
 /// Run reviewed analyses on data that stays where it is.
 #[derive(Debug, Parser)]
@@ -87,14 +89,6 @@ pub(crate) struct DemoArgs {
     /// Where the demo keeps its keys, logs and data (default: a temporary folder, removed at the end).
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-}
-
-/// The domain that acts: its keys, certificate, registry replica and receipts.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct HomeArg {
-    /// Home folder of your domain, made by `iog enroll`.
-    #[arg(long, env = "IOG_HOME", value_name = "DIR", default_value = ".iog")]
-    pub(crate) home: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -246,17 +240,6 @@ pub(crate) struct TryArgs {
     /// AS number to run as.
     #[arg(long)]
     pub(crate) asn: Option<u32>,
-}
-
-/// A center to talk to. Members find it in their home folder; publishers, auditors and root holders, who need not be
-/// members, in the network file that the center's operator hands out.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct CenterArg {
-    /// The network file (`iog center network` writes it); default: what the home folder says.
-    #[arg(long, env = "IOG_NETWORK", value_name = "FILE")]
-    pub(crate) network: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) home: HomeArg,
 }
 
 #[derive(Debug, Subcommand)]

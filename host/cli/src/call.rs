@@ -29,7 +29,7 @@ pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
     let caller = Caller { home: &home, machine: &Machine::default(), sandbox: &sandbox };
     let spec = spec(args)?;
     let drawn = Drawn(ui.spinner("bringing the registry up to date"));
-    let report = runtime()?.block_on(call(caller, &spec, &drawn)).context("the call did not come to be")?;
+    let report = runtime::start()?.block_on(call(caller, &spec, &drawn)).context("the call did not come to be")?;
     drawn.0.finish_and_clear();
     print(ui, &report);
     ui.view(&CallView::of(&report)?)?;

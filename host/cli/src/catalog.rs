@@ -20,7 +20,7 @@ use crate::runtime;
 use crate::ui::{Ui, escaped, grouped};
 
 pub(crate) fn run(ui: Ui, command: CatalogCommand) -> Result<ExitCode> {
-    let runtime = runtime()?;
+    let runtime = runtime::start()?;
     match command {
         CatalogCommand::Search { query, schema, asn, home } => {
             let query = CatalogQuery { q: query, schema, asn: asn.map(Asn), ..CatalogQuery::default() };

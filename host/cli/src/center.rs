@@ -25,9 +25,9 @@ const KEYSET_DAYS: i64 = 366;
 pub(crate) fn run(ui: Ui, command: CenterCommand) -> Result<ExitCode> {
     match command {
         CenterCommand::Init(args) => start(ui, &args)?,
-        CenterCommand::Serve { config } => runtime()?.block_on(serve(ui, &config))?,
+        CenterCommand::Serve { config } => runtime::start()?.block_on(serve(ui, &config))?,
         CenterCommand::Network { config, out } => network(ui, &config, &out)?,
-        CenterCommand::Invite(args) => runtime()?.block_on(invitation(ui, &args))?,
+        CenterCommand::Invite(args) => runtime::start()?.block_on(invitation(ui, &args))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -28,7 +28,7 @@ const TEMPLATE: &str = include_str!("gateway.template.toml");
 pub(crate) fn run(ui: Ui, command: GatewayCommand) -> Result<ExitCode> {
     match command {
         GatewayCommand::Init { config, home } => init(ui, &config, &home.home)?,
-        GatewayCommand::Serve { config } => runtime()?.block_on(serve(ui, &config))?,
+        GatewayCommand::Serve { config } => runtime::start()?.block_on(serve(ui, &config))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -36,14 +36,14 @@ pub(crate) fn run(ui: Ui, command: GatewayCommand) -> Result<ExitCode> {
 /// `iog enroll`.
 pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
     if let Some(EnrollCommand::Update(update)) = &args.command {
-        runtime()?.block_on(enroll_update(ui, update))?;
+        runtime::start()?.block_on(enroll_update(ui, update))?;
         return Ok(ExitCode::SUCCESS);
     }
     let token = args.token.as_deref().context("name the join token with --token")?;
     let token: JoinToken = token.trim().parse().context("this is not a join token")?;
     let options = EnrollOptions { endpoints: args.endpoint.clone(), ..EnrollOptions::default() };
     let spinner = ui.spinner(&format!("enrolling `{}` at {}", token.domain, token.center));
-    let home = runtime()?.block_on(enroll::enroll(&args.home.home, &token, &options, &OsEntropy, now()))?;
+    let home = runtime::start()?.block_on(enroll::enroll(&args.home.home, &token, &options, &OsEntropy, now()))?;
     spinner.finish_and_clear();
     let caller = home.caller_key()?.public();
     ui.line(format!(

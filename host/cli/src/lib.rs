@@ -17,13 +17,14 @@ mod module_try;
 mod receipt;
 mod review;
 mod root;
+mod runtime;
 mod signals;
 mod ui;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser as _;
 
 use crate::args::{Cli, Command};
@@ -60,10 +61,6 @@ fn run(ui: Ui, command: Command) -> Result<ExitCode> {
         Command::Review(command) => review::run(ui, command),
         Command::Root(command) => root::run(ui, command),
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
 
 fn log_to_stderr(verbose: u8) {

@@ -31,9 +31,9 @@ pub(crate) fn run(ui: Ui, command: ModuleCommand) -> Result<ExitCode> {
         ModuleCommand::Try(args) => return module_try::run(ui, &args),
         ModuleCommand::Submit { wasm, manifest, key, center } => {
             let submission = Offer { wasm: &wasm, manifest: &manifest, key: &key, center: &center };
-            runtime()?.block_on(submit(ui, &submission))?;
+            runtime::start()?.block_on(submit(ui, &submission))?;
         }
-        ModuleCommand::Show { module, center } => runtime()?.block_on(show(ui, module.as_deref(), &center))?,
+        ModuleCommand::Show { module, center } => runtime::start()?.block_on(show(ui, module.as_deref(), &center))?,
     }
     Ok(ExitCode::SUCCESS)
 }

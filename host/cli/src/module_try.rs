@@ -33,7 +33,7 @@ pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
     };
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
     let spinner = ui.spinner("running");
-    let report = runtime()?.block_on(try_module(&sandbox, &spec)).context("the module cannot be tried")?;
+    let report = runtime::start()?.block_on(try_module(&sandbox, &spec)).context("the module cannot be tried")?;
     spinner.finish_and_clear();
     print(ui, &report);
     ui.object(&object(&report)?);

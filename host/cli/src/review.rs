@@ -19,7 +19,7 @@ use crate::ui::{Ui, escaped, grouped, size};
 use crate::{keys, module as modules, runtime};
 
 pub(crate) fn run(ui: Ui, command: ReviewCommand) -> Result<ExitCode> {
-    let runtime = runtime()?;
+    let runtime = runtime::start()?;
     match command {
         ReviewCommand::List { center } => runtime.block_on(list(ui, &center))?,
         ReviewCommand::Show { module, center } => runtime.block_on(show(ui, &module, &center))?,

@@ -2,28 +2,27 @@
 //! admissions use `admit` with their caller key. Nothing is signed that its signer was not shown or asked to compare.
 
 mod admit;
+mod files;
 mod keyset;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use iog_protocol::statements::{Predicate, parse_payload};
 use serde_json::json;
 
+use self::files::{read_small, replace};
 use crate::args::RootCommand;
 use crate::ui::Ui;
 use crate::{keys, runtime};
 
-/// Bytes a genesis may have: an entry of the log, which is at most 65,535.
-const GENESIS_BYTES_MAX: u64 = 65_535;
-
 pub(crate) fn run(ui: Ui, command: RootCommand) -> Result<ExitCode> {
     match command {
         RootCommand::Sign { file, key, out } => sign(ui, &file, &key, &out)?,
-        RootCommand::Domains { center } => runtime()?.block_on(admit::domains(ui, &center))?,
-        RootCommand::Admit(args) => runtime()?.block_on(admit::admit(ui, &args))?,
-        RootCommand::Keyset(args) => runtime()?.block_on(keyset::keyset(ui, &args))?,
+        RootCommand::Domains { center } => runtime::start()?.block_on(admit::domains(ui, &center))?,
+        RootCommand::Admit(args) => runtime::start()?.block_on(admit::admit(ui, &args))?,
+        RootCommand::Keyset(args) => runtime::start()?.block_on(keyset::keyset(ui, &args))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -52,20 +51,4 @@ fn sign(ui: Ui, file: &Path, key: &Path, out: &Path) -> Result<()> {
     }
     ui.object(&json!({"file": out.to_string_lossy(), "signatures": state.signatures, "needed": state.needed, "digest": state.digest}));
     Ok(())
-}
-
-fn read_small(file: &Path) -> Result<Vec<u8>> {
-    let show = || format!("cannot read `{}`", file.display());
-    let length = std::fs::metadata(file).with_context(show)?.len();
-    if length > GENESIS_BYTES_MAX {
-        bail!("`{}` has {length} bytes; a genesis has at most {GENESIS_BYTES_MAX}", file.display());
-    }
-    std::fs::read(file).with_context(show)
-}
-
-/// Replaces a file as a whole, so that a failure leaves the old one.
-fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = file.with_extension("new");
-    std::fs::write(&beside, bytes).with_context(|| format!("cannot write `{}`", beside.display()))?;
-    std::fs::rename(&beside, file).with_context(|| format!("cannot replace `{}`", file.display()))
 }

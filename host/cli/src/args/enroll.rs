@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::HomeArg;
+use super::whose::HomeArg;
 
 #[derive(Debug, Args)]
 #[command(subcommand_negates_reqs = true)]

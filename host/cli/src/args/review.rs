@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::CenterArg;
+use super::whose::CenterArg;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReviewCommand {

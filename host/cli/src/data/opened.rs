@@ -45,7 +45,7 @@ pub(super) fn chosen<'a>(
 /// Opens a dataset as the gateway does and reads every row.
 pub(super) fn read(ui: Ui, name: &DatasetName, config: &DatasetConfig) -> Result<Read> {
     let spinner = ui.spinner(&format!("reading {name}"));
-    let read = runtime()?.block_on(async {
+    let read = runtime::start()?.block_on(async {
         let bound = open_one(name.as_str(), config).await?;
         let report = Arc::clone(&bound.data).check().await?;
         Ok((bound, report))

@@ -48,7 +48,7 @@ pub(crate) fn run(ui: Ui, args: &DemoArgs) -> Result<ExitCode> {
         }
         None => temporary.path().to_owned(),
     };
-    runtime()?.block_on(play(ui, args, &dir))
+    runtime::start()?.block_on(play(ui, args, &dir))
 }
 
 async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {

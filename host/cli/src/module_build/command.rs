@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
-use super::{BuildOptions, Comparison, Record, build, compare};
+use super::build::{BuildOptions, build};
+use super::record::{Comparison, Record, compare};
 use crate::module_files::{MANIFEST_FILE, component_file, is_module, prebuilt};
 use crate::ui::{Tone, Ui, size};
 

@@ -6,6 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::toolchain::TARGET;
+
 /// What a build needs to know of names and places.
 #[derive(Debug)]
 pub(super) struct Layout {
@@ -38,7 +40,7 @@ struct Target {
 /// The layout of the folder `stage` for building `package`.
 pub(super) fn layout(stage: &Path, package: &str) -> Result<Layout> {
     let output = Command::new("cargo")
-        .args(["metadata", "--format-version", "1", "--filter-platform", super::TARGET, "--manifest-path"])
+        .args(["metadata", "--format-version", "1", "--filter-platform", TARGET, "--manifest-path"])
         .arg(stage.join("Cargo.toml"))
         .output()
         .context("cannot start `cargo`")?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use toml::{Table, Value};
 
-use super::source::read_text;
+use super::files::read_text;
 
 /// Tables of a manifest that name what a crate is built from.
 const DEPENDENCIES: [&str; 2] = ["dependencies", "build-dependencies"];

@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{BuildOptions, Built, build, digest, source_digest};
+use super::build::{BuildOptions, Built, build};
+use super::files::digest;
+use super::source::source_digest;
 
 /// Bound on a record read from disk.
 const RECORD_BYTES_MAX: usize = 64 << 10;

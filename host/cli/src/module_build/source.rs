@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+use super::files::{digest, read, read_text};
 use super::manifest::{self, Local};
 
-/// Bounds on what is read; far above any module.
+/// Bound on the files of a build; far above any module.
 const FILES_MAX: usize = 2_000;
-const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// The crate that brings the contract with it, in the folder `../wit` beside it.
 const SDK: &str = "iog-guest";
@@ -73,7 +73,7 @@ impl Sources {
     /// `sha256sum` writes it.
     pub(super) fn digest(&self) -> String {
         let line = |(path, bytes): (&String, &Vec<u8>)| format!("{}  {path}\n", hex::encode(Sha256::digest(bytes)));
-        super::digest(self.files.iter().map(line).collect::<String>().as_bytes())
+        digest(self.files.iter().map(line).collect::<String>().as_bytes())
     }
 
     /// Lays the files out in `dir` and removes what else is there. Writes even those that are as they should be: cargo
@@ -172,17 +172,6 @@ fn entries(dir: &Path) -> Result<BTreeMap<String, PathBuf>> {
 
 fn canonical(dir: &Path) -> Result<PathBuf> {
     dir.canonicalize().with_context(|| format!("there is no folder `{}`", dir.display()))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let size = path.metadata().with_context(|| format!("cannot read `{}`", path.display()))?.len();
-    ensure!(size <= FILE_BYTES_MAX, "`{}` is larger than {FILE_BYTES_MAX} bytes", path.display());
-    std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
-}
-
-/// A file of bounded size as text.
-pub(super) fn read_text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?).with_context(|| format!("`{}` is not text", path.display()))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use iog_protocol::registry::Registry;
 use iog_protocol::statements::{Keyset, Predicate, Statement, parse_payload};
 use serde_json::json;
 
-use super::{read_small, replace};
+use super::files::{read_small, replace};
 use crate::args::KeysetArgs;
 use crate::center::{auditor, publisher};
 use crate::keys;
