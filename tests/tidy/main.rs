@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be read is a failed test")]
 
 mod circles;
+mod desk;
 mod walk;
 
 use std::collections::BTreeMap;

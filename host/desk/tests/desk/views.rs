@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use iog_caller::verify::{ReceiptSummary, VerifyError};
 use iog_caller::{CallReport, Merged, Part, PartOutcome, Usage, VerifiedBundle, Why};
+use iog_desk::views::domains::{NotWaiting, Waiting};
 use iog_desk::views::review_sheet::SheetError;
 use iog_desk::views::{
     CallView, Domains, ModulePage, Modules, Queue, ReceiptChecks, Receipts, ReviewSheet, Services,
@@ -20,7 +21,7 @@ use iog_protocol::statements::Submission;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::world::{CALLER, World, files, hour, key, now, older};
+use crate::world::{CALLER, World, domain, files, hour, key, now, older};
 
 /// Pretty JSON of a view, as serialisation orders it.
 fn golden(view: &impl Serialize) -> String {
@@ -74,6 +75,17 @@ fn domains_in_force_and_waiting() {
     assert_eq!(domains.pending[0].asked.as_ref().unwrap().replaces, Some(1));
     assert!(domains.pending[1].asked.is_none() && domains.pending[1].problem.is_some());
     insta::assert_snapshot!("domains", golden(&domains));
+}
+
+#[test]
+fn a_statement_that_its_own_key_did_not_sign_is_not_shown_as_one() {
+    let world = World::new();
+    let genesis = world.registry.genesis_digest();
+    let pending = world.pending();
+    assert_eq!(Waiting::read(&pending[0], genesis).unwrap().domain, domain(2, "new.isp-a.example:8443"));
+    assert!(matches!(Waiting::read(&pending[1], genesis), Err(NotWaiting::NotSigned)));
+    let elsewhere = Digest::of(b"another");
+    assert!(matches!(Waiting::read(&pending[0], &elsewhere), Err(NotWaiting::OtherDomain)));
 }
 
 #[test]
