@@ -53,16 +53,15 @@ impl Center {
             .map_err(|_| CenterError::ForeignKey { role: "log" })?;
         let database = Database::open(&config.database_url()).await?;
         let now = clock.now();
-        let head = replay(&home, &database, &keys, &signer, now.unix()).await?;
-        check_trust_domain(&config, &home, &head.registry)?;
+        let (registry, keeper) = replay(&home, &database, &keys, signer, now.unix()).await?;
+        check_trust_domain(&config, &home, &registry)?;
         let blobs = Blobs::open(&home.blobs())?;
-        let present = Present { published: Published::new(head), clock };
+        let present = Present { published: Published::new(keeper.log().clone(), registry), clock };
         let catalog = Catalog::load(database.clone(), config.limits.services_per_domain, &present).await?;
         let writer = Writer {
             database: database.clone(),
-            home,
             published: present.published.clone(),
-            signer,
+            keeper,
             approval_key: keys.approval,
             clock: Arc::clone(&present.clock),
         };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use iog_keeper::{FileError, KeepError, Unsettled};
 use iog_protocol::ids::Digest;
 
 /// An error of the center itself or of how it is set up.
@@ -112,5 +113,26 @@ pub enum CenterError {
 impl CenterError {
     pub(crate) fn database(action: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { action, source }
+    }
+}
+
+impl From<FileError> for CenterError {
+    fn from(FileError { action, path, source }: FileError) -> Self {
+        Self::File { action, path, source }
+    }
+}
+
+impl From<KeepError<Self>> for CenterError {
+    fn from(error: KeepError<Self>) -> Self {
+        match error {
+            KeepError::Storage(error) => error,
+            KeepError::Beside(error) => error.into(),
+        }
+    }
+}
+
+impl From<Unsettled> for CenterError {
+    fn from(_: Unsettled) -> Self {
+        Self::Stopped
     }
 }

@@ -1,60 +1,34 @@
-//! The published state of the log: what was durable and signed when it was put here. Readers see one moment; only the sequencer writes.
+//! The published state: the registry as folded from the entries that the log shows. Readers see one moment; only the sequencer replaces
+//! it, after the log shows what it was folded from.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use iog_keeper::Log;
 use iog_protocol::registry::Registry;
-use iog_tlog::{Checkpoint, NoteSigner, TileId, Tree};
 
-/// One moment of the log.
-pub(crate) struct Head {
-    /// The fold of all entries.
-    pub(crate) registry: Arc<Registry>,
-    /// All hashes.
-    pub(crate) tree: Tree,
-    /// The signed checkpoint over exactly this tree.
-    pub(crate) checkpoint: Arc<[u8]>,
+/// The log and the newest registry, shared by readers and the sequencer.
+#[derive(Clone)]
+pub(crate) struct Published {
+    log: Log,
+    registry: Arc<RwLock<Arc<Registry>>>,
 }
 
-/// The newest [`Head`], shared by readers and the sequencer.
-#[derive(Clone)]
-pub(crate) struct Published(Arc<RwLock<Head>>);
-
 impl Published {
-    pub(crate) fn new(head: Head) -> Self {
-        Self(Arc::new(RwLock::new(head)))
-    }
-
-    fn read<T>(&self, look: impl FnOnce(&Head) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn new(log: Log, registry: Registry) -> Self {
+        Self { log, registry: Arc::new(RwLock::new(Arc::new(registry))) }
     }
 
     pub(crate) fn registry(&self) -> Arc<Registry> {
-        self.read(|head| Arc::clone(&head.registry))
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn checkpoint(&self) -> Arc<[u8]> {
-        self.read(|head| Arc::clone(&head.checkpoint))
+    /// The log as it is shown.
+    pub(crate) const fn log(&self) -> &Log {
+        &self.log
     }
 
-    pub(crate) fn size(&self) -> u64 {
-        self.read(|head| head.tree.len())
+    /// Shows a newer registry; for the sequencer alone.
+    pub(crate) fn replace(&self, registry: Arc<Registry>) {
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = registry;
     }
-
-    pub(crate) fn tile(&self, id: TileId) -> Option<Vec<u8>> {
-        self.read(|head| head.tree.tile(id))
-    }
-
-    /// A checkpoint over the tree as it is, and the tree's size.
-    pub(crate) fn sign(&self, signer: &NoteSigner) -> (u64, Vec<u8>) {
-        self.read(|head| (head.tree.len(), sign(signer, &head.tree)))
-    }
-
-    /// Changes the head; for the sequencer alone.
-    pub(crate) fn update(&self, change: impl FnOnce(&mut Head)) {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-pub(crate) fn sign(signer: &NoteSigner, tree: &Tree) -> Vec<u8> {
-    Checkpoint::new(signer.verifier().name(), tree.len(), tree.root()).sign(signer)
 }

@@ -1,24 +1,16 @@
 //! What is checked before the center signs anything again: that the stored entries are the ones it signed before, from the genesis on.
 
-use std::sync::Arc;
-
-use iog_machine::files;
+use iog_keeper::{Keeper, Problem, ReplayError, Replayed, Storage, was_signed};
 use iog_protocol::{ids::Digest, registry::Registry};
-use iog_tlog::{Checkpoint, NoteSigner, Tree, VerifierKey, leaf_hash};
+use iog_tlog::NoteSigner;
 
 use crate::{
-    db::Database,
+    db::{Database, log::NewEntry},
     error::CenterError,
-    head::{self, Head},
     home::{Home, OnlineKeys},
-    sequencer::keep_checkpoint,
 };
 
-/// Entries read at once.
-const PAGE: u64 = 512;
-const CHECKPOINT_BYTES_MAX: u64 = 256 * 1024;
-
-/// The log as stored, proven to continue what was signed last, with a checkpoint over all of it.
+/// The fold of the log as stored, and the keeper of that log, proven to continue what was signed last and signed anew.
 ///
 /// # Errors
 /// [`CenterError::Genesis`], [`CenterError::Log`], [`CenterError::ForeignKey`], and what storage answers.
@@ -26,36 +18,40 @@ pub(crate) async fn replay(
     home: &Home,
     database: &Database,
     keys: &OnlineKeys,
-    signer: &NoteSigner,
+    signer: NoteSigner,
     now: i64,
-) -> Result<Head, CenterError> {
+) -> Result<(Registry, Keeper), CenterError> {
     let genesis = home.read_genesis()?;
-    let registry = open_genesis(home, &genesis)?;
-    check_log_key(&registry, signer)?;
-    let signed = signed_checkpoints(home, database, signer.verifier()).await?;
-    let mut entries = database.entries(0, 1).await?;
-    if entries.is_empty() {
-        if !signed.is_empty() {
-            return Err(CenterError::Log { reason: "it is empty, but a checkpoint was signed".to_owned() });
+    let mut registry = open_genesis(home, &genesis)?;
+    check_log_key(&registry, &signer)?;
+    check_entry_0(home, database, genesis, now).await?;
+    let fold = |index, entry: &[u8]| {
+        if index > 0 {
+            registry.absorb(entry);
         }
-        let text = String::from_utf8(genesis.clone()).map_err(|_| CenterError::Log { reason: NOT_TEXT.to_owned() })?;
-        database.append(0, &[text], now).await?;
-        entries = vec![genesis.clone()];
+    };
+    let replayed = Replayed::read(database, signer, &home.last_checkpoint(), fold).await.map_err(refused)?;
+    for anomaly in registry.anomalies() {
+        tracing::warn!(index = anomaly.index, reason = %anomaly.reason, "a logged entry has no effect");
     }
-    if entries.first() != Some(&genesis) {
-        return Err(CenterError::Log { reason: "entry 0 is not this center's genesis".to_owned() });
-    }
-    let (registry, tree) = fold(database, registry, &genesis).await?;
-    for checkpoint in &signed {
-        compare(&tree, checkpoint)?;
-    }
-    if signed.is_empty() && tree.len() > 1 {
-        return Err(CenterError::Log { reason: format!("it has {} entries, but no checkpoint", tree.len()) });
+    if !replayed.is_signed() && replayed.size() > 1 {
+        return Err(other_log(format!("it has {} entries, but no checkpoint", replayed.size())));
     }
     check_roles(&registry, keys)?;
-    let checkpoint = head::sign(signer, &tree);
-    keep_checkpoint(database, home, tree.len(), &checkpoint).await?;
-    Ok(Head { registry: Arc::new(registry), tree, checkpoint: checkpoint.into() })
+    Ok((registry, replayed.keep(database).await?))
+}
+
+/// The genesis is entry 0, and becomes it where nothing was stored and nothing signed.
+async fn check_entry_0(home: &Home, database: &Database, genesis: Vec<u8>, now: i64) -> Result<(), CenterError> {
+    if let Some((_, entry)) = database.entries(0, 1).await?.first() {
+        let is_own = *entry == genesis;
+        return if is_own { Ok(()) } else { Err(other_log("entry 0 is not this center's genesis".to_owned())) };
+    }
+    if was_signed(database, &home.last_checkpoint()).await.map_err(refused)? {
+        return Err(other_log("it is empty, but a checkpoint was signed".to_owned()));
+    }
+    let text = String::from_utf8(genesis).map_err(|_| other_log(NOT_TEXT.to_owned()))?;
+    database.found(&NewEntry { text, appended: now }).await
 }
 
 const NOT_TEXT: &str = "the genesis is not text";
@@ -70,53 +66,27 @@ fn open_genesis(home: &Home, genesis: &[u8]) -> Result<Registry, CenterError> {
     })
 }
 
-async fn fold(database: &Database, registry: Registry, genesis: &[u8]) -> Result<(Registry, Tree), CenterError> {
-    let mut registry = registry;
-    let mut tree = Tree::from_leaves([leaf_hash(genesis)]);
-    loop {
-        let page = database.entries(tree.len(), PAGE).await?;
-        if page.is_empty() {
-            break;
+/// What the keeper found, in the center's words.
+fn refused(error: ReplayError<CenterError>) -> CenterError {
+    let problem = match error {
+        ReplayError::Storage(error) => return error,
+        ReplayError::Beside(error) => return error.into(),
+        ReplayError::Missing { index } => return other_log(format!("entry {index} is missing")),
+        ReplayError::Broken { problem, .. } => problem,
+    };
+    other_log(match problem {
+        Problem::Unverified(error) => format!("the last checkpoint does not verify: {error}"),
+        Problem::OtherRoot { signed } => {
+            format!("the first {signed} entries have another root than the signed checkpoint")
         }
-        for entry in page {
-            tree.push(leaf_hash(&entry));
-            registry.absorb(&entry);
+        Problem::Shorter { signed, found } => {
+            format!("it has {found} entries, but {signed} were signed: an old backup?")
         }
-    }
-    for anomaly in registry.anomalies() {
-        tracing::warn!(index = anomaly.index, reason = %anomaly.reason, "a logged entry has no effect");
-    }
-    Ok((registry, tree))
+    })
 }
 
-/// The checkpoints this center signed last, as the database and the file beside it have them.
-async fn signed_checkpoints(
-    home: &Home,
-    database: &Database,
-    log: &VerifierKey,
-) -> Result<Vec<Checkpoint>, CenterError> {
-    let path = home.last_checkpoint();
-    let beside = match files::read_text(&path, CHECKPOINT_BYTES_MAX) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(source) => return Err(CenterError::File { action: "read", path, source }),
-    };
-    let notes = [database.checkpoint().await?, beside];
-    let open = |note: String| {
-        Checkpoint::open(note.as_bytes(), log)
-            .map_err(|error| CenterError::Log { reason: format!("the last checkpoint does not verify: {error}") })
-    };
-    notes.into_iter().flatten().map(open).collect()
-}
-
-/// A stored log may be ahead of a checkpoint (a stop before signing), never behind it and never another.
-fn compare(tree: &Tree, signed: &Checkpoint) -> Result<(), CenterError> {
-    let reason = match tree.root_at(signed.size) {
-        Ok(root) if root == signed.root => return Ok(()),
-        Ok(_) => format!("the first {} entries have another root than the signed checkpoint", signed.size),
-        Err(_) => format!("it has {} entries, but {} were signed: an old backup?", tree.len(), signed.size),
-    };
-    Err(CenterError::Log { reason })
+fn other_log(reason: String) -> CenterError {
+    CenterError::Log { reason }
 }
 
 fn check_log_key(registry: &Registry, signer: &NoteSigner) -> Result<(), CenterError> {

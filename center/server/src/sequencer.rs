@@ -1,16 +1,17 @@
 //! The one writer of the log. It takes statements in order, asks the registry's fold about each before anything is stored, and appends
-//! what the fold accepts: entries, commit, signature, publication, then the answers. Statements that wait together are written together.
+//! what the fold accepts through the log's keeper: signature, commit, publication, then the answers. Statements that wait together are written together.
 //! When reviews complete, it appends the center's approval. Nothing else may append.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use iog_machine::{Clock, files::Readers};
+use iog_keeper::Keeper;
+use iog_machine::Clock;
 use iog_protocol::{
     ids::Digest,
     keys::SecretKey,
     registry::{Change, Invalid, Registry, modules},
 };
-use iog_tlog::{NoteSigner, leaf_hash};
+use iog_tlog::leaf_hash;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -18,10 +19,9 @@ use tokio::{
 
 use crate::{
     approve,
-    db::Database,
+    db::{Database, log::NewEntry},
     error::CenterError,
     head::Published,
-    home::{Home, write},
 };
 
 /// Statements written in one transaction at most.
@@ -65,26 +65,25 @@ impl Sequencer {
 /// What the writer works with.
 pub(crate) struct Writer {
     pub(crate) database: Database,
-    pub(crate) home: Home,
     pub(crate) published: Published,
-    pub(crate) signer: NoteSigner,
+    pub(crate) keeper: Keeper,
     pub(crate) approval_key: SecretKey,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Writer {
     /// Appends the approvals that a stop had left undone, then starts to take statements.
-    pub(crate) async fn start(self) -> Result<(Sequencer, JoinHandle<()>), CenterError> {
+    pub(crate) async fn start(mut self) -> Result<(Sequencer, JoinHandle<()>), CenterError> {
         self.approve_ready(None).await?;
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         Ok((Sequencer(sender), tokio::spawn(self.run(receiver))))
     }
 
-    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = Vec::new();
         while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
             if let Err(error) = self.write(std::mem::take(&mut batch)).await {
-                // What is stored may now be ahead of what is signed; opening the center again settles that.
+                // What was signed may be stored or not; opening the center again settles that.
                 tracing::error!(%error, cause = ?std::error::Error::source(&error), "the log cannot be written");
                 return;
             }
@@ -92,14 +91,14 @@ impl Writer {
     }
 
     /// Writes one batch. Every job is answered, whatever happens.
-    async fn write(&self, jobs: Vec<Job>) -> Result<(), CenterError> {
+    async fn write(&mut self, jobs: Vec<Job>) -> Result<(), CenterError> {
         let judged = judge(self.published.registry(), jobs);
         let Accepted { registry, entries, replies, touched } = judged;
-        let first = self.published.size();
+        let first = self.published.log().size();
         if entries.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.append(first, entries, registry).await {
+        if let Err(error) = self.append(entries, registry).await {
             for reply in replies {
                 let _ = reply.send(Err(AppendError::Center(CenterError::Stopped)));
             }
@@ -116,24 +115,18 @@ impl Writer {
         approved
     }
 
-    /// Entries, commit, signature, publication: in this order.
-    async fn append(&self, first: u64, entries: Vec<String>, registry: Arc<Registry>) -> Result<(), CenterError> {
-        let now = self.clock.now();
-        self.database.append(first, &entries, now.unix()).await?;
-        let leaves: Vec<_> = entries.iter().map(|entry| leaf_hash(entry.as_bytes())).collect();
-        // Hashes of entries that are committed but not yet covered by a checkpoint do no harm to readers.
-        self.published.update(|head| head.tree.extend(leaves));
-        let (size, checkpoint) = self.published.sign(&self.signer);
-        keep_checkpoint(&self.database, &self.home, size, &checkpoint).await?;
-        self.published.update(|head| {
-            head.registry = registry;
-            head.checkpoint = checkpoint.into();
-        });
+    /// Makes entries durable under a signed checkpoint and shows them, then the registry folded from them.
+    async fn append(&mut self, entries: Vec<String>, registry: Arc<Registry>) -> Result<(), CenterError> {
+        let appended = self.clock.now().unix();
+        let mut group = self.keeper.sign(entries.iter().map(|entry| leaf_hash(entry.as_bytes())))?;
+        let entries: Vec<_> = entries.into_iter().map(|text| NewEntry { text, appended }).collect();
+        group.commit(&self.database, &entries).await?;
+        self.published.replace(registry);
         Ok(())
     }
 
     /// Appends an approval for each of `modules` (all, if `None`) whose reviews are complete and that has none in effect.
-    async fn approve_ready(&self, modules: Option<&BTreeSet<Digest>>) -> Result<(), CenterError> {
+    async fn approve_ready(&mut self, modules: Option<&BTreeSet<Digest>>) -> Result<(), CenterError> {
         let now = self.clock.now();
         let (mut next, mut entries) = (self.published.registry(), Vec::new());
         for module in approve::due(&next, modules, now) {
@@ -149,7 +142,7 @@ impl Writer {
         if entries.is_empty() {
             return Ok(());
         }
-        self.append(self.published.size(), entries, next).await
+        self.append(entries, next).await
     }
 }
 
@@ -200,17 +193,4 @@ fn judge(mut registry: Arc<Registry>, jobs: Vec<Job>) -> Accepted {
         }
     }
     Accepted { registry, entries, replies, touched }
-}
-
-/// Keeps a signed checkpoint in the database and beside it, before anybody sees it.
-pub(crate) async fn keep_checkpoint(
-    database: &Database,
-    home: &Home,
-    size: u64,
-    checkpoint: &[u8],
-) -> Result<(), CenterError> {
-    database.set_checkpoint(size, &String::from_utf8_lossy(checkpoint)).await?;
-    let (path, bytes) = (home.last_checkpoint(), checkpoint.to_vec());
-    let written = tokio::task::spawn_blocking(move || write(&path, &bytes, Readers::All)).await;
-    written.map_err(|_| CenterError::Stopped)?
 }

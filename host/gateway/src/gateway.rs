@@ -27,7 +27,7 @@ use crate::journal;
 use crate::parts::{Parts, Recording};
 use crate::policy::Policy;
 use crate::prepare::Tools;
-use crate::receipt_log::{ReceiptLog, ReceiptLogError};
+use crate::receipt_log::{self, ReceiptLogError};
 use crate::receipts::{Letterhead, Receipts, ReceiptsError};
 use crate::registry::RegistryCell;
 use crate::routes;
@@ -255,7 +255,7 @@ fn check_receipt_key(home: &Home, registry: &Registry, clock: &dyn Clock) -> Res
 async fn open_receipts(home: &Home, deps: &Deps) -> Result<(Receipts, Arc<Store>, JoinHandle<()>), GatewayError> {
     let store = Arc::new(Store::open(&home.journal_path()).await?);
     let origin = log_origin(home.trust_domain(), home.domain());
-    let log = Arc::new(ReceiptLog::open(&store, &home.receipt_key()?, &origin, &home.receipts_head_path()).await?);
+    let log = receipt_log::open(&store, &home.receipt_key()?, &origin, &home.receipts_head_path()).await?;
     let head = Letterhead::new(home.domain().clone(), deps.sandbox.engine_info());
     let (receipts, writer) = Receipts::start(head, Arc::clone(&deps.machine.entropy), log, Arc::clone(&store));
     Ok((receipts, store, writer))

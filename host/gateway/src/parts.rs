@@ -62,7 +62,7 @@ impl Parts {
             services: Arc::clone(&self.submitter.services),
             queue: Arc::clone(&self.submitter.queue),
             store: Arc::clone(&self.lifecycle.store),
-            log: Arc::clone(self.lifecycle.receipts.log()),
+            log: self.lifecycle.receipts.log().clone(),
             per_caller_max: self.per_caller_max,
         }
     }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use iog_keeper::{Group, Keeper, Log};
 use iog_protocol::ids::{Digest, DomainId, RequestId};
 use iog_protocol::receipt::{
     Audience, CallerFields, CanonicalError, Cost, ProviderFields, ReceiptDraft, SALT_BYTES, SealedReceipt,
@@ -16,11 +17,9 @@ use iog_tlog::{InclusionProof, leaf_hash};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::db::ledger::{self, Spent};
-use crate::db::receipts::{self, NewReceipt};
-use crate::db::runs::{self, RunKey};
-use crate::db::{Store, StoreError, checkpoint};
-use crate::receipt_log::{Grown, ReceiptLog};
+use crate::db::Store;
+use crate::db::ledger::Spent;
+use crate::receipt_log::Written;
 use crate::runs::ending::{Accepted, Ending};
 use iog_machine::entropy::{Entropy, NoEntropy};
 
@@ -75,7 +74,7 @@ impl Letterhead {
 pub struct Receipts {
     head: Letterhead,
     entropy: Arc<dyn Entropy>,
-    log: Arc<ReceiptLog>,
+    log: Log,
     queue: mpsc::Sender<Item>,
 }
 
@@ -90,34 +89,24 @@ struct Item {
     reply: oneshot::Sender<Vec<u8>>,
 }
 
-/// One receipt as it is stored.
-struct Written {
-    position: u64,
-    request_id: RequestId,
-    caller: DomainId,
-    entry: Vec<u8>,
-    provider_view: Vec<u8>,
-    answer: Vec<u8>,
-    counted: bool,
-}
-
 impl Receipts {
     /// Starts the task that appends; it ends when the last clone is dropped and everything is durable.
     #[must_use]
     pub fn start(
         head: Letterhead,
         entropy: Arc<dyn Entropy>,
-        log: Arc<ReceiptLog>,
+        keeper: Keeper,
         store: Arc<Store>,
     ) -> (Self, JoinHandle<()>) {
         let (queue, items) = mpsc::channel(GROUP_MAX);
-        let writer = Writer { domain: head.domain.clone(), log: Arc::clone(&log), store };
+        let log = keeper.log().clone();
+        let writer = Writer { domain: head.domain.clone(), keeper, store };
         (Self { head, entropy, log, queue }, tokio::spawn(writer.work(items)))
     }
 
     /// The log that receipts go to.
     #[must_use]
-    pub fn log(&self) -> &Arc<ReceiptLog> {
+    pub fn log(&self) -> &Log {
         &self.log
     }
 
@@ -231,72 +220,54 @@ fn shortened(text: &str) -> String {
 /// The one task that appends.
 struct Writer {
     domain: DomainId,
-    log: Arc<ReceiptLog>,
+    keeper: Keeper,
     store: Arc<Store>,
 }
 
 impl Writer {
-    async fn work(self, mut items: mpsc::Receiver<Item>) {
-        let mut group = Vec::with_capacity(GROUP_MAX);
-        while items.recv_many(&mut group, GROUP_MAX).await > 0 {
-            let grown = self.log.grow(group.iter().map(|item| leaf_hash(&item.entry)));
-            let (written, replies): (Vec<_>, Vec<_>) = (grown.first..)
-                .zip(group.drain(..))
-                .map(|(position, item)| self.written(&grown, position, item))
+    async fn work(mut self, mut items: mpsc::Receiver<Item>) {
+        let mut waiting = Vec::with_capacity(GROUP_MAX);
+        while items.recv_many(&mut waiting, GROUP_MAX).await > 0 {
+            let mut group = match self.keeper.sign(waiting.iter().map(|item| leaf_hash(&item.entry))) {
+                Ok(group) => group,
+                Err(error) => {
+                    tracing::error!(%error, "no receipts can be written any more");
+                    return;
+                }
+            };
+            let first = group.head().first;
+            let (written, replies): (Vec<_>, Vec<_>) = (first..)
+                .zip(waiting.drain(..))
+                .map(|(position, item)| written(&self.domain, &group, position, item))
                 .unzip();
-            while let Err(error) = commit(&self.store, &written, &grown.note).await {
+            while let Err(error) = group.commit(&*self.store, &written).await {
                 tracing::error!(problem = iog_machine::error::chain(&error), "receipts cannot be stored; trying again");
                 tokio::time::sleep(RETRY).await;
             }
-            while let Err(problem) = self.keep(&grown).await {
-                tracing::error!(problem, "the receipt log's head cannot be stored; trying again");
-                tokio::time::sleep(RETRY).await;
-            }
-            self.log.publish(&grown);
             for (reply, written) in replies.into_iter().zip(written) {
                 // Nobody waits any more where the caller has gone; the journal has the answer.
                 let _ = reply.send(written.answer);
             }
         }
     }
-
-    /// The checkpoint beside the database, so that an older copy of the database is noticed.
-    async fn keep(&self, grown: &Grown) -> Result<(), String> {
-        let (log, grown) = (Arc::clone(&self.log), grown.clone());
-        let kept = tokio::task::spawn_blocking(move || log.keep(&grown)).await;
-        kept.map_err(|error| error.to_string())?.map_err(|error| iog_machine::error::chain(&error))
-    }
-
-    fn written(&self, grown: &Grown, position: u64, item: Item) -> (Written, oneshot::Sender<Vec<u8>>) {
-        let proof = self.log.prove(grown, position).expect("a leaf that was just appended is in the tree");
-        let view = item.sealed.view(Audience::Provider, &proof);
-        let provider_view = serde_json::to_vec(&view).expect("a view holds texts and numbers only");
-        let answer = serde_json::to_vec(&self.answer(&item, &proof)).expect("an answer holds texts and numbers only");
-        let Item { request_id, caller, entry, counted, reply, .. } = item;
-        (Written { position, request_id, caller, entry, provider_view, answer, counted }, reply)
-    }
-
-    fn answer(&self, item: &Item, proof: &InclusionProof) -> RunAnswer {
-        RunAnswer {
-            request_id: item.request_id.clone(),
-            domain: self.domain.clone(),
-            outcome: item.outcome.clone(),
-            result: item.result.clone(),
-            receipt: item.sealed.view(Audience::Caller, proof),
-        }
-    }
 }
 
-/// Leaves, checkpoint, answers and what was used up become durable together or not at all. All of it may be tried again.
-async fn commit(store: &Store, group: &[Written], note: &[u8]) -> Result<(), StoreError> {
-    let mut write = store.write().await?;
-    for Written { position, request_id, caller, entry, provider_view, answer, counted } in group {
-        let run = RunKey { caller, request_id };
-        receipts::insert(&mut write, &NewReceipt { position: *position, run, entry, provider_view }).await?;
-        runs::answer(&mut write, run, *position, answer).await?;
-        ledger::close(&mut write, run, if *counted { Spent::Everything } else { Spent::Nothing }).await?;
+fn written(domain: &DomainId, group: &Group<'_>, position: u64, item: Item) -> (Written, oneshot::Sender<Vec<u8>>) {
+    let proof = group.prove(position).expect("a leaf that was just appended is in the tree");
+    let view = item.sealed.view(Audience::Provider, &proof);
+    let provider_view = serde_json::to_vec(&view).expect("a view holds texts and numbers only");
+    let answer = serde_json::to_vec(&answer(domain, &item, &proof)).expect("an answer holds texts and numbers only");
+    let Item { request_id, caller, entry, counted, reply, .. } = item;
+    let spent = if counted { Spent::Everything } else { Spent::Nothing };
+    (Written { request_id, caller, entry, provider_view, answer, spent }, reply)
+}
+
+fn answer(domain: &DomainId, item: &Item, proof: &InclusionProof) -> RunAnswer {
+    RunAnswer {
+        request_id: item.request_id.clone(),
+        domain: domain.clone(),
+        outcome: item.outcome.clone(),
+        result: item.result.clone(),
+        receipt: item.sealed.view(Audience::Caller, proof),
     }
-    checkpoint::store(&mut write, note).await?;
-    write.commit().await?;
-    Ok(())
 }

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::routing::{get, post};
+use iog_keeper::Log;
 use iog_protocol::api::{BODY_BYTES_MAX, paths};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::db::Store;
 use crate::queue::FairQueue;
-use crate::receipt_log::ReceiptLog;
 use crate::runs::submit::Submitter;
 use crate::services::Services;
 use crate::vantage::Vantage;
@@ -33,7 +33,7 @@ pub(crate) struct Api {
     pub(crate) services: Arc<Services>,
     pub(crate) queue: Arc<FairQueue>,
     pub(crate) store: Arc<Store>,
-    pub(crate) log: Arc<ReceiptLog>,
+    pub(crate) log: Log,
     pub(crate) per_caller_max: u32,
 }
 
@@ -48,7 +48,13 @@ macro_rules! part {
     };
 }
 
-part!(vantage: Vantage, submitter: Submitter, services: Services, queue: FairQueue, store: Store, log: ReceiptLog);
+part!(vantage: Vantage, submitter: Submitter, services: Services, queue: FairQueue, store: Store);
+
+impl FromRef<Api> for Log {
+    fn from_ref(api: &Api) -> Self {
+        api.log.clone()
+    }
+}
 
 /// The gateway's HTTP interface.
 pub(crate) fn router(api: Api) -> Router {

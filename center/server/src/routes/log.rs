@@ -2,8 +2,8 @@
 
 use axum::{extract::State, response::Response};
 use http::StatusCode;
+use iog_keeper::ServeError;
 use iog_protocol::api::ApiErrorCode;
-use iog_tlog::{BundleId, EntryBundle, TileId};
 
 use super::{IMMUTABLE, Named, typed};
 use crate::{db::Database, head::Published, refusal::Refusal};
@@ -11,7 +11,7 @@ use crate::{db::Database, head::Published, refusal::Refusal};
 const BYTES: &str = "application/octet-stream";
 
 pub(crate) async fn checkpoint(State(published): State<Published>) -> Response {
-    let note = published.checkpoint().to_vec();
+    let note = published.log().checkpoint().to_vec();
     typed(StatusCode::OK, "text/plain; charset=utf-8", "public, max-age=2", note)
 }
 
@@ -20,19 +20,10 @@ pub(crate) async fn tile(
     State(database): State<Database>,
     Named(path): Named,
 ) -> Result<Response, Refusal> {
-    let path = format!("tile/{path}");
-    let nothing = || Refusal::new(ApiErrorCode::NotFound, "there is no such tile yet");
-    if let Ok(id) = BundleId::parse(&path) {
-        let end = id.first_entry() + u64::from(id.width());
-        if end > published.registry().size() {
-            return Err(nothing());
-        }
-        let entries = database.entries(id.first_entry(), u64::from(id.width())).await?;
-        let bundle = EntryBundle { entries }.encode();
-        let bytes = bundle.map_err(|error| Refusal::because(ApiErrorCode::Internal, &error))?;
-        return Ok(typed(StatusCode::OK, BYTES, IMMUTABLE, bytes));
-    }
-    let id = TileId::parse(&path).map_err(|_| nothing())?;
-    let bytes = published.tile(id).ok_or_else(nothing)?;
-    Ok(typed(StatusCode::OK, BYTES, IMMUTABLE, bytes))
+    let served = published.log().file(&database, &format!("tile/{path}")).await.map_err(|error| match error {
+        ServeError::Storage(error) => error.into(),
+        other => Refusal::because(ApiErrorCode::Internal, &other),
+    })?;
+    let served = served.ok_or_else(|| Refusal::new(ApiErrorCode::NotFound, "there is no such tile yet"))?;
+    Ok(typed(StatusCode::OK, BYTES, IMMUTABLE, served.bytes))
 }

@@ -63,9 +63,9 @@ impl Store {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }
 
-    /// The only connection that writes.
-    #[must_use]
-    pub fn writer(&self) -> &AnyPool {
+    /// The only connection that writes, for a test that damages what it holds.
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &AnyPool {
         &self.writer
     }
 

@@ -7,14 +7,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
+use iog_keeper::{Log, Served};
 use iog_protocol::api::{ApiErrorCode, Health};
-use iog_tlog::{BundleId, TileId};
 use serde::Serialize;
 
 use super::problem::Named;
 use super::{Api, Refused};
 use crate::db::Store;
-use crate::receipt_log::ReceiptLog;
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -22,25 +21,19 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
-pub(super) async fn checkpoint(State(log): State<Arc<ReceiptLog>>) -> Response {
+pub(super) async fn checkpoint(State(log): State<Log>) -> Response {
     let note = log.checkpoint().to_vec();
     ([(header::CONTENT_TYPE, PLAIN), (header::CACHE_CONTROL, NOT_KEPT)], note).into_response()
 }
 
 pub(super) async fn tile(
-    State(log): State<Arc<ReceiptLog>>,
+    State(log): State<Log>,
     State(store): State<Arc<Store>>,
     Named(path): Named,
 ) -> Result<Response, Refused> {
-    let missing = || Refused::new(ApiErrorCode::NotFound, "the log has no such tile");
-    let path = format!("tile/{path}");
-    let (bytes, is_full) = if let Ok(id) = BundleId::parse(&path) {
-        (log.bundle(&store, id).await?, id.width() == iog_tlog::TILE_WIDTH)
-    } else {
-        let id = TileId::parse(&path).map_err(|_| missing())?;
-        (log.tile(id), id.is_full())
-    };
-    let bytes = bytes.ok_or_else(missing)?;
+    let served = log.file(&*store, &format!("tile/{path}")).await?;
+    let Served { bytes, is_full } =
+        served.ok_or_else(|| Refused::new(ApiErrorCode::NotFound, "the log has no such tile"))?;
     let cache = if is_full { FOR_EVER } else { NOT_KEPT };
     Ok(([(header::CONTENT_TYPE, BYTES), (header::CACHE_CONTROL, cache)], bytes).into_response())
 }

@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
+use iog_keeper::ServeError;
 use iog_protocol::api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem};
 
 use crate::db::StoreError;
@@ -64,6 +65,16 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         tracing::error!(problem = chain(&error), "the journal did not answer");
         Self::new(ApiErrorCode::Unavailable, "the gateway cannot record requests now")
+    }
+}
+
+impl From<ServeError<StoreError>> for Refused {
+    fn from(error: ServeError<StoreError>) -> Self {
+        if let ServeError::Storage(error) = error {
+            return error.into();
+        }
+        tracing::error!(problem = chain(&error), "the receipt log cannot be served");
+        Self::new(ApiErrorCode::Internal, "the gateway failed")
     }
 }
 

@@ -24,7 +24,7 @@ use crate::journal::{self, Begin};
 use crate::parts::{Parts, Recording};
 use crate::policy::Caller;
 use crate::queue::Full;
-use crate::receipt_log::{ReceiptLog, ReceiptLogError};
+use crate::receipt_log::{self, ReceiptLogError};
 use crate::receipts::{Letterhead, Receipts};
 use crate::registry::RegistryCell;
 use crate::services::{Service, Services};
@@ -50,7 +50,7 @@ impl Gateway {
         let services = Arc::new(Services::default());
         services.replace([service]);
         let store = Arc::new(opened(&folder.path().join("journal.sqlite")).await);
-        let log = Arc::new(ReceiptLog::open(&store, &key(40), &origin(&world), &head(&folder)).await.unwrap());
+        let log = receipt_log::open(&store, &key(40), &origin(&world), &head(&folder)).await.unwrap();
         let letterhead = Letterhead::new(id("gateway"), sandbox.engine_info());
         let (receipts, _) = Receipts::start(letterhead, Arc::new(Counting::default()), log, Arc::clone(&store));
         let vantage = Arc::new(Vantage {
@@ -334,9 +334,9 @@ async fn a_changed_or_lost_receipt_stops_the_gateway_at_its_start() {
             gateway.answer(&request(number)).await;
         }
         let (store, world) = (Arc::clone(gateway.store()), &gateway.world);
-        ReceiptLog::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await.unwrap();
+        receipt_log::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await.unwrap();
         sqlx::query(damage).execute(store.writer()).await.unwrap();
-        let opened = ReceiptLog::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await;
+        let opened = receipt_log::open(&store, &key(40), &origin(world), &head(&gateway.folder)).await;
         assert!(matches!(opened, Err(ReceiptLogError::Forked { .. })), "{damage}");
     }
 }
@@ -345,27 +345,32 @@ async fn a_changed_or_lost_receipt_stops_the_gateway_at_its_start() {
 async fn an_older_copy_of_the_journal_stops_the_gateway_at_its_start() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     gateway.answer(&request(1)).await;
-    let copy = gateway.folder.path().join("copy.sqlite");
+    let (copy, first) = (gateway.folder.path().join("copy.sqlite"), std::fs::read(head(&gateway.folder)).unwrap());
     let into = format!("VACUUM INTO '{}'", copy.display());
     sqlx::query(sqlx::AssertSqlSafe(into)).execute(gateway.store().writer()).await.unwrap();
     gateway.answer(&request(2)).await;
     let (older, path) = (Store::open(&copy).await.unwrap(), head(&gateway.folder));
-    let refused = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
+    let refused = receipt_log::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
     assert!(refused.contains("2 receipts were signed, the journal has 1"), "{refused}");
     // One that went on from the copy is another log, though it is as long.
-    let forked = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &copy.with_extension("head")).await;
-    let forked = forked.unwrap().grow([iog_tlog::leaf_hash(b"another receipt")]);
-    let mut transaction = older.writer().begin().await.unwrap();
-    let row = "INSERT INTO receipts VALUES (1, 'caller', 'x', $1, x'00')";
-    sqlx::query(row).bind(b"another receipt".to_vec()).execute(&mut *transaction).await.unwrap();
-    crate::db::checkpoint::store(&mut transaction, &forked.note).await.unwrap();
-    transaction.commit().await.unwrap();
-    let refused = ReceiptLog::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
+    let forked = receipt_log::open(&older, &key(40), &origin(&gateway.world), &copy.with_extension("head")).await;
+    let (mut forked, entry) = (forked.unwrap(), b"another receipt".to_vec());
+    let mut group = forked.sign([iog_tlog::leaf_hash(&entry)]).unwrap();
+    let written = receipt_log::Written {
+        request_id: request(3).request_id,
+        caller: id("caller"),
+        entry,
+        provider_view: Vec::new(),
+        answer: Vec::new(),
+        spent: crate::db::ledger::Spent::Everything,
+    };
+    group.commit(&older, &[written]).await.unwrap();
+    let refused = receipt_log::open(&older, &key(40), &origin(&gateway.world), &path).await.unwrap_err().to_string();
     assert!(refused.contains("the first 2 receipts have another root"), "{refused}");
     // The newest journal goes on, also where a stop came before the file was written.
-    std::fs::write(&path, std::fs::read(copy.with_extension("head")).unwrap()).unwrap();
+    std::fs::write(&path, first).unwrap();
     let newest = gateway.store();
-    ReceiptLog::open(newest, &key(40), &origin(&gateway.world), &path).await.unwrap();
+    receipt_log::open(newest, &key(40), &origin(&gateway.world), &path).await.unwrap();
     assert!(String::from_utf8(std::fs::read(&path).unwrap()).unwrap().contains("\n2\n"), "brought up to date");
 }
 
@@ -379,14 +384,12 @@ async fn tiles_and_bundles_show_the_log_and_nothing_of_a_run() {
     let head = iog_tlog::Checkpoint::open(&log.checkpoint(), &gateway.log_key()).unwrap();
     assert_eq!(head.size, 3);
     let id = iog_tlog::BundleId::new(0, 3).unwrap();
-    let bundle = log.bundle(gateway.store(), id).await.unwrap().unwrap();
+    let bundle = log.bundle(&**gateway.store(), id).await.unwrap().unwrap();
     let entries = iog_tlog::EntryBundle::decode_exact(&bundle, id).unwrap().entries;
     let tree = iog_tlog::Tree::from_leaves(entries.iter().map(|entry| iog_tlog::leaf_hash(entry)));
     assert_eq!(tree.root(), head.root);
     let text = String::from_utf8_lossy(&entries[0]).into_owned();
     assert!(!text.contains("incident") && !text.contains("packets-to"));
-    assert!(log.tile(iog_tlog::TileId::new(0, 0, 3).unwrap()).is_some());
-    assert!(log.tile(iog_tlog::TileId::new(0, 0, 4).unwrap()).is_none());
 }
 
 #[tokio::test]
@@ -437,7 +440,7 @@ async fn a_receipt_that_the_disk_refuses_is_written_when_it_takes_it_again() {
     assert_eq!((receipt.leaf_index(), receipt.checkpoint().size), (1, 2));
     assert_eq!(gateway.receipts().await, 2);
     let head = head(&gateway.folder);
-    ReceiptLog::open(gateway.store(), &key(40), &origin(&gateway.world), &head).await.unwrap();
+    receipt_log::open(gateway.store(), &key(40), &origin(&gateway.world), &head).await.unwrap();
 }
 
 #[tokio::test]
