@@ -71,7 +71,7 @@ pub(super) async fn submit(
 
 pub(super) async fn submit_to_service(
     State(submitter): State<Arc<Submitter>>,
-    (_, ServiceNamed(service)): (SignedType, ServiceNamed),
+    (ServiceNamed(service), _): (ServiceNamed, SignedType),
     Identified(caller): Identified,
     headers: HeaderMap,
     Envelope(envelope): Envelope,
@@ -101,8 +101,8 @@ fn answer(submitted: Submitted) -> Result<Response, Refused> {
 
 pub(super) async fn show(
     State(store): State<Arc<Store>>,
-    Identified(caller): Identified,
     Named(id): Named,
+    Identified(caller): Identified,
 ) -> Result<Response, Refused> {
     let (id, stored) = stored(&store, &caller, &id).await?;
     match stored {
@@ -113,8 +113,8 @@ pub(super) async fn show(
 
 pub(super) async fn receipt(
     State(store): State<Arc<Store>>,
-    Identified(caller): Identified,
     Named(id): Named,
+    Identified(caller): Identified,
 ) -> Result<Response, Refused> {
     let (_, stored) = stored(&store, &caller, &id).await?;
     let StoredRun::Answered(answer) = stored else {
