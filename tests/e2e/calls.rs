@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use iog_caller::{CallReport, CallSpec, Merged, Part, PartOutcome, Quiet, Whom, Why, call, verify_bundle};
-use iog_cli::link::now;
 use iog_home::Home;
-use iog_machine::Machine;
 use iog_protocol::keys::SecretKey;
 use iog_transport::ca::Validity;
 use serde_json::{Value, json};
@@ -34,7 +32,7 @@ pub(crate) async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
         parallel_max: 8,
         merge: true,
     };
-    call(iog_caller::Caller { home: &home, machine: &Machine::default(), sandbox: &net.world.sandbox }, &spec, &Quiet)
+    call(iog_caller::Caller { home: &home, machine: &net.world.machine, sandbox: &net.world.sandbox }, &spec, &Quiet)
         .await
         .expect("there is somebody to ask")
 }
@@ -150,11 +148,11 @@ fn liars_in_a_providers_place_are_left_out() {
     play(async {
         let mut net = stage(TRACEBACK.wasm).await;
         let caller = Caller::of(&net, ASKER).await;
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
         net.stop(SOUTH).await;
         let own = SecretKey::from_seed([0xee; 32]);
         for key in [&own, &keys.log, &keys.token] {
-            let identity = keys.identity(SOUTH, Validity::leaf(now().unix()));
+            let identity = keys.identity(SOUTH, Validity::leaf(net.now().unix()));
             let evil = evil_gateway::serve(Lie::of(SOUTH, &keys, key), net.listen_as(SOUTH).await, identity, &keys);
             let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
             assert!(matches!(why(&report, SOUTH), Why::NotBelieved { .. }), "{:?}", why(&report, SOUTH));
@@ -163,7 +161,7 @@ fn liars_in_a_providers_place_are_left_out() {
             let _ = evil.await;
         }
         // Another member's certificate in this place: nobody even talks to it.
-        let identity = keys.identity(NORTH, Validity::leaf(now().unix()));
+        let identity = keys.identity(NORTH, Validity::leaf(net.now().unix()));
         let evil = evil_gateway::serve(Lie::of(SOUTH, &keys, &own), net.listen_as(SOUTH).await, identity, &keys);
         let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
         assert!(matches!(why(&report, SOUTH), Why::Unreachable { .. } | Why::NotBelieved { .. }), "{report:?}");

@@ -133,7 +133,7 @@ fn every_route_to_everybody() {
         let (net, _) = Net::usual().await;
         let member = Caller::of(&net, ASKER).await;
         let ca = std::fs::read_to_string(net.center_folder().join("ca.pem")).expect("it is public");
-        let stranger = HttpClient::new(Arc::new(ClientTls::new(&ca, None).expect("roots")));
+        let stranger = HttpClient::new(Arc::new(ClientTls::new(&ca, None, net.clock.clone()).expect("roots")));
         let visitors = [
             Visitor { name: "stranger", http: &stranger, token: None },
             Visitor { name: "certificate, no token", http: &member.http, token: None },

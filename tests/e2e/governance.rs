@@ -1,9 +1,12 @@
 //! What root holders and auditors do over time at the command line: admit with the key they were told, change the keyset in
 //! several hands, stop a module, close a finding, move a gateway.
 
+use std::sync::Arc;
+
 use iog_home::Home;
 use iog_home::connect;
 use iog_home::renewal::Renewal;
+use iog_machine::Clock;
 use iog_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -122,7 +125,8 @@ fn a_renewed_certificate_is_for_a_new_key() {
     play(async {
         let net = Net::of(&[], &[ASKER]).await;
         let home = Home::open(&net.home_of(ASKER)).expect("a home");
-        let http = connect::http(&home).expect("a client");
+        let clock: Arc<dyn Clock> = net.clock.clone();
+        let http = connect::http(&home, &clock).expect("a client");
         let center = connect::center(&home, &http);
         let before = home.tls().expect("a certificate");
         let leaf = http.tls().leaf().expect("a certificate");
@@ -133,7 +137,7 @@ fn a_renewed_certificate_is_for_a_new_key() {
         renewal.renew_if_due(&leaf, a_day_later).await.expect("a new certificate");
         let after = home.tls().expect("a certificate");
         assert!(after.key_pem != before.key_pem && after.cert_pem != before.cert_pem);
-        let renewed = connect::http(&home).expect("key and certificate belong together");
+        let renewed = connect::http(&home, &clock).expect("key and certificate belong together");
         assert_eq!(renewed.tls().leaf(), http.tls().leaf(), "the client in use has it too");
         connect::center(&home, &renewed).token().await.expect("the center knows it");
         net.close().await;

@@ -2,10 +2,12 @@
 //! answer that was given stays that answer, and the receipt log holds nothing else. `tests/long/run kill` runs it longer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use iog_client::gateway::{SignedRun, believe};
 use iog_client::{ClientError, RunReply};
+use iog_machine::SystemClock;
 use iog_protocol::api::{ApiErrorCode, paths};
 use iog_protocol::ids::{Digest, RequestId};
 use iog_protocol::run::{Outcome, RunAnswer};
@@ -120,7 +122,7 @@ fn stage() -> (Deployment, Load) {
     let limits = "[service.hostile.limits]\nfuel = 500_000_000\n";
     network.configure(DOMAIN, &format!("{BORDER}{}{limits}", service("hostile", "iog/hostile@1.0.0")));
     let port = std::fs::read_to_string(network.folder().join(format!("{DOMAIN}.port"))).expect("it enrolled");
-    let asker = play(Caller::at(&network.home_of("response")));
+    let asker = play(Caller::at(&network.home_of("response"), Arc::new(SystemClock)));
     (network, Load { asker, address: format!("localhost:{port}"), module })
 }
 

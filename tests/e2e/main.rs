@@ -17,5 +17,6 @@ mod processes;
 mod requests;
 mod sources;
 mod stolen_center_keys;
+mod time;
 mod upgrade;
 mod workbench;

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use iog_cli::link::now;
 use iog_client::RunReply;
 use iog_protocol::api::ApiErrorCode;
 use iog_protocol::ids::Digest;
@@ -133,7 +132,7 @@ fn a_suspension_stops_what_runs() {
             reason_code: "vulnerability".to_owned(),
             reason: "it spins".to_owned(),
             until: None,
-            issued: now(),
+            issued: net.now(),
         };
         let subject = registry.module(&module).expect("it is there").subject();
         let statement = Statement::about(registry.genesis_digest(), subject, suspension);

@@ -1,9 +1,5 @@
 //! What providers decide: who may ask, for what, how often, and over which data. Refusals are answers with receipts.
 
-use std::sync::Arc;
-
-use iog_cli::link::now;
-use iog_machine::clock::{Clock as _, ManualClock};
 use iog_protocol::api::ApiErrorCode;
 use iog_protocol::ids::Digest;
 use iog_protocol::run::{Outcome, RunRequest};
@@ -177,7 +173,7 @@ fn a_suspended_module_and_a_suspended_caller_stop_at_once() {
             reason_code: "vulnerability".to_owned(),
             reason: "found in a test".to_owned(),
             until: None,
-            issued: now(),
+            issued: net.now(),
         };
         let registry = net.registry().await;
         let subject = registry.module(&module).expect("it is there").subject();
@@ -218,19 +214,17 @@ fn a_gateway_that_has_not_heard_of_the_center_for_a_day_runs_nothing() {
     play(async {
         let mut net = Net::of(&[PROVIDER], &[ASKER]).await;
         let module = net.publish(&TRACEBACK).await;
-        let clock = Arc::new(ManualClock::new(now()));
-        net.world.gateway_clock = clock.clone();
         net.start(PROVIDER, &traceback()).await;
         let mut caller = Caller::of(&net, ASKER).await;
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
         let leaf = caller.http.tls().leaf().expect("it shows a certificate").leaf_sha256;
         net.world.stop_center().await.expect("it ends");
         for (hours, end) in [(23, "ok"), (2, "registry-stale")] {
-            clock.advance(hours * 3600);
-            // Token and request are of the gateway's time, so that only its registry is old.
-            caller.token = keys.token(&caller.domain(), &leaf, clock.now());
+            net.clock.advance(hours * 3600);
+            // A token of this hour, which nobody but the center can give, so that only the registry is old.
+            caller.token = keys.token(&caller.domain(), &leaf, net.now());
             net.step(PROVIDER).await;
-            assert_eq!(ends(&net, &caller, of_time(caller.ask(PROVIDER, module), &clock)).await, end);
+            assert_eq!(ends(&net, &caller, caller.ask(PROVIDER, module)).await, end);
         }
         let health = caller.gateway(net.address(PROVIDER)).health().await;
         assert!(health.is_ok(), "it says how it is: {health:?}");
@@ -238,12 +232,7 @@ fn a_gateway_that_has_not_heard_of_the_center_for_a_day_runs_nothing() {
         net.world.start_center().await.expect("it is back");
         net.step(PROVIDER).await;
         net.step(PROVIDER).await;
-        assert_eq!(ends(&net, &caller, of_time(caller.ask(PROVIDER, module), &clock)).await, "ok");
+        assert_eq!(ends(&net, &caller, caller.ask(PROVIDER, module)).await, "ok");
         net.close().await;
     });
-}
-
-/// A request as it would be signed at the gateway's time.
-fn of_time(request: RunRequest, clock: &ManualClock) -> RunRequest {
-    RunRequest { issued: clock.now(), expires: clock.now().plus_seconds(300), ..request }
 }

@@ -2,11 +2,13 @@
 //! without a center, receipts that verify in yet another process, and what a crash leaves behind.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use iog_caller::verify_bundle;
 use iog_client::RunReply;
 use iog_home::Home;
 use iog_home::connect;
+use iog_machine::SystemClock;
 use iog_protocol::run::Outcome;
 use serde_json::{Value, json};
 
@@ -130,7 +132,7 @@ fn a_crash_between_acceptance_and_receipt_leaves_a_receipt_of_failure() {
     let gateway = network.serve("as64500");
     network.wait_for_services("response", 1);
 
-    let asker = play(Caller::at(&network.home_of("response")));
+    let asker = play(Caller::at(&network.home_of("response"), Arc::new(SystemClock)));
     let run = asker.sign(asker.ask_for("as64500", digest, "spin", json!({})));
     let port = std::fs::read_to_string(network.folder().join("as64500.port")).expect("it enrolled");
     let address = format!("localhost:{port}");
@@ -165,7 +167,7 @@ fn the_center_forgets_nothing(network: &mut Deployment, asker: &Caller) {
     network.join("newcomer");
     let center = connect::center(&asker.home, &asker.http);
     let mut replica = connect::replica(&asker.home).expect("the replica holds");
-    let synced = play(center.sync(&mut replica, iog_cli::link::now())).expect("the log goes on");
+    let synced = play(center.sync(&mut replica, asker.clock.now())).expect("the log goes on");
     assert_eq!(synced.size, size + 1);
     assert!(synced.registry.anomalies().is_empty());
 }

@@ -1,9 +1,7 @@
 //! Bad requests at a gateway: each gets its own code, and only what was accepted leaves a receipt.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use iog_cli::link::now;
 use iog_client::RunReply;
 use iog_client::gateway::believe;
 use iog_protocol::api::{ApiErrorCode, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE};
@@ -46,8 +44,8 @@ fn tokens_that_do_not_hold() {
         let (net, module) = stage().await;
         let caller = Caller::of(&net, ASKER).await;
         let other = Caller::of(&net, OTHER).await;
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
-        let good = keys.claims(&caller.domain(), &leaf(&caller.http), now());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
+        let good = keys.claims(&caller.domain(), &leaf(&caller.http), net.now());
         let signed = |claims: TokenClaims| issue(&claims, &keys.token).expect("it can be signed");
         let later = |by_s: i64| TokenClaims {
             iat: good.iat + by_s,
@@ -58,7 +56,7 @@ fn tokens_that_do_not_hold() {
         let mut halves = caller.token.split('.');
         let (_, payload) = (halves.next(), halves.next().expect("a token has three parts"));
         let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{payload}.");
-        let of_other = keys.claims(&other.domain(), &leaf(&caller.http), now());
+        let of_other = keys.claims(&other.domain(), &leaf(&caller.http), net.now());
         let table = [
             ("none", None, 401, ApiErrorCode::TokenRequired),
             ("empty", Some(String::new()), 401, ApiErrorCode::TokenInvalid),
@@ -110,14 +108,14 @@ fn certificates_and_keys_of_others() {
         let caller = Caller::of(&net, ASKER).await;
         let other = Caller::of(&net, OTHER).await;
         let address = net.address(PROVIDER);
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
-        let bare = HttpClient::new(Arc::new(ClientTls::new(&keys.ca_pem, None).expect("roots")));
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
+        let bare = HttpClient::new(Arc::new(ClientTls::new(&keys.ca_pem, None, net.clock.clone()).expect("roots")));
         let foreign =
             SubjectNames { spiffe_uri: format!("spiffe://other.test/domain/{ASKER}"), ..SubjectNames::default() };
-        let foreign = keys.ca.issue_with_new_key(&foreign, Validity::leaf(now().unix())).expect("it signs");
+        let foreign = keys.ca.issue_with_new_key(&foreign, Validity::leaf(net.now().unix())).expect("it signs");
         let foreign = keys.client(Identity::from_pem(&foreign.chain_pem, &foreign.key_pem).expect("good"));
-        let ghost = keys.client(keys.identity("ghost", Validity::leaf(now().unix())));
-        let ghost_token = keys.token(&"ghost".parse().expect("an id"), &leaf(&ghost), now());
+        let ghost = keys.client(keys.identity("ghost", Validity::leaf(net.now().unix())));
+        let ghost_token = keys.token(&"ghost".parse().expect("an id"), &leaf(&ghost), net.now());
 
         let ask = || caller.ask(PROVIDER, module);
         let own = |request: RunRequest| sign_with(request, &caller.key);
@@ -150,10 +148,10 @@ fn certificates_and_keys_of_others() {
         }
 
         // A certificate of an authority that is not the center's does not get through the handshake.
-        let forged = Ca::create("demo.invalid", Validity::authority(now().unix())).expect("anybody can be one");
+        let forged = Ca::create("demo.invalid", Validity::authority(net.now().unix())).expect("anybody can be one");
         let names =
             SubjectNames { spiffe_uri: format!("spiffe://demo.invalid/domain/{ASKER}"), ..SubjectNames::default() };
-        let forged = forged.issue_with_new_key(&names, Validity::leaf(now().unix())).expect("it signs");
+        let forged = forged.issue_with_new_key(&names, Validity::leaf(net.now().unix())).expect("it signs");
         let forged = keys.client(Identity::from_pem(&forged.chain_pem, &forged.key_pem).expect("well formed"));
         let attempt = Caller { http: forged, ..caller.clone() };
         let error = attempt.gateway(address).run(&own(ask()), &token, 5).await.expect_err("no handshake");
@@ -168,17 +166,15 @@ fn a_certificate_that_expires() {
     play(async {
         let (net, module) = stage().await;
         let caller = Caller::of(&net, ASKER).await;
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
-        let start = now().unix();
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
+        let start = net.now().unix();
         let short = keys.identity(ASKER, Validity { not_before: start - 60, not_after: start + 3 });
-        let token = keys.token(&caller.domain(), &short.leaf().leaf_sha256, now());
+        let token = keys.token(&caller.domain(), &short.leaf().leaf_sha256, net.now());
         let fresh = || Caller { http: keys.client(short.clone()), token: token.clone(), ..caller.clone() };
 
         let outcome = fresh().outcome(net.address(PROVIDER), caller.ask(PROVIDER, module)).await.expect("in time");
         assert_eq!(outcome, Outcome::Succeeded);
-        while now().unix() <= start + 3 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        net.clock.advance(4);
         let run = caller.sign(caller.ask(PROVIDER, module));
         let late = fresh();
         let error = late.gateway(net.address(PROVIDER)).run(&run, &token, 5).await.expect_err("too late");

@@ -1,7 +1,6 @@
 //! The attacker has all of the center's online keys (log, approval, token, certificate authority), its address and its
 //! log. It can delay; it cannot run an unapproved module, impersonate a domain, forge a receipt or rewrite history.
 
-use iog_cli::link::now;
 use iog_client::ReplicaError;
 use iog_client::gateway::{BeliefError, believe};
 use iog_inspect::{InspectLimits, check, inspect};
@@ -23,7 +22,7 @@ use iog_transport::ca::Validity;
 use crate::harness::caller::{Caller, declined, fresh_id, problem, refused, sign_with, through};
 use crate::harness::evil::{EvilCenter, Extras, StolenKeys, entries, entry};
 use crate::harness::evil_gateway::forge;
-use crate::harness::net::{ASKER, Net, PROVIDER};
+use crate::harness::net::{ASKER, BEGIN, Net, PROVIDER};
 use crate::harness::play;
 use crate::harness::settings::{TRACEBACK, hostile, service, traceback};
 
@@ -47,7 +46,7 @@ fn fake_approval(registry: &Registry, module: &Digest, reviews: Vec<ResourceRef>
     let subject = record.subject();
     let approval = Approval {
         verifier: Verifier { id: format!("spiffe://{}/center", registry.founding().trust_domain) },
-        time_verified: now(),
+        time_verified: BEGIN,
         resource_uri: format!("iog:module:{}", subject.name),
         policy: PolicyRef {
             uri: "https://iog.example/rules/1".to_owned(),
@@ -72,7 +71,7 @@ fn fake_review(registry: &Registry, module: &Digest, key: &SecretKey) -> Vec<u8>
         manifest: record.submission.manifest,
         findings: Vec::new(),
         closes: Vec::new(),
-        issued: now(),
+        issued: BEGIN,
         expires: None,
     };
     let statement = Statement::about(registry.genesis_digest(), record.subject(), review);
@@ -128,7 +127,7 @@ fn an_unapproved_module_does_not_run() {
         net.start(PROVIDER, &tables).await;
         let caller = Caller::of(&net, ASKER).await;
 
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
         let registry = net.registry().await;
         let mut log = entries(&net).await;
         let honest = log.len();
@@ -184,7 +183,7 @@ fn other_bytes_under_an_approved_digest_do_not_run() {
         let mut net = Net::of(&[PROVIDER], &[ASKER]).await;
         let good = net.publish(&TRACEBACK).await;
         let caller = Caller::of(&net, ASKER).await;
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
         let log = entries(&net).await;
         let registry = net.registry().await;
         let manifest = registry.module(&good).expect("it is there").submission.manifest;
@@ -216,12 +215,12 @@ fn a_domain_is_not_impersonated() {
         let (mut net, module) = Net::usual().await;
         let victim = Caller::of(&net, ASKER).await;
         let address = net.address(PROVIDER).to_owned();
-        let keys = StolenKeys::of(&net.center_folder(), victim.home.trust_domain());
+        let keys = StolenKeys::of(&net, victim.home.trust_domain());
         let own = attackers_key();
 
         // A certificate and a token in the victim's name open the door, and then the request must be signed.
-        let identity = keys.identity(ASKER, Validity::leaf(now().unix()));
-        let token = keys.token(&victim.domain(), &identity.leaf().leaf_sha256, now());
+        let identity = keys.identity(ASKER, Validity::leaf(net.now().unix()));
+        let token = keys.token(&victim.domain(), &identity.leaf().leaf_sha256, net.now());
         let attacker = Caller { key: own.clone(), http: keys.client(identity), token, ..victim.clone() };
         let error = attacker.outcome(&address, attacker.ask(PROVIDER, module)).await.expect_err("not its key");
         assert_eq!(error, ApiErrorCode::SignatureInvalid);
@@ -234,7 +233,7 @@ fn a_domain_is_not_impersonated() {
         // The log gets a newer identity of the victim, and a new member, signed by all the keys there are.
         let registry = net.registry().await;
         let mut log = entries(&net).await;
-        let record = registry.domain(&victim.domain(), now()).expect("a member");
+        let record = registry.domain(&victim.domain(), net.now()).expect("a member");
         let (honest_key, id) = (record.caller_key, victim.domain());
         let forged =
             Domain { caller_key: own.public(), sequence: record.statement.sequence + 1, ..record.statement.clone() };
@@ -248,12 +247,12 @@ fn a_domain_is_not_impersonated() {
         let evil = EvilCenter::serve(&keys, net.world.center_address, log).await;
         let believed = net.step(PROVIDER).await;
         last_anomalies(&believed, 2);
-        assert_eq!(believed.domain(&id, now()).expect("still a member").caller_key, honest_key);
+        assert_eq!(believed.domain(&id, net.now()).expect("still a member").caller_key, honest_key);
 
         let error = attacker.outcome(&address, attacker.ask(PROVIDER, module)).await.expect_err("not in force");
         assert_eq!(error, ApiErrorCode::SignatureInvalid);
-        let identity = keys.identity("ghost", Validity::leaf(now().unix()));
-        let token = keys.token(&"ghost".parse().expect("an id"), &identity.leaf().leaf_sha256, now());
+        let identity = keys.identity("ghost", Validity::leaf(net.now().unix()));
+        let token = keys.token(&"ghost".parse().expect("an id"), &identity.leaf().leaf_sha256, net.now());
         let ghost = Caller { http: keys.client(identity), token, ..attacker.clone() };
         let error = ghost.outcome(&address, ghost.ask(PROVIDER, module)).await.expect_err("no member");
         assert_eq!(error, ApiErrorCode::NotAMember);
@@ -282,7 +281,7 @@ fn a_receipt_is_not_forged() {
         let log = caller.log_of(&run.request.audience);
         let honest = believe(answer.clone(), &run, &log).expect("the honest one holds");
         let fields = &**honest.receipt();
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
         let origin = log_origin(&keys.trust_domain, &run.request.audience);
         let lie = ResultJson::parse(r#"{"ok":{"flows":0}}"#.to_owned()).expect("JSON");
         let forged = |log: &str, key: &SecretKey| {
@@ -325,7 +324,7 @@ fn history_is_not_rewritten() {
     play(async {
         let (mut net, module) = Net::usual().await;
         let caller = Caller::of(&net, ASKER).await;
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
         let log = entries(&net).await;
         let before = net.step(PROVIDER).await;
         let mut replica = iog_home::connect::replica(&caller.home).expect("the replica holds");
@@ -342,7 +341,7 @@ fn history_is_not_rewritten() {
         for (name, offered) in [("rollback", shorter), ("fork", other), ("late fork", longer), ("refounded", refounded)]
         {
             let evil = EvilCenter::serve(&keys, net.world.center_address, offered).await;
-            let error = center.sync(&mut replica, now()).await.expect_err(name);
+            let error = center.sync(&mut replica, net.now()).await.expect_err(name);
             match name {
                 "rollback" => assert!(matches!(error, ReplicaError::Rollback { .. }), "{name}: {error:?}"),
                 _ => assert!(matches!(error, ReplicaError::Fork { .. }), "{name}: {error:?}"),
@@ -361,7 +360,7 @@ fn history_is_not_rewritten() {
         assert_eq!(outcome, Outcome::Succeeded, "what was believed before goes on");
 
         net.world.start_center().await.expect("the honest center is back");
-        center.sync(&mut replica, now()).await.expect("its log extends what is held");
+        center.sync(&mut replica, net.now()).await.expect("its log extends what is held");
         net.close().await;
     });
 }
@@ -375,11 +374,11 @@ fn a_catalog_is_not_made_up() {
         let center = iog_home::connect::center(&caller.home, &caller.http);
         let registry = net.registry().await;
         let everything = CatalogQuery::default();
-        let found = center.search(&everything, &registry, now()).await.expect("the center answers");
+        let found = center.search(&everything, &registry, net.now()).await.expect("the center answers");
         assert_eq!((found.descriptors.len(), found.refused), (1, 0));
         let honest = found.descriptors.into_iter().next().expect("one").into_inner();
 
-        let keys = StolenKeys::of(&net.center_folder(), caller.home.trust_domain());
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
         let log = entries(&net).await;
         net.world.stop_center().await.expect("the center is gone");
         let newer = Descriptor { sequence: honest.sequence + 1, summary: "ask here instead".to_owned(), ..honest };
@@ -393,7 +392,7 @@ fn a_catalog_is_not_made_up() {
         let count = catalog.len();
         let extras = Extras { catalog, ..Extras::default() };
         let evil = EvilCenter::serve_with(&keys, net.world.center_address, log, extras).await;
-        let found = center.search(&everything, &registry, now()).await.expect("the attacker answers");
+        let found = center.search(&everything, &registry, net.now()).await.expect("the attacker answers");
         assert_eq!((found.descriptors.len(), found.refused), (0, count), "nobody but the domain speaks for it");
         evil.stop().await;
         net.close().await;
@@ -406,7 +405,7 @@ fn the_center_itself_refuses_what_its_keys_cannot_carry() {
         let (net, _) = Net::usual().await;
         let bad = submit_unreviewed(&net).await;
         let registry = net.registry().await;
-        let keys = StolenKeys::of(&net.center_folder(), &registry.founding().trust_domain);
+        let keys = StolenKeys::of(&net, &registry.founding().trust_domain);
         let link = net.world.link().expect("a link");
         let (wasm, manifest) = hostile();
         for statement in [

@@ -7,6 +7,7 @@ use crate::remote::Remote;
 use crate::replica::Pins;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use iog_machine::Clock;
 use iog_protocol::api::paths;
 use iog_protocol::enroll::{JoinAnswer, JoinRequest, JoinToken};
 use iog_protocol::time::Timestamp;
@@ -50,8 +51,8 @@ pub fn pins(token: &JoinToken) -> Result<Pins, ClientError> {
 /// A client of the token's center for the first contact, when no authority is known yet: it accepts only a server that shows
 /// the key named in the token.
 #[must_use]
-pub fn first_contact(token: &JoinToken) -> CenterClient {
-    let tls = ClientTls::pinned(*token.center_spki_sha256.as_bytes());
+pub fn first_contact(token: &JoinToken, clock: &Arc<dyn Clock>) -> CenterClient {
+    let tls = ClientTls::pinned(*token.center_spki_sha256.as_bytes(), Arc::clone(clock));
     CenterClient::new(Remote::new(HttpClient::new(Arc::new(tls)), &token.center))
 }
 
@@ -60,8 +61,8 @@ pub fn first_contact(token: &JoinToken) -> CenterClient {
 /// # Errors
 /// [`ClientError::Input`] if the token has expired or key or statement are malformed (ours), [`ClientError::Answer`] if the
 /// certificate is not for our key or the statement not ours (the center's), and the errors of every call.
-pub async fn enroll(token: &JoinToken, domain: NewDomain<'_>, now: Timestamp) -> Result<Joined, ClientError> {
-    if now > token.expires {
+pub async fn enroll(token: &JoinToken, domain: NewDomain<'_>, clock: &Arc<dyn Clock>) -> Result<Joined, ClientError> {
+    if clock.now() > token.expires {
         return Err(ClientError::input("join token", format!("it expired at {}", token.expires.rfc3339())));
     }
     let pins = pins(token)?;
@@ -71,7 +72,7 @@ pub async fn enroll(token: &JoinToken, domain: NewDomain<'_>, now: Timestamp) ->
         csr_pem: ca::csr_pem(domain.tls_key_pem).map_err(|error| ClientError::input("TLS key", error.to_string()))?,
         statement: STANDARD.encode(domain.statement),
     };
-    let center = first_contact(token);
+    let center = first_contact(token, clock);
     let JoinAnswer { certificate_pem, authorities_pem, not_after, in_force, .. } = center.enroll(&request).await?;
     Identity::from_pem(&certificate_pem, domain.tls_key_pem)
         .map_err(|source| center.remote().malformed(paths::ENROLL, source))?;

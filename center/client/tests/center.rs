@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
-use common::{Log, NOW, Server, authority, chain, domain, genesis, key};
+use common::{Log, NOW, Server, authority, chain, clock, domain, genesis, key};
 use iog_client::enroll::{NewDomain, enroll};
 use iog_client::{CenterClient, ClientError};
+use iog_machine::{Clock, ManualClock};
 use iog_protocol::api::{ApiErrorCode, Base64Bytes, CatalogAnswer, GenesisAnswer, Problem, paths};
 use iog_protocol::catalog::{CatalogQuery, Coverage, DatasetDescription, Descriptor, EntryDescription, ServiceState};
 use iog_protocol::dsse::Signed;
@@ -215,19 +216,20 @@ async fn enrolment_trusts_only_the_pinned_center_and_its_own_key() {
     let (tls_key, statement) = (ca::new_key_pem().unwrap(), domain(&log.entries[0], "as64500", 20));
     let new = NewDomain { tls_key_pem: &tls_key, statement: &statement };
     let good = join_token(&server, &log, ca.spki_sha256());
-    let joined = enroll(&good, new, NOW).await.unwrap();
+    let joined = enroll(&good, new, &clock()).await.unwrap();
     assert_eq!((joined.pins, joined.in_force), (log.pins(), None));
     iog_transport::Identity::from_pem(&joined.chain_pem, &tls_key).unwrap();
     let wrong_pin = join_token(&server, &log, [1; 32]);
-    let error = enroll(&wrong_pin, new, NOW).await.unwrap_err();
+    let error = enroll(&wrong_pin, new, &clock()).await.unwrap_err();
     assert!(matches!(error, ClientError::Transport { .. }) && !error.is_away(), "{error:?}");
-    let error = enroll(&good, new, NOW.plus_seconds(1)).await.unwrap_err();
+    let later: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW.plus_seconds(1)));
+    let error = enroll(&good, new, &later).await.unwrap_err();
     assert!(matches!(error, ClientError::Input { what: "join token", .. }));
     for id in ["other-key", "other-name", "other-statement"] {
         let token = JoinToken { domain: id.parse().unwrap(), ..good.clone() };
-        let error = enroll(&token, new, NOW).await.unwrap_err();
+        let error = enroll(&token, new, &clock()).await.unwrap_err();
         assert!(matches!(error, ClientError::Answer { .. }), "{id}: {error:?}");
     }
-    let error = enroll(&good, NewDomain { statement: b"junk", ..new }, NOW).await.unwrap_err();
+    let error = enroll(&good, NewDomain { statement: b"junk", ..new }, &clock()).await.unwrap_err();
     assert!(matches!(error, ClientError::Input { what: "domain statement", .. }));
 }

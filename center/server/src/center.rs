@@ -121,9 +121,11 @@ impl Center {
         })?;
         let (issuer, clock) = (Arc::clone(&parts.issuer), Arc::clone(&parts.present.clock));
         let identity = issuer.own_identity(clock.now())?;
-        let tls = Arc::new(ServerTls::new(identity, issuer.ca.certificate_pem(), ClientAuth::Optional)?);
+        let authority = issuer.ca.certificate_pem();
+        let tls = Arc::new(ServerTls::new(identity, authority, ClientAuth::Optional, Arc::clone(&clock))?);
+        let own = Arc::new(OwnCertificate { issuer, clock, tls: Arc::clone(&tls) });
         let (stop, stopped) = oneshot::channel::<()>();
-        let renewal = tokio::spawn(keep_certificate(issuer, clock, Arc::clone(&tls)));
+        let renewal = tokio::spawn(Arc::clone(&own).keep());
         let database = parts.database.clone();
         let (app, limits) = (router(parts, &config.limits), config.serve_limits());
         let server = tokio::spawn(async move {
@@ -139,7 +141,7 @@ impl Center {
             drop(lock);
             drained
         });
-        Ok(CenterHandle { address, stop: Some(stop), server })
+        Ok(CenterHandle { address, stop: Some(stop), server, own })
     }
 }
 
@@ -148,6 +150,7 @@ pub struct CenterHandle {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<Drained>,
+    own: Arc<OwnCertificate>,
 }
 
 impl CenterHandle {
@@ -155,6 +158,11 @@ impl CenterHandle {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What the center does by itself, at once instead of when it next looks: renews its certificate if that is due.
+    pub fn step(&self) {
+        self.own.renew_if_due();
     }
 
     /// Takes no more connections, lets running requests finish, and closes log and database.
@@ -185,17 +193,29 @@ fn check_trust_domain(config: &CenterConfig, home: &Home, registry: &Registry) -
     Err(CenterError::Genesis { path: home.genesis(), reason })
 }
 
-/// Renews the center's certificate when a third of its life is left.
-async fn keep_certificate(issuer: Arc<Issuer>, clock: Arc<dyn Clock>, tls: Arc<ServerTls>) {
-    let mut tick = tokio::time::interval(CERTIFICATE_CHECK);
-    loop {
-        tick.tick().await;
-        let leaf = tls.leaf();
-        let left = leaf.not_after - clock.now().unix();
-        if left > (leaf.not_after - leaf.not_before) / 3 {
-            continue;
+/// The center's certificate as its server shows it.
+struct OwnCertificate {
+    issuer: Arc<Issuer>,
+    clock: Arc<dyn Clock>,
+    tls: Arc<ServerTls>,
+}
+
+impl OwnCertificate {
+    async fn keep(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(CERTIFICATE_CHECK);
+        loop {
+            tick.tick().await;
+            self.renew_if_due();
         }
-        let renewed = issuer.own_identity(clock.now()).and_then(|identity| Ok(tls.rotate_identity(identity)?));
+    }
+
+    /// Renews the certificate when a third of its life is left, by the center's clock.
+    fn renew_if_due(&self) {
+        let (leaf, now) = (self.tls.leaf(), self.clock.now());
+        if leaf.not_after - now.unix() > (leaf.not_after - leaf.not_before) / 3 {
+            return;
+        }
+        let renewed = self.issuer.own_identity(now).and_then(|identity| Ok(self.tls.rotate_identity(identity)?));
         match renewed {
             Ok(()) => tracing::info!("the center's certificate was renewed"),
             Err(error) => tracing::error!(%error, "the center's certificate could not be renewed"),

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -114,7 +117,12 @@ pub struct Response {
     pub peer: Option<PeerIdentity>,
 }
 
-type Pool = Client<Connector, Full<Bytes>>;
+/// Connections to servers of one identity.
+struct Pool {
+    client: Client<Connector, Full<Bytes>>,
+    /// When the first certificate of its connections ends, POSIX seconds.
+    end: Arc<AtomicI64>,
+}
 
 #[derive(Default)]
 struct Pools {
@@ -167,7 +175,8 @@ impl HttpClient {
         *message.method_mut() = method;
         *message.uri_mut() = uri;
         *message.headers_mut() = headers;
-        let response = self.pool(peer).request(message).await.map_err(|error| explain(authority, Box::new(error)))?;
+        let response =
+            self.connections(peer).request(message).await.map_err(|error| explain(authority, Box::new(error)))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, limit_bytes).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
@@ -180,31 +189,35 @@ impl HttpClient {
         Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes(), peer })
     }
 
-    fn pool(&self, peer: Option<String>) -> Pool {
+    /// The connections to servers that must be `peer`. None of them outlives a certificate that it was made with.
+    fn connections(&self, peer: Option<String>) -> Client<Connector, Full<Bytes>> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let generation = self.tls.generation();
+        let (generation, now) = (self.tls.generation(), self.tls.now());
         if pools.generation != generation || pools.by_peer.len() >= POOLS_MAX {
             pools.by_peer.clear();
             pools.generation = generation;
         }
-        pools
-            .by_peer
-            .entry(peer)
-            .or_insert_with_key(|peer| {
-                let connector = Connector {
-                    tls: Arc::clone(&self.tls),
-                    peer: peer.as_deref().map(Arc::from),
-                    limit: CONNECT_LIMIT,
-                };
-                Client::builder(TokioExecutor::new())
-                    .pool_timer(TokioTimer::new())
-                    .timer(TokioTimer::new())
-                    .pool_idle_timeout(Duration::from_secs(5))
-                    .http1_max_buf_size(64 * 1024)
-                    .http2_max_header_list_size(32 * 1024)
-                    .build(connector)
-            })
-            .clone()
+        pools.by_peer.retain(|_, pool| now <= pool.end.load(Ordering::SeqCst));
+        pools.by_peer.entry(peer).or_insert_with_key(|peer| self.pool(peer.as_deref())).client.clone()
+    }
+
+    fn pool(&self, peer: Option<&str>) -> Pool {
+        // The end of our own certificate; the connector lowers it to the servers'.
+        let end = Arc::new(AtomicI64::new(self.tls.leaf().map_or(i64::MAX, |leaf| leaf.not_after)));
+        let connector = Connector {
+            tls: Arc::clone(&self.tls),
+            peer: peer.map(Arc::from),
+            limit: CONNECT_LIMIT,
+            end: Arc::clone(&end),
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(5))
+            .http1_max_buf_size(64 * 1024)
+            .http2_max_header_list_size(32 * 1024)
+            .build(connector);
+        Pool { client, end }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One accepted connection from handshake to close.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc};
+use std::{net::SocketAddr, pin::pin, sync::Arc};
 
 use axum::{Router, body::Body};
 use hyper::{Request, Response, body::Incoming, service::service_fn};
@@ -8,7 +8,6 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use rustls_pki_types::UnixTime;
 use tokio::{
     io::AsyncBufReadExt,
     net::TcpStream,
@@ -19,11 +18,16 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tower::ServiceExt;
 
 use crate::{
-    body::{Activity, CountedBody, FlowingBody},
+    body::{Activity, CountedBody, FlowingBody, Running},
     limits::{ServeLimits, ms},
     peer::{PeerAddr, PeerIdentity},
     tls::ServerTls,
 };
+
+/// The client's certificate has ended on an open connection: nothing that comes over it now is the client's any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the client's certificate has ended")]
+struct CertificateEnded;
 
 /// What all connections of a server share.
 pub(crate) struct Context {
@@ -65,11 +69,18 @@ async fn exchange(
     let (_, session) = stream.get_ref();
     let identity = session.peer_certificates().and_then(|chain| chain.first()).and_then(PeerIdentity::from_certificate);
     let is_h2 = session.alpn_protocol() == Some(b"h2");
-    let age_end = Instant::now() + ms(age_ms(limits.age_max_ms, identity.as_ref(), UnixTime::now().as_secs()));
+    let now = || context.tls.clock().now().unix();
+    let ended = || identity.as_ref().is_some_and(|identity| identity.has_ended(now()));
+    let age_end = Instant::now() + ms(age_ms(limits.age_max_ms, identity.as_ref(), now()));
 
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request| {
-        answer(context.app.clone(), with_peer(request, limits, identity.as_ref(), address), Arc::clone(&activity))
+        let ended = ended();
+        let request = with_peer(request, limits, identity.as_ref(), address);
+        // Started also where it is refused, so that the loop below wakes and closes the connection.
+        let running = activity.start();
+        let app = context.app.clone();
+        async move { if ended { Err(CertificateEnded) } else { Ok(answer(app, request, running).await) } }
     });
     let builder = builder(is_h2, limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -83,7 +94,13 @@ async fn exchange(
                 }
                 return;
             }
-            () = activity.changed() => idle_end = Instant::now() + ms(limits.idle_ms),
+            () = activity.changed() => {
+                idle_end = Instant::now() + ms(limits.idle_ms);
+                // The timer above counts seconds of this process; the clock may have moved by more than that.
+                if ended() {
+                    break;
+                }
+            }
             () = sleep_until(idle_end), if activity.is_idle() => break,
             () = sleep_until(age_end) => break,
             _ = closing.wait_for(|closing| *closing) => break,
@@ -96,9 +113,9 @@ async fn exchange(
 }
 
 /// The age a connection may reach: `age_max_ms`, but not beyond the client certificate's end.
-fn age_ms(age_max_ms: u64, identity: Option<&PeerIdentity>, now: u64) -> u64 {
+fn age_ms(age_max_ms: u64, identity: Option<&PeerIdentity>, now: i64) -> u64 {
     identity.map_or(age_max_ms, |identity| {
-        let left = u64::try_from(identity.not_after).unwrap_or(0).saturating_sub(now);
+        let left = u64::try_from(identity.not_after.saturating_sub(now)).unwrap_or(0);
         age_max_ms.min(left.saturating_mul(1000))
     })
 }
@@ -136,14 +153,9 @@ fn with_peer(
     request
 }
 
-async fn answer(
-    app: Router,
-    request: Request<Body>,
-    activity: Arc<Activity>,
-) -> Result<Response<CountedBody>, Infallible> {
-    let running = activity.start();
-    let response = app.oneshot(request).await?;
-    Ok(response.map(|inner| CountedBody { inner, _running: running }))
+async fn answer(app: Router, request: Request<Body>, running: Running) -> Response<CountedBody> {
+    let Ok(response) = app.oneshot(request).await;
+    response.map(|inner| CountedBody { inner, _running: running })
 }
 
 #[cfg(test)]

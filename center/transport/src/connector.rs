@@ -2,7 +2,10 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -29,6 +32,8 @@ pub(crate) struct Connector {
     pub(crate) tls: Arc<ClientTls>,
     pub(crate) peer: Option<Arc<str>>,
     pub(crate) limit: Duration,
+    /// When the first certificate of the pool's connections ends, POSIX seconds.
+    pub(crate) end: Arc<AtomicI64>,
 }
 
 /// A client's connection with the server's identity.
@@ -62,6 +67,9 @@ impl Connector {
         let (_, session) = stream.get_ref();
         let identity =
             session.peer_certificates().and_then(|chain| chain.first()).and_then(PeerIdentity::from_certificate);
+        if let Some(identity) = &identity {
+            self.end.fetch_min(identity.not_after, Ordering::SeqCst);
+        }
         let is_h2 = session.alpn_protocol() == Some(b"h2");
         Ok(Stream { inner: TokioIo::new(stream), identity, is_h2 })
     }

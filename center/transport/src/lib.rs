@@ -1,6 +1,6 @@
 //! Connections between the parts: one TLS profile, one accept loop for every server, one bounded client, and the private certificate
 //! authority. A certificate only admits to the transport; who somebody is in the platform is decided by the log, elsewhere.
-//! This crate knows nothing of the platform's messages.
+//! Certificates begin and end by a clock that is passed in. This crate knows nothing of the platform's messages.
 
 mod body;
 pub mod ca;

@@ -39,6 +39,12 @@ impl PeerIdentity {
         })
     }
 
+    /// Whether the leaf has ended at `now`, POSIX seconds. Its last second still counts.
+    #[must_use]
+    pub const fn has_ended(&self, now: i64) -> bool {
+        now > self.not_after
+    }
+
     /// Reads the first certificate of a PEM text.
     #[must_use]
     pub fn from_pem(pem: &str) -> Option<Self> {

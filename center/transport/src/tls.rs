@@ -1,15 +1,21 @@
 //! The TLS profile of the platform: TLS 1.3 only, one explicit crypto provider, no session resumption, no early data, ALPN h2 and
 //! http/1.1. Certificates, keys and roots can be exchanged while servers and clients run. Nothing here opens a socket.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
+use iog_machine::Clock;
 use rustls::{
     RootCertStore, ServerConfig,
     client::{ClientConfig, ResolvesClientCert, Resumption},
     crypto::CryptoProvider,
     server::{NoServerSessionStorage, WebPkiClientVerifier},
     sign::CertifiedKey,
+    time_provider::TimeProvider,
 };
+use rustls_pki_types::UnixTime;
 
 use crate::{
     error::TransportError,
@@ -23,6 +29,17 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: std::sync::LazyLock<Arc<CryptoProvider>> =
         std::sync::LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     Arc::clone(&PROVIDER)
+}
+
+/// The clock of a server or client, as the TLS library asks for it. Certificates begin and end by it.
+#[derive(Debug, Clone)]
+struct TlsTime(Arc<dyn Clock>);
+
+impl TimeProvider for TlsTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.now().unix()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
 }
 
 fn config_failed(error: impl std::error::Error + Send + Sync + 'static) -> TransportError {
@@ -101,18 +118,25 @@ struct ServerParts {
 /// A server's TLS configuration; certificate and client roots can be exchanged while it serves.
 pub struct ServerTls {
     auth: ClientAuth,
+    clock: Arc<dyn Clock>,
     parts: RwLock<ServerParts>,
 }
 
 impl ServerTls {
-    /// Makes a configuration from the server's identity and the roots (PEM) that client certificates must chain to.
+    /// Makes a configuration from the server's identity and the roots (PEM) that client certificates must chain to. `clock`
+    /// says whether they have begun or ended.
     ///
     /// # Errors
     /// [`TransportError::Pem`], [`TransportError::Config`].
-    pub fn new(identity: Identity, client_roots_pem: &str, auth: ClientAuth) -> Result<Self, TransportError> {
+    pub fn new(
+        identity: Identity,
+        client_roots_pem: &str,
+        auth: ClientAuth,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TransportError> {
         let client_roots = Arc::new(pem::roots(client_roots_pem, "client roots")?);
-        let config = server_config(&identity, &client_roots, auth)?;
-        Ok(Self { auth, parts: RwLock::new(ServerParts { identity, client_roots, config }) })
+        let config = server_config(&identity, &client_roots, auth, &clock)?;
+        Ok(Self { auth, clock, parts: RwLock::new(ServerParts { identity, client_roots, config }) })
     }
 
     /// Uses another certificate for connections accepted from now on.
@@ -121,7 +145,7 @@ impl ServerTls {
     /// [`TransportError::Config`]; the old one then stays.
     pub fn rotate_identity(&self, identity: Identity) -> Result<(), TransportError> {
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        parts.config = server_config(&identity, &parts.client_roots, self.auth)?;
+        parts.config = server_config(&identity, &parts.client_roots, self.auth, &self.clock)?;
         parts.identity = identity;
         Ok(())
     }
@@ -133,7 +157,7 @@ impl ServerTls {
     pub fn rotate_client_roots(&self, client_roots_pem: &str) -> Result<(), TransportError> {
         let client_roots = Arc::new(pem::roots(client_roots_pem, "client roots")?);
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        parts.config = server_config(&parts.identity, &client_roots, self.auth)?;
+        parts.config = server_config(&parts.identity, &client_roots, self.auth, &self.clock)?;
         parts.client_roots = client_roots;
         Ok(())
     }
@@ -142,6 +166,10 @@ impl ServerTls {
     #[must_use]
     pub fn leaf(&self) -> PeerIdentity {
         self.parts.read().unwrap_or_else(PoisonError::into_inner).identity.leaf.clone()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
     }
 
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
@@ -153,18 +181,19 @@ fn server_config(
     identity: &Identity,
     roots: &Arc<RootCertStore>,
     auth: ClientAuth,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Arc<ServerConfig>, TransportError> {
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
     let verifier = match auth {
         ClientAuth::Optional => verifier.allow_unauthenticated(),
         ClientAuth::Required => verifier,
     };
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_details(provider(), Arc::new(TlsTime(Arc::clone(clock))))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(config_failed)?
         .with_client_cert_verifier(verifier.build().map_err(config_failed)?)
         .with_cert_resolver(Arc::new(Always(Arc::clone(&identity.certified))));
-    // A resumed session would not check the client's certificate again.
+    // A resumed session would not check the client's certificate again, not even whether it has ended.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
@@ -185,25 +214,28 @@ struct ClientParts {
 /// A client's TLS configuration; roots and own certificate can be exchanged while requests run.
 pub struct ClientTls {
     pin: Option<[u8; 32]>,
+    clock: Arc<dyn Clock>,
     parts: RwLock<ClientParts>,
 }
 
 impl ClientTls {
-    /// Trusts servers whose certificate chains to `roots_pem`; shows `identity` to servers that ask for one.
+    /// Trusts servers whose certificate chains to `roots_pem`; shows `identity` to servers that ask for one. `clock` says
+    /// whether their certificates have begun or ended.
     ///
     /// # Errors
     /// [`TransportError::Pem`].
-    pub fn new(roots_pem: &str, identity: Option<Identity>) -> Result<Self, TransportError> {
+    pub fn new(roots_pem: &str, identity: Option<Identity>, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
         let roots = Arc::new(pem::roots(roots_pem, "server roots")?);
-        Ok(Self { pin: None, parts: RwLock::new(ClientParts { roots, identity, generation: 0 }) })
+        Ok(Self { pin: None, clock, parts: RwLock::new(ClientParts { roots, identity, generation: 0 }) })
     }
 
     /// For the first contact, when no root is known yet: trusts a server that shows a certificate with this
     /// SubjectPublicKeyInfo hash, as its leaf or as the authority that issued its leaf.
     #[must_use]
-    pub fn pinned(spki_sha256: [u8; 32]) -> Self {
+    pub fn pinned(spki_sha256: [u8; 32], clock: Arc<dyn Clock>) -> Self {
         let roots = Arc::new(RootCertStore::empty());
-        Self { pin: Some(spki_sha256), parts: RwLock::new(ClientParts { roots, identity: None, generation: 0 }) }
+        let parts = RwLock::new(ClientParts { roots, identity: None, generation: 0 });
+        Self { pin: Some(spki_sha256), clock, parts }
     }
 
     /// Shows another certificate from now on; pooled connections made with the old one are dropped.
@@ -232,6 +264,11 @@ impl ClientTls {
         parts.identity.as_ref().map(|identity| identity.leaf.clone())
     }
 
+    /// The time by which certificates begin and end, POSIX seconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().unix()
+    }
+
     pub(crate) fn generation(&self) -> u64 {
         self.parts.read().unwrap_or_else(PoisonError::into_inner).generation
     }
@@ -245,7 +282,7 @@ impl ClientTls {
             (None, None) => Expect::Name,
         };
         let verifier = ServerVerifier::new(provider(), Arc::clone(&parts.roots), expect);
-        let builder = ClientConfig::builder_with_provider(provider())
+        let builder = ClientConfig::builder_with_details(provider(), Arc::new(TlsTime(Arc::clone(&self.clock))))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(config_failed)?
             .dangerous()

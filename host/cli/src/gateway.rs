@@ -10,7 +10,6 @@ use iog_gateway::{Deps, Gateway};
 use iog_home::Home;
 use iog_home::enroll::{self, EnrollOptions};
 use iog_machine::Machine;
-use iog_machine::entropy::OsEntropy;
 use iog_protocol::enroll::JoinToken;
 use iog_protocol::statements::Statement;
 use iog_sandbox::{Sandbox, SandboxConfig};
@@ -43,7 +42,7 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
     let token: JoinToken = token.trim().parse().context("this is not a join token")?;
     let options = EnrollOptions { endpoints: args.endpoint.clone(), ..EnrollOptions::default() };
     let spinner = ui.spinner(&format!("enrolling `{}` at {}", token.domain, token.center));
-    let home = runtime::start()?.block_on(enroll::enroll(&args.home.home, &token, &options, &OsEntropy, now()))?;
+    let home = runtime::start()?.block_on(enroll::enroll(&args.home.home, &token, &options, &Machine::default()))?;
     spinner.finish_and_clear();
     let caller = home.caller_key()?.public();
     ui.line(format!(

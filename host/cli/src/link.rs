@@ -28,12 +28,12 @@ pub(crate) fn module<'a>(registry: &'a Registry, reference: &str) -> Result<&'a 
     Ok(iog_desk::decide::module(registry, &named)?)
 }
 
-/// The machine's clock.
+/// The clock of this process's commands.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// The present time.
-pub fn now() -> Timestamp {
+/// The present time, of this process's commands.
+pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }

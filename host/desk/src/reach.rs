@@ -179,12 +179,12 @@ pub struct Link {
 }
 
 impl Link {
-    /// As publishers and auditors reach it; the copy of the log lies in `log`.
+    /// As publishers and auditors reach it; the copy of the log lies in `log`, times are `clock`'s.
     ///
     /// # Errors
     /// When the genesis or the copy does not hold.
     pub fn of_network(network: &Network, log: &Path, clock: Arc<dyn Clock>) -> Result<Self, ReachError> {
-        let http = HttpClient::new(Arc::new(ClientTls::new(&network.ca_pem, None)?));
+        let http = HttpClient::new(Arc::new(ClientTls::new(&network.ca_pem, None, Arc::clone(&clock))?));
         Self::new(Remote::new(http, &network.center), network.genesis.as_bytes(), log, clock)
     }
 
@@ -195,8 +195,8 @@ impl Link {
     pub fn of_home(home: &Home, clock: Arc<dyn Clock>) -> Result<Self, ReachError> {
         let files = home.tls()?;
         let identity = Identity::from_pem(&files.cert_pem, &files.key_pem)?;
-        let http = HttpClient::new(Arc::new(ClientTls::new(&files.ca_pem, Some(identity))?));
-        let remote = Remote::new(http, &home.domain_file().center);
+        let tls = ClientTls::new(&files.ca_pem, Some(identity), Arc::clone(&clock))?;
+        let remote = Remote::new(HttpClient::new(Arc::new(tls)), &home.domain_file().center);
         Self::new(remote, &home.genesis()?, &home.log_folder(), clock)
     }
 

@@ -13,6 +13,7 @@ use iog_caller::verify::{VerifiedBundle, VerifyError, verify_with};
 use iog_client::{CenterClient, Remote};
 use iog_home::session::{Http, Session};
 use iog_home::{DomainFile, Home, NewHome, TokenSource};
+use iog_machine::{Clock, ManualClock};
 use iog_protocol::ids::Digest;
 use iog_protocol::receipt::{Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, log_origin};
 use iog_protocol::registry::{NotEffective, Registry};
@@ -50,7 +51,7 @@ impl Net {
         };
         let (server, client) = (leaf("gateway"), leaf("caller"));
         let tls = Identity::from_pem(&server.chain_pem, &server.key_pem).unwrap();
-        let tls = Arc::new(ServerTls::new(tls, ca.certificate_pem(), ClientAuth::Optional).unwrap());
+        let tls = Arc::new(ServerTls::new(tls, ca.certificate_pem(), ClientAuth::Optional, clock()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let app = routes::router(gateway.parts.api());
@@ -58,7 +59,7 @@ impl Net {
         let leaf_sha256 = PeerIdentity::from_pem(&client.chain_pem).unwrap().leaf_sha256;
         let token = gateway.world.token_for("caller", &leaf_sha256);
         let identity = Identity::from_pem(&client.chain_pem, &client.key_pem).unwrap();
-        let http = HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), Some(identity)).unwrap()));
+        let http = HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), Some(identity), clock()).unwrap()));
         let session = session(&folder, http, &gateway.world.registry);
         Self { gateway, session, token, address, folder, result_bytes_max: 65_536 }
     }
@@ -90,6 +91,10 @@ impl Net {
     async fn bundle(&self) -> PathBuf {
         self.ask(self.provider(), "192.0.2.1").await.bundle.unwrap()
     }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(ManualClock::new(now()))
 }
 
 fn session(folder: &tempfile::TempDir, http: HttpClient, registry: &Registry) -> Session {

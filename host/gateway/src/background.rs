@@ -99,8 +99,10 @@ impl Background {
         }
     }
 
-    /// One round: look at the log, stop what may no longer run, prepare services, publish them.
+    /// One round: renew the certificate if that is due, look at the log, stop what may no longer run, prepare services,
+    /// publish them.
     pub async fn step(&self) {
+        self.renew().await;
         self.sync().await;
         self.offer().await;
     }

@@ -106,7 +106,7 @@ impl Gateway {
     pub async fn open(config: GatewayConfig, deps: Deps) -> Result<Self, GatewayError> {
         let config = Arc::new(config);
         let home = Home::open(&config.home)?;
-        let http = connect::http(&home)?;
+        let http = connect::http(&home, &deps.machine.clock)?;
         let center = connect::center(&home, &http);
         let mut replica = connect::replica(&home)?;
         let registry = first_registry(&home, &center, &mut replica, deps.machine.clock.as_ref()).await?;
@@ -125,7 +125,7 @@ impl Gateway {
         let parts =
             Parts::new(&config.capacity, Arc::clone(&services), Recording { vantage, executor, store, receipts });
         let background = Arc::new(Background {
-            tls: Arc::new(server_tls(&home)?),
+            tls: Arc::new(server_tls(&home, &deps.machine.clock)?),
             home: home.clone(),
             config: Arc::clone(&config),
             tools: Tools { sandbox: deps.sandbox, engine: Engine::new()? },
@@ -207,11 +207,11 @@ impl Gateway {
     }
 }
 
-fn server_tls(home: &Home) -> Result<ServerTls, GatewayError> {
+fn server_tls(home: &Home, clock: &Arc<dyn Clock>) -> Result<ServerTls, GatewayError> {
     let files = home.tls()?;
     let identity = Identity::from_pem(&files.cert_pem, &files.key_pem)?;
     // Log and health are public; every other route asks for the certificate itself.
-    Ok(ServerTls::new(identity, &files.ca_pem, ClientAuth::Optional)?)
+    Ok(ServerTls::new(identity, &files.ca_pem, ClientAuth::Optional, Arc::clone(clock))?)
 }
 
 /// The registry on disk, brought up to date where the center answers; without one on disk the center must.

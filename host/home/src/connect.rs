@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use iog_client::{CenterClient, Pins, Remote, Replica, ReplicaError};
+use iog_machine::Clock;
 use iog_transport::{ClientTls, HttpClient, Identity, TransportError};
 
 use crate::error::HomeError;
@@ -25,14 +26,14 @@ pub enum ConnectError {
     Replica(#[from] ReplicaError),
 }
 
-/// A client that shows the domain's certificate and trusts the home's roots.
+/// A client that shows the domain's certificate and trusts the home's roots, while they hold by `clock`.
 ///
 /// # Errors
 /// [`ConnectError`].
-pub fn http(home: &Home) -> Result<HttpClient, ConnectError> {
+pub fn http(home: &Home, clock: &Arc<dyn Clock>) -> Result<HttpClient, ConnectError> {
     let tls = home.tls()?;
     let identity = Identity::from_pem(&tls.cert_pem, &tls.key_pem)?;
-    Ok(HttpClient::new(Arc::new(ClientTls::new(&tls.ca_pem, Some(identity))?)))
+    Ok(HttpClient::new(Arc::new(ClientTls::new(&tls.ca_pem, Some(identity), Arc::clone(clock))?)))
 }
 
 /// The home's center.

@@ -2,10 +2,10 @@
 //! pinned genesis back. Afterwards the home is complete; the domain is in force once members or the root have co-signed.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use iog_client::enroll::{self, NewDomain};
-use iog_client::{CenterClient, ClientError, Remote};
+use iog_client::ClientError;
+use iog_client::enroll::{self, NewDomain, first_contact};
+use iog_machine::Machine;
 use iog_protocol::dsse::EnvelopeError;
 use iog_protocol::enroll::JoinToken;
 use iog_protocol::ids::TrustDomain;
@@ -13,7 +13,7 @@ use iog_protocol::keys::SecretKey;
 use iog_protocol::registry::Registry;
 use iog_protocol::statements::{Domain, Endpoint, Statement};
 use iog_protocol::time::Timestamp;
-use iog_transport::{ClientTls, HttpClient, TransportError, ca};
+use iog_transport::{TransportError, ca};
 
 use crate::error::HomeError;
 use crate::home::{DomainFile, Home, NewHome};
@@ -84,22 +84,21 @@ pub async fn enroll(
     root: &Path,
     token: &JoinToken,
     options: &EnrollOptions,
-    entropy: &dyn Entropy,
-    now: Timestamp,
+    machine: &Machine,
 ) -> Result<Home, EnrollError> {
-    if token.expires <= now {
+    if token.expires <= machine.clock.now() {
         return Err(EnrollError::Expired { domain: token.domain.to_string(), expires: token.expires });
     }
     if let Ok(there) = Home::open(root) {
         return Err(HomeError::Taken { path: root.to_owned(), domain: there.domain().clone() }.into());
     }
     let failed = |source| EnrollError::Center { center: token.center.clone(), source: Box::new(source) };
-    let genesis = first_contact(token).genesis(&token.genesis).await.map_err(failed)?;
+    let genesis = first_contact(token, &machine.clock).genesis(&token.genesis).await.map_err(failed)?;
     let trust_domain = trust_domain(&genesis, token, options.demo)?;
-    let keys = Keys::new(options, entropy)?;
+    let keys = Keys::new(options, machine.entropy.as_ref())?;
     let statement = keys.statement(token, options)?;
     let domain = NewDomain { tls_key_pem: &keys.tls_pem, statement: &statement };
-    let joined = enroll::enroll(token, domain, now).await.map_err(failed)?;
+    let joined = enroll::enroll(token, domain, &machine.clock).await.map_err(failed)?;
     let file = DomainFile {
         domain: token.domain.clone(),
         organisation: token.organisation.clone(),
@@ -166,10 +165,4 @@ impl Keys {
         };
         Ok(Statement::new(&token.genesis, domain).sign(&[&self.caller])?.to_json())
     }
-}
-
-/// A client that believes whoever shows the key whose hash the join token carries.
-fn first_contact(token: &JoinToken) -> CenterClient {
-    let http = HttpClient::new(Arc::new(ClientTls::pinned(*token.center_spki_sha256.as_bytes())));
-    CenterClient::new(Remote::new(http, &token.center))
 }

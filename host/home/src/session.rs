@@ -97,7 +97,7 @@ impl Session {
     /// [`SessionError`].
     pub async fn open(home: &Home, machine: &Machine) -> Result<Self, SessionError> {
         let now = machine.clock.now();
-        let http = connect::http(home)?;
+        let http = connect::http(home, &machine.clock)?;
         let center = connect::center(home, &http);
         let mut replica = connect::replica(home)?;
         let offline = match center.sync(&mut replica, now).await {

@@ -106,6 +106,7 @@ mod tests {
     use axum::routing::post;
     use axum::{Json, Router};
     use iog_client::Remote;
+    use iog_machine::ManualClock;
     use iog_protocol::api::{ApiErrorCode, Problem, TokenAnswer, paths};
     use iog_transport::ca::{Ca, SubjectNames, Validity};
     use iog_transport::{ClientAuth, ClientTls, HttpClient, Identity, ServeLimits, ServerTls};
@@ -130,6 +131,10 @@ mod tests {
         Json(TokenAnswer { access_token, token_type: "Bearer".into(), expires_in: 4_000 }).into_response()
     }
 
+    fn clock() -> Arc<ManualClock> {
+        Arc::new(ManualClock::new(Timestamp::from_unix(1_790_000_000)))
+    }
+
     fn identity(ca: &Ca) -> Identity {
         let (spiffe_uri, dns) = ("spiffe://net.example/domain/as64500".to_owned(), vec!["localhost".to_owned()]);
         let names = SubjectNames { spiffe_uri, dns, ..SubjectNames::default() };
@@ -142,10 +147,11 @@ mod tests {
         let (issuer, ca) = (Issuer::default(), Ca::create("net.example", VALIDITY).unwrap());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("localhost:{}", listener.local_addr().unwrap().port());
-        let tls = Arc::new(ServerTls::new(identity(&ca), ca.certificate_pem(), ClientAuth::Optional).unwrap());
+        let tls = Arc::new(ServerTls::new(identity(&ca), ca.certificate_pem(), ClientAuth::Optional, clock()).unwrap());
         let app = Router::new().route(paths::TOKEN, post(issue)).with_state(issuer.clone());
         tokio::spawn(iog_transport::serve(listener, tls, app, ServeLimits::default(), std::future::pending()));
-        let http = HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), Some(identity(&ca))).unwrap()));
+        let http =
+            HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), Some(identity(&ca)), clock()).unwrap()));
         let folder = tempfile::tempdir().unwrap();
         let center = CenterClient::new(Remote::new(http.clone(), &address));
         let source = TokenSource::new(folder.path().join("token.json"), &center);

@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use iog_cli::link::now;
 use iog_client::gateway::{Believed, SignedRun, believe, receipt_log};
 use iog_client::{ClientError, GatewayClient, Remote, RunReply};
 use iog_home::Home;
 use iog_home::connect;
-use iog_machine::entropy::{Entropy as _, OsEntropy};
+use iog_machine::{Clock, Entropy as _, OsEntropy};
 use iog_protocol::api::{ApiErrorCode, ENVELOPE_MEDIA_TYPE, Problem};
 use iog_protocol::dsse::Signed;
 use iog_protocol::ids::{Digest, DomainId, RequestId};
@@ -31,23 +30,24 @@ pub(crate) struct Caller {
     pub(crate) http: HttpClient,
     pub(crate) token: String,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Caller {
     /// A member with a fresh token and the registry of now.
     pub(crate) async fn of(net: &Net, domain: &str) -> Self {
-        Self::at(&net.home_of(domain)).await
+        Self::at(&net.home_of(domain), net.clock.clone()).await
     }
 
     /// The member whose home this is.
-    pub(crate) async fn at(home: &Path) -> Self {
+    pub(crate) async fn at(home: &Path, clock: Arc<dyn Clock>) -> Self {
         let home = Home::open(home).expect("the home is there");
-        let http = connect::http(&home).expect("the home's certificate is good");
+        let http = connect::http(&home, &clock).expect("the home's certificate is good");
         let center = connect::center(&home, &http);
         let mut replica = connect::replica(&home).expect("the replica holds");
-        let registry = center.sync(&mut replica, now()).await.expect("the center answers").registry;
+        let registry = center.sync(&mut replica, clock.now()).await.expect("the center answers").registry;
         let token = center.token().await.expect("a member gets a token").access_token;
-        Self { key: home.caller_key().expect("the home has a key"), home, http, token, registry }
+        Self { key: home.caller_key().expect("the home has a key"), home, http, token, registry, clock }
     }
 
     /// The domain's id.
@@ -57,7 +57,7 @@ impl Caller {
 
     /// A good request for a traceback of [`TARGET`].
     pub(crate) fn ask(&self, gateway: &str, module: Digest) -> RunRequest {
-        let issued = now();
+        let issued = self.clock.now();
         RunRequest {
             request_id: fresh_id(),
             audience: gateway.parse().expect("a domain id"),
@@ -113,7 +113,7 @@ impl Caller {
 
     /// The key of a gateway's receipt log, by the registry.
     pub(crate) fn log_of(&self, gateway: &DomainId) -> VerifierKey {
-        let record = self.registry.domain(gateway, now()).expect("the gateway's domain is in force");
+        let record = self.registry.domain(gateway, self.clock.now()).expect("the gateway's domain is in force");
         receipt_log(self.home.trust_domain(), record).expect("a good key")
     }
 

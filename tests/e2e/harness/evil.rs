@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::extract::{Path as UrlPath, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
+use iog_machine::Clock;
 use iog_protocol::api::{Base64Bytes, CatalogAnswer, paths};
 use iog_protocol::dsse::Envelope;
 use iog_protocol::ids::{Digest, DomainId, TrustDomain};
@@ -34,11 +34,14 @@ pub(crate) struct StolenKeys {
     pub(crate) ca: Ca,
     pub(crate) ca_pem: String,
     pub(crate) trust_domain: TrustDomain,
+    /// The attacker lives in everybody's time.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl StolenKeys {
     /// Reads them where the center keeps them.
-    pub(crate) fn of(folder: &Path, trust_domain: &TrustDomain) -> Self {
+    pub(crate) fn of(net: &Net, trust_domain: &TrustDomain) -> Self {
+        let folder = net.center_folder();
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("the attacker reads every file");
         let key = |name: &str| SecretKey::from_pkcs8_pem(&read(&format!("keys/{name}.pem"))).expect("an Ed25519 key");
         let ca_pem = read("ca.pem");
@@ -49,6 +52,7 @@ impl StolenKeys {
             ca: Ca::load(&ca_pem, &read("keys/ca.pem")).expect("the authority's key"),
             ca_pem,
             trust_domain: trust_domain.clone(),
+            clock: net.clock.clone(),
         }
     }
 
@@ -88,7 +92,8 @@ impl StolenKeys {
 
     /// A client that shows a certificate.
     pub(crate) fn client(&self, identity: Identity) -> HttpClient {
-        HttpClient::new(Arc::new(ClientTls::new(&self.ca_pem, Some(identity)).expect("a good certificate")))
+        let tls = ClientTls::new(&self.ca_pem, Some(identity), Arc::clone(&self.clock));
+        HttpClient::new(Arc::new(tls.expect("a good certificate")))
     }
 
     /// A signed head over any entries.
@@ -158,8 +163,9 @@ impl EvilCenter {
             .route(paths::BLOB, get(blob_of))
             .route(paths::CATALOG, get(catalog_of))
             .with_state(Arc::new(Served { tree, entries, checkpoint, blobs, catalog }));
-        let identity = keys.identity("center", Validity::leaf(iog_cli::link::now().unix()));
-        let tls = ServerTls::new(identity, &keys.ca_pem, ClientAuth::Optional).expect("a good certificate");
+        let identity = keys.identity("center", Validity::leaf(keys.clock.now().unix()));
+        let tls = ServerTls::new(identity, &keys.ca_pem, ClientAuth::Optional, Arc::clone(&keys.clock));
+        let tls = tls.expect("a good certificate");
         let listener = TcpListener::bind(address).await.expect("the center's place is free");
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {

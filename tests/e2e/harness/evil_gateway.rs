@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use iog_cli::link::now;
+use iog_machine::Clock;
 use iog_protocol::api::paths;
 use iog_protocol::dsse::Envelope;
 use iog_protocol::ids::{Digest, DomainId};
@@ -52,6 +52,8 @@ pub(crate) struct Lie {
     pub(crate) log: String,
     /// The key it signs with.
     pub(crate) key: SecretKey,
+    /// The time it signs at.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Lie {
@@ -59,7 +61,7 @@ impl Lie {
     pub(crate) fn of(domain: &str, keys: &StolenKeys, key: &SecretKey) -> Self {
         let domain: DomainId = domain.parse().expect("a domain id");
         let log = log_origin(&keys.trust_domain, &domain);
-        Self { domain, result: r#"{"ok":{"flows":0}}"#, log, key: key.clone() }
+        Self { domain, result: r#"{"ok":{"flows":0}}"#, log, key: key.clone(), clock: Arc::clone(&keys.clock) }
     }
 
     fn answer(&self, body: &[u8]) -> RunAnswer {
@@ -83,7 +85,7 @@ impl Lie {
             engine: "48.0.8".to_owned(),
             cost_table: Digest::of(b"costs"),
             cost: Cost::default(),
-            issued: now(),
+            issued: self.clock.now(),
         };
         RunAnswer {
             request_id: request.request_id,
@@ -101,7 +103,8 @@ pub(crate) fn serve(lie: Lie, listener: TcpListener, identity: Identity, keys: &
         .route(paths::RUNS, post(answer))
         .route(paths::SERVICE_RUNS, post(answer))
         .with_state(Arc::new(lie));
-    let tls = Arc::new(ServerTls::new(identity, &keys.ca_pem, ClientAuth::Optional).expect("a good certificate"));
+    let tls = ServerTls::new(identity, &keys.ca_pem, ClientAuth::Optional, Arc::clone(&keys.clock));
+    let tls = Arc::new(tls.expect("a good certificate"));
     tokio::spawn(async move {
         iog_transport::serve(listener, tls, app, ServeLimits::default(), std::future::pending()).await;
     })

@@ -8,9 +8,12 @@ use std::time::Duration;
 use iog_cli::demo::world::{Newcomer, Seat, World};
 use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
-use iog_home::Home;
+use iog_home::renewal::Renewal;
+use iog_home::{Home, connect};
+use iog_machine::{Clock, Machine, ManualClock, OsEntropy};
 use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
+use iog_protocol::time::Timestamp;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -28,11 +31,20 @@ const QUIET: &str = "listen = \"127.0.0.1:0\"\n[sync]\nregistry_s = 3600\nrenew_
 const PLACE_TRIES: u32 = 150;
 const PLACE_AGAIN: Duration = Duration::from_millis(200);
 
+/// When every story begins; far from the time at which it is played, so that nothing can be by another clock unnoticed.
+pub(crate) const BEGIN: Timestamp = Timestamp::from_unix(1_900_000_000);
+/// Seconds of a day.
+const DAY_S: i64 = 86_400;
+
 /// A network.
 pub(crate) struct Net {
     pub(crate) world: World,
+    /// The time of everybody in it.
+    pub(crate) clock: Arc<ManualClock>,
     seats: BTreeMap<String, Seat>,
     addresses: BTreeMap<String, String>,
+    /// Domains that will never have a gateway.
+    callers: Vec<String>,
     folder: TempDir,
 }
 
@@ -40,13 +52,17 @@ impl Net {
     /// A center with these providers (`as<N>`) and callers as members in force.
     pub(crate) async fn of(providers: &[&str], callers: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let world = World::found(folder.path()).await.expect("the world stands");
-        let mut net = Self { world, seats: BTreeMap::new(), addresses: BTreeMap::new(), folder };
+        let clock = Arc::new(ManualClock::new(BEGIN));
+        let machine = Machine { clock: clock.clone(), entropy: Arc::new(OsEntropy) };
+        let world = World::found(folder.path(), machine).await.expect("the world stands");
+        let mut net =
+            Self { world, clock, seats: BTreeMap::new(), addresses: BTreeMap::new(), callers: Vec::new(), folder };
         for provider in providers {
             net.enroll(provider, true).await;
         }
         for caller in callers {
             net.enroll(caller, false).await;
+            net.callers.push((*caller).to_owned());
         }
         net.world.admit_all().await.expect("root admits all");
         net
@@ -134,6 +150,38 @@ impl Net {
     /// What a running gateway does by itself.
     pub(crate) fn background(&self, domain: &str) -> Arc<Background> {
         self.world.background(&domain.parse().expect("a domain id")).expect("the gateway runs")
+    }
+
+    /// What everybody's clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets days pass. On each the center and every gateway do once what they do by themselves, certificates included;
+    /// gateways in `idle` run on and do nothing. Domains without a gateway renew when they call, here once a day.
+    pub(crate) async fn advance(&self, days: u32, idle: &[&str]) {
+        for _ in 0..days {
+            self.clock.advance(DAY_S);
+            self.world.step_center();
+            self.renew_callers().await;
+            for domain in self.world.running().filter(|domain| !idle.contains(&domain.as_str())) {
+                self.background(domain.as_str()).step().await;
+            }
+        }
+    }
+
+    async fn renew_callers(&self) {
+        for domain in &self.callers {
+            let home = Home::open(&self.home_of(domain)).expect("the home is there");
+            let clock: Arc<dyn Clock> = self.clock.clone();
+            let http = connect::http(&home, &clock).expect("the home's certificate is well formed");
+            let center = connect::center(&home, &http);
+            let leaf = http.tls().leaf().expect("it shows a certificate");
+            // One that has ended is not renewed; the story then sees that.
+            let _ = Renewal { home: &home, http: &http, center: &center, server: None }
+                .renew_if_due(&leaf, self.now())
+                .await;
+        }
     }
 
     /// Makes a gateway look at the center and prepare its services, and shows the registry it then believes.

@@ -1,11 +1,9 @@
 //! A whole old network goes on: the log, the modules, the services and the members are there, and new things happen.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use iog_caller::{CallError, CallReport, CallSpec, Caller, Merged, PartOutcome, Quiet, Whom, call};
 use iog_cli::link::{Link, Network};
-use iog_machine::SystemClock;
 use iog_protocol::keys::SecretKey;
 use iog_protocol::run::Outcome;
 use iog_protocol::statements::{Revocation, RevocationSeverity, Statement, Target};
@@ -55,7 +53,7 @@ async fn everybody_answers(recorded: &Recorded) {
 /// An auditor of another organisation stops the suspended module as well: a statement of today in the old log.
 async fn a_new_statement_is_logged(recorded: &Recorded) {
     let network = Network::read(&recorded.folder().join("network.json")).expect("the old network file");
-    let mut link = Link::of_network(&network, &recorded.folder().join("network.log"), Arc::new(SystemClock))
+    let mut link = Link::of_network(&network, &recorded.folder().join("network.log"), recorded.clock())
         .expect("the auditors' old copy");
     let registry = link.registry().await.expect("the center answers");
     let key = std::fs::read_to_string(recorded.folder().join("keys/bob.key")).expect("bob has a key");

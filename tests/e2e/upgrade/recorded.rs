@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use iog_home::Home;
+use iog_machine::{Clock, ManualClock};
 use iog_protocol::ids::{Digest, RequestId};
+use iog_protocol::time::Timestamp;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -72,6 +75,11 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
+    /// A clock that stands at the recorded moment.
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(ManualClock::new(Timestamp::from_unix(self.facts.moment)))
+    }
+
     /// Every recorded version, oldest first.
     pub(super) fn every() -> Vec<Self> {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/e2e/fixtures");

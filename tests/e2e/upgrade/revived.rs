@@ -8,7 +8,6 @@ use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
 use iog_gateway::{Deps, Gateway};
 use iog_machine::{Machine, OsEntropy};
-use iog_protocol::time::Timestamp;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -30,9 +29,8 @@ pub(super) fn turn() -> MutexGuard<'static, ()> {
 
 /// What a domain acts with, at the recorded time.
 pub(super) fn deps(recorded: &Recorded) -> Deps {
-    let clock = iog_machine::ManualClock::new(Timestamp::from_unix(recorded.facts.moment));
     let sandbox = Sandbox::new(&SandboxConfig::default()).expect("the sandbox starts");
-    Deps { sandbox, machine: Machine { clock: Arc::new(clock), entropy: Arc::new(OsEntropy) } }
+    Deps { sandbox, machine: Machine { clock: recorded.clock(), entropy: Arc::new(OsEntropy) } }
 }
 
 /// A domain's gateway, opened and not serving.
@@ -60,9 +58,8 @@ impl<'a> Revived<'a> {
     /// Starts everything over the copy.
     pub(super) async fn start(recorded: &'a Recorded) -> Self {
         let config = CenterConfig::load(&recorded.folder().join("center/center.toml")).expect("it parses");
-        let clock = iog_machine::ManualClock::new(Timestamp::from_unix(recorded.facts.moment));
         let listener = listen(&config.listen).await;
-        let center = Center::open(config, Arc::new(clock)).await.expect("the old center's log holds");
+        let center = Center::open(config, recorded.clock()).await.expect("the old center's log holds");
         assert_eq!(center.registry().size(), recorded.facts.log.size);
         let center = center.serve(listener).expect("the center serves");
         let mut revived = Self { recorded, center, gateways: Vec::new() };

@@ -17,7 +17,8 @@ use crate::harness::play;
 
 /// Posts an old request with the old token and the old certificate, as it stood in the recorded run.
 async fn post(network: &Revived<'_>, exchange: &Exchange, service: &str) -> Response {
-    let http = connect::http(&network.recorded.home(ASKER)).expect("the old certificate is good");
+    let http =
+        connect::http(&network.recorded.home(ASKER), &network.recorded.clock()).expect("the old certificate is good");
     let url = format!("https://{}{}", network.address(&exchange.domain), paths::fill(paths::SERVICE_RUNS, service));
     let token = HeaderValue::from_str(&format!("Bearer {}", network.recorded.token())).expect("it fits a header");
     let request = Request::post(url, ENVELOPE_MEDIA_TYPE, exchange.request.clone())

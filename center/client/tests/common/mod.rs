@@ -5,6 +5,7 @@
 use axum::Router;
 use axum::http::{StatusCode, Uri};
 use iog_client::{Pins, Remote};
+use iog_machine::{Clock, ManualClock};
 use iog_protocol::ids::{Asn, Digest};
 use iog_protocol::keys::SecretKey;
 use iog_protocol::statements::{Domain, Endpoint, Genesis, Keyset, Root, Statement, Thresholds};
@@ -23,10 +24,9 @@ use tokio::sync::oneshot;
 pub(crate) const ORIGIN: &str = "net.example/log";
 pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_790_000_000);
 
-/// The only clock of these tests: TLS checks certificates against the real time.
-pub(crate) fn real_now() -> i64 {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
-    i64::try_from(since.as_secs()).unwrap()
+/// A clock that stands at [`NOW`].
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(ManualClock::new(NOW))
 }
 
 pub(crate) fn key(seed: u8) -> SecretKey {
@@ -140,7 +140,7 @@ impl Log {
 }
 
 pub(crate) fn authority() -> Arc<Ca> {
-    Arc::new(Ca::create("net.example", Validity::authority(real_now())).unwrap())
+    Arc::new(Ca::create("net.example", Validity::authority(NOW.unix())).unwrap())
 }
 
 pub(crate) fn chain(ca: &Ca, id: &str, csr_pem: &str) -> String {
@@ -149,7 +149,7 @@ pub(crate) fn chain(ca: &Ca, id: &str, csr_pem: &str) -> String {
         dns: vec!["localhost".into()],
         ips: vec!["127.0.0.1".parse().unwrap()],
     };
-    ca.issue(csr_pem, &names, Validity::leaf(real_now())).unwrap()
+    ca.issue(csr_pem, &names, Validity::leaf(NOW.unix())).unwrap()
 }
 
 pub(crate) fn identity(ca: &Ca, id: &str) -> Identity {
@@ -171,7 +171,7 @@ impl Server {
     }
 
     pub(crate) async fn start_with(ca: Arc<Ca>, app: Router) -> Self {
-        let tls = ServerTls::new(identity(&ca, "center"), ca.certificate_pem(), ClientAuth::Optional).unwrap();
+        let tls = ServerTls::new(identity(&ca, "center"), ca.certificate_pem(), ClientAuth::Optional, clock()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -180,7 +180,7 @@ impl Server {
             let stopped = async { drop(stopped.await) };
             iog_transport::serve(listener, Arc::new(tls), app, limits, stopped).await;
         });
-        let client = ClientTls::new(ca.certificate_pem(), Some(identity(&ca, "as64500"))).unwrap();
+        let client = ClientTls::new(ca.certificate_pem(), Some(identity(&ca, "as64500")), clock()).unwrap();
         let remote = Remote::new(HttpClient::new(Arc::new(client)), &addr.to_string());
         Self { addr, remote, ca, stop: Some(stop), task }
     }

@@ -86,7 +86,7 @@ impl World {
         sign_genesis_in(&config, &key(ROOTS[0])).unwrap();
         let registry_id = sign_genesis_in(&config, &key(ROOTS[1])).unwrap().digest;
         let roots = std::fs::read_to_string(dir.path().join("ca.pem")).unwrap();
-        let public = HttpClient::new(Arc::new(ClientTls::new(&roots, None).unwrap()));
+        let public = HttpClient::new(Arc::new(ClientTls::new(&roots, None, Arc::new(SystemClock)).unwrap()));
         let mut world = Self { dir, config, registry_id, handle: None, public };
         world.start().await;
         world
@@ -144,7 +144,8 @@ impl World {
     pub(crate) async fn enroll(&self, id: &str, seed: u8) -> Member {
         let token = self.invite(id).await;
         let member = Member::new(self, &token, seed);
-        let first = HttpClient::new(Arc::new(ClientTls::pinned(*token.center_spki_sha256.as_bytes())));
+        let first =
+            HttpClient::new(Arc::new(ClientTls::pinned(*token.center_spki_sha256.as_bytes(), Arc::new(SystemClock))));
         let body = serde_json::to_vec(&member.request(&token)).unwrap();
         let request = Request::post(self.url(paths::ENROLL), "application/json", body);
         let answer: JoinAnswer = created(&first.send(request).await.unwrap());
@@ -222,7 +223,7 @@ impl Member {
     pub(crate) fn admitted(mut self, answer: &JoinAnswer) -> Self {
         let identity = Identity::from_pem(&answer.certificate_pem, &self.tls_key).unwrap();
         assert_eq!(identity.leaf().spiffe, Some(format!("spiffe://net.example/domain/{}", self.id)));
-        let tls = ClientTls::new(&answer.authorities_pem, Some(identity)).unwrap();
+        let tls = ClientTls::new(&answer.authorities_pem, Some(identity), Arc::new(SystemClock)).unwrap();
         self.http = HttpClient::new(Arc::new(tls));
         self
     }

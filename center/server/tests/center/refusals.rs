@@ -267,7 +267,9 @@ async fn foreign_and_expired_certificates_do_not_get_in() {
     let ca_pem = std::fs::read_to_string(world.path("ca.pem")).unwrap();
     let names =
         iog_transport::ca::SubjectNames { spiffe_uri: "spiffe://net.example/domain/as1".into(), ..Default::default() };
-    let connect = |identity: Identity| HttpClient::new(Arc::new(ClientTls::new(&ca_pem, Some(identity)).unwrap()));
+    let connect = |identity: Identity| {
+        HttpClient::new(Arc::new(ClientTls::new(&ca_pem, Some(identity), Arc::new(SystemClock)).unwrap()))
+    };
     let at = now().unix();
     let foreign = iog_transport::ca::Ca::create("net.example", iog_transport::ca::Validity::authority(at)).unwrap();
     let issued = foreign.issue_with_new_key(&names, iog_transport::ca::Validity::leaf(at)).unwrap();

@@ -1,10 +1,11 @@
 //! Who gets in, and how both sides recognise each other: real sockets, real TLS.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use crate::common::{Server, authority, client, identity, identity_until, now, spiffe};
+use crate::common::{Server, authority, client, client_by, clock, identity, identity_until, now, spiffe};
 use http::StatusCode;
-use iog_transport::{ClientAuth, ClientTls, HttpClient, Request, ServeLimits, TransportError, ca::Validity};
+use iog_transport::ca::{LEAF_SECONDS, Validity};
+use iog_transport::{ClientAuth, ClientTls, HttpClient, Request, ServeLimits, TransportError};
 
 async fn who(client: &HttpClient, server: &Server) -> Result<String, TransportError> {
     let answer = client.send(Request::get(server.url("/who"))).await?;
@@ -16,6 +17,15 @@ async fn who(client: &HttpClient, server: &Server) -> Result<String, TransportEr
 fn tls_failure(answer: Result<String, TransportError>, word: &str) {
     match answer {
         Err(TransportError::Tls { reason, .. }) => assert!(reason.to_lowercase().contains(word), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The server does not admit the client's certificate because of its dates. It may close before its alert is read.
+fn out_of_time(answer: &Result<String, TransportError>) {
+    match answer {
+        Err(TransportError::Tls { reason, .. }) => assert!(reason.to_lowercase().contains("expired"), "{reason}"),
+        Err(TransportError::Http { .. }) => {}
         other => panic!("{other:?}"),
     }
 }
@@ -43,15 +53,43 @@ async fn a_foreign_authority_is_refused_on_both_sides() {
 }
 
 #[tokio::test]
-async fn a_leaf_stops_admitting_when_it_expires() {
-    let ca = authority();
-    let server = Server::start(&ca, ClientAuth::Required, ServeLimits::default()).await;
-    let until = now() + 2;
-    let short = identity_until(&ca, "as1", Validity { not_before: until - 60, not_after: until });
-    let client = client(&ca, Some(short));
+async fn a_leaf_stops_admitting_when_it_ends_by_the_clock() {
+    let (ca, clock) = (authority(), clock());
+    let server = Server::start_by(Arc::clone(&clock), &ca).await;
+    let client = client_by(Arc::clone(&clock), &ca, Some(identity(&ca, "as1")));
     assert_eq!(who(&client, &server).await.unwrap(), spiffe("as1"));
-    // The pooled connection is closed with the certificate, and a new one is refused.
-    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    clock.advance(LEAF_SECONDS);
+    assert_eq!(who(&client, &server).await.unwrap(), spiffe("as1"), "its last second still counts");
+    // No connection outlives the certificate, and a new one is refused.
+    clock.advance(1);
+    out_of_time(&who(&client, &server).await);
+    client.tls().rotate_identity(Some(identity_until(&ca, "as1", Validity::leaf(now() + LEAF_SECONDS))));
+    assert_eq!(who(&client, &server).await.unwrap(), spiffe("as1"));
+    clock.advance(30 * 86_400);
+    out_of_time(&who(&client, &server).await);
+    // Before its first second it does not admit either; TLS has no alert of its own for that.
+    clock.advance(-32 * 86_400);
+    out_of_time(&who(&client, &server).await);
+}
+
+#[tokio::test]
+async fn a_client_with_a_slow_clock_gets_nothing_over_an_old_connection() {
+    let (ca, ahead) = (authority(), clock());
+    let server = Server::start_by(Arc::clone(&ahead), &ca).await;
+    let client = client(&ca, Some(identity(&ca, "as1")));
+    assert_eq!(who(&client, &server).await.unwrap(), spiffe("as1"));
+    ahead.advance(LEAF_SECONDS + 1);
+    out_of_time(&who(&client, &server).await);
+    out_of_time(&who(&client, &server).await);
+}
+
+#[tokio::test]
+async fn a_server_is_refused_when_its_leaf_ends_by_the_clients_clock() {
+    let (ca, ahead) = (authority(), clock());
+    let server = Server::start(&ca, ClientAuth::Optional, ServeLimits::default()).await;
+    let client = client_by(Arc::clone(&ahead), &ca, None);
+    assert_eq!(who(&client, &server).await.unwrap(), "nobody");
+    ahead.advance(LEAF_SECONDS + 1);
     tls_failure(who(&client, &server).await, "expired");
 }
 
@@ -96,10 +134,10 @@ async fn first_contact_is_pinned_to_the_authority_or_the_leaf() {
     let ca = authority();
     let server = Server::start(&ca, ClientAuth::Optional, ServeLimits::default()).await;
     for pin in [ca.spki_sha256(), server.tls.leaf().spki_sha256] {
-        let client = HttpClient::new(Arc::new(ClientTls::pinned(pin)));
+        let client = HttpClient::new(Arc::new(ClientTls::pinned(pin, clock())));
         assert_eq!(who(&client, &server).await.unwrap(), "nobody");
     }
-    tls_failure(who(&HttpClient::new(Arc::new(ClientTls::pinned([7; 32]))), &server).await, "unknownissuer");
+    tls_failure(who(&HttpClient::new(Arc::new(ClientTls::pinned([7; 32], clock()))), &server).await, "unknownissuer");
     // Showing the pinned authority's certificate is not enough: it must have issued the leaf.
     let other = authority();
     let key = iog_transport::ca::new_key_pem().unwrap();
@@ -108,7 +146,7 @@ async fn first_contact_is_pinned_to_the_authority_or_the_leaf() {
     let leaf = leaf.split_inclusive("-----END CERTIFICATE-----\n").next().unwrap();
     let chain = format!("{leaf}{}", ca.certificate_pem());
     server.tls.rotate_identity(iog_transport::Identity::from_pem(&chain, &key).unwrap()).unwrap();
-    let client = HttpClient::new(Arc::new(ClientTls::pinned(ca.spki_sha256())));
+    let client = HttpClient::new(Arc::new(ClientTls::pinned(ca.spki_sha256(), clock())));
     assert!(matches!(who(&client, &server).await, Err(TransportError::Tls { .. })));
 }
 

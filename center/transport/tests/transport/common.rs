@@ -15,14 +15,34 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{get, post},
 };
+use iog_machine::ManualClock;
+use iog_protocol::time::Timestamp;
 use iog_transport::{
     ClientAuth, ClientTls, Drained, HttpClient, Identity, PeerAddr, PeerIdentity, ServeLimits, ServerTls,
     ca::{self, Ca, SubjectNames, Validity},
 };
+use rustls::time_provider::TimeProvider;
+use rustls_pki_types::UnixTime;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-pub(crate) fn now() -> i64 {
-    i64::try_from(rustls_pki_types::UnixTime::now().as_secs()).unwrap()
+/// The time at which every story begins.
+pub(crate) const fn now() -> i64 {
+    1_800_000_000
+}
+
+/// The time of clients that are not ours: it stands where every story begins.
+#[derive(Debug)]
+pub(crate) struct Begin;
+
+impl TimeProvider for Begin {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(now().unsigned_abs())))
+    }
+}
+
+/// A clock of a story.
+pub(crate) fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(Timestamp::from_unix(now())))
 }
 
 pub(crate) fn spiffe(id: &str) -> String {
@@ -46,7 +66,11 @@ pub(crate) fn identity(ca: &Ca, id: &str) -> Identity {
 }
 
 pub(crate) fn client(ca: &Ca, identity: Option<Identity>) -> HttpClient {
-    HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), identity).unwrap()))
+    client_by(clock(), ca, identity)
+}
+
+pub(crate) fn client_by(clock: Arc<ManualClock>, ca: &Ca, identity: Option<Identity>) -> HttpClient {
+    HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), identity, clock).unwrap()))
 }
 
 pub(crate) struct Server {
@@ -59,7 +83,19 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(ca: &Ca, auth: ClientAuth, limits: ServeLimits) -> Self {
-        let tls = Arc::new(ServerTls::new(identity(ca, "server"), ca.certificate_pem(), auth).unwrap());
+        let tls = ServerTls::new(identity(ca, "server"), ca.certificate_pem(), auth, clock()).unwrap();
+        Self::start_with(tls, limits).await
+    }
+
+    pub(crate) async fn start_by(clock: Arc<ManualClock>, ca: &Ca) -> Self {
+        let (auth, limits) = (ClientAuth::Required, ServeLimits::default());
+        // Ten years, so that only what a story looks at ends.
+        let own = identity_until(ca, "server", Validity::authority(now()));
+        Self::start_with(ServerTls::new(own, ca.certificate_pem(), auth, clock).unwrap(), limits).await
+    }
+
+    async fn start_with(tls: ServerTls, limits: ServeLimits) -> Self {
+        let tls = Arc::new(tls);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

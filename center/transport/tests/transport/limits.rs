@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Server, authority, client};
+use crate::common::{Begin, Server, authority, client};
 use http::StatusCode;
 use iog_transport::{ClientAuth, Request, ServeLimits, TransportError, ca::Ca};
 use rustls_pki_types::ServerName;
@@ -31,7 +31,7 @@ async fn raw(ca: &Ca, server: &Server, alpn: &[u8]) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(iog_transport::pem::certificates(ca.certificate_pem(), "ca").unwrap().remove(0)).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(Begin))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)

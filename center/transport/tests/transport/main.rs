@@ -5,3 +5,4 @@
 mod admission;
 mod common;
 mod limits;
+mod resumption;

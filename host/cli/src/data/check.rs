@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use iog_data::DataError;
 use iog_gateway::config::DatasetConfig;
+use iog_machine::error::chain;
 use iog_protocol::ids::DatasetName;
 use serde_json::{Value, json};
 
-use super::opened::{Read, causes, chosen, load, read};
+use super::opened::{Read, chosen, load, read};
 use crate::args::DatasetArgs;
 use crate::ui::{Tone, Ui, escaped, grouped};
 
@@ -26,7 +27,7 @@ pub(super) fn run(ui: Ui, args: &DatasetArgs) -> Result<ExitCode> {
             }
             Err(error) => {
                 good = false;
-                let text = escaped(&causes(error));
+                let text = escaped(&chain(error));
                 ui.line(format!("{} {name}: {text}", ui.paint(Tone::Bad, "does not fit")));
             }
         }
@@ -51,7 +52,7 @@ pub(super) fn checked(name: &DatasetName, config: &DatasetConfig, read: &Read) -
                 }),
                 _ => Value::Null,
             };
-            let problem = causes(error);
+            let problem = chain(error);
             json!({"dataset": name, "schema": config.schema, "fits": false, "problem": problem, "misfit": misfit})
         }
     }

@@ -7,6 +7,7 @@ use iog_data::{Report, Snapshot};
 use iog_gateway::config::DatasetConfig;
 use iog_gateway::datasets::Bound;
 use iog_gateway::describe::{Reader, public, readers};
+use iog_machine::error::chain;
 use iog_module::ModuleRef;
 use iog_protocol::ids::{DatasetName, Digest};
 use iog_protocol::schemas::{self, Column};
@@ -14,7 +15,7 @@ use iog_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::check::checked;
-use super::opened::{Read, causes, chosen, load, read};
+use super::opened::{Read, chosen, load, read};
 use crate::args::DatasetArgs;
 use crate::link::now;
 use crate::ui::{Tone, Ui, escaped, grouped, size};
@@ -39,7 +40,7 @@ fn print(ui: Ui, (name, config): (&DatasetName, &DatasetConfig), read: &Read, re
     let (bound, report) = match read {
         Ok(read) => read,
         Err(error) => {
-            ui.line(format!("  {} {}", ui.paint(Tone::Bad, "does not fit:"), escaped(&causes(error))));
+            ui.line(format!("  {} {}", ui.paint(Tone::Bad, "does not fit:"), escaped(&chain(error))));
             return;
         }
     };

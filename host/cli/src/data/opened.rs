@@ -54,16 +54,6 @@ pub(super) fn read(ui: Ui, name: &DatasetName, config: &DatasetConfig) -> Result
     Ok(read)
 }
 
-pub(super) fn causes(error: &DataError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

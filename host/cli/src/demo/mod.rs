@@ -93,7 +93,7 @@ async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
 
 /// Asks every provider of the catalog, as `iog call ip-traceback --all` does.
 async fn ask(world: &World, home: &Home, target: &str) -> Result<CallReport> {
-    let caller = Caller { home, machine: &Machine::default(), sandbox: &world.sandbox };
+    let caller = Caller { home, machine: &world.machine, sandbox: &world.sandbox };
     let spec = CallSpec {
         what: "ip-traceback".parse().map_err(anyhow::Error::msg)?,
         entry: None,
@@ -161,7 +161,7 @@ fn inputs_of(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<(Vec<Input>, String)
 /// Brings the network up to the point where a question can be asked.
 async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> {
     ui.title("2  A center and its members");
-    let mut world = World::found(dir).await?;
+    let mut world = World::found(dir, Machine::default()).await?;
     ui.line(format!(
         "  center on https://localhost:{}, genesis signed by an offline root key",
         world.center_address.port()

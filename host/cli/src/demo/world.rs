@@ -17,7 +17,6 @@ use iog_gateway::{Deps, Gateway};
 use iog_home::Home;
 use iog_home::enroll::{EnrollOptions, enroll};
 use iog_machine::Machine;
-use iog_machine::entropy::OsEntropy;
 use iog_protocol::ids::{Asn, Digest, DomainId};
 use iog_protocol::keys::SecretKey;
 use iog_protocol::registry::Registry;
@@ -29,7 +28,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::keys::new_key;
-use crate::link::{Link, Network, now};
+use crate::link::{Link, Network};
 use crate::module::submission;
 
 /// The trust domain of every demo; no other command accepts it.
@@ -83,8 +82,8 @@ pub struct World {
     center_config: CenterConfig,
     /// Shared by all gateways, as one process should.
     pub sandbox: Sandbox,
-    /// The time of gateways that start from now on; the machine's unless a story has its own.
-    pub gateway_clock: Arc<dyn iog_machine::Clock>,
+    /// Time and randomness of everybody in it: certificates begin and end by this clock, statements are signed at it.
+    pub machine: Machine,
 }
 
 struct Running {
@@ -116,20 +115,21 @@ pub struct Newcomer {
 }
 
 impl World {
-    /// Founds a network in `dir`: keys, genesis, center.
+    /// Founds a network in `dir`: keys, genesis, center. Everybody in it has the time of `machine`.
     ///
     /// # Errors
     /// Whatever the center refuses; a bug in this file otherwise.
-    pub async fn found(dir: &Path) -> Result<Self> {
+    pub async fn found(dir: &Path, machine: Machine) -> Result<Self> {
         let parties = Parties::new()?;
         parties.store(&dir.join("keys"))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
         let center_address = listener.local_addr().context("the listener has no address")?;
         let folder = dir.join("center");
-        let made = iog_center::init(&folder, &options(&parties, center_address)?, now())?;
+        let now = machine.clock.now();
+        let made = iog_center::init(&folder, &options(&parties, center_address, now)?, now)?;
         let config = CenterConfig::load(&made.config)?;
         iog_center::sign_genesis_in(&config, &parties.root)?;
-        let center = Center::open(config.clone(), Arc::new(iog_machine::SystemClock)).await?.serve(listener)?;
+        let center = Center::open(config.clone(), Arc::clone(&machine.clock)).await?.serve(listener)?;
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).context("the center's folder is incomplete");
         let network =
             Network { center: config.public_address.clone(), ca_pem: read("ca.pem")?, genesis: read("genesis.json")? };
@@ -145,7 +145,7 @@ impl World {
             gateways: BTreeMap::new(),
             center_config: config,
             sandbox,
-            gateway_clock: Arc::new(iog_machine::SystemClock),
+            machine,
         })
     }
 
@@ -155,7 +155,13 @@ impl World {
     /// When the network file does not hold.
     pub fn link(&self) -> Result<Link> {
         let network = Network::read(&self.network_file)?;
-        Ok(Link::of_network(&network, &self.dir.join("auditors-log"), Arc::new(iog_machine::SystemClock))?)
+        Ok(Link::of_network(&network, &self.dir.join("auditors-log"), Arc::clone(&self.machine.clock))?)
+    }
+
+    /// What everybody's clock shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.machine.clock.now()
     }
 
     /// Enrolls a domain. It is not in force before [`World::admit_all`].
@@ -170,7 +176,7 @@ impl World {
             asns: newcomer.asn.into_iter().map(Asn).collect(),
             hours: 1,
         };
-        let token = iog_center::invite(&self.center_config, &options, now()).await?;
+        let token = iog_center::invite(&self.center_config, &options, self.now()).await?;
         let listener = match newcomer.provider {
             true => Some(TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?),
             false => None,
@@ -179,7 +185,7 @@ impl World {
             |listener: &TcpListener| Ok::<_, std::io::Error>(format!("localhost:{}", listener.local_addr()?.port()));
         let endpoints = listener.iter().map(endpoint).collect::<Result<_, _>>()?;
         let options = EnrollOptions { endpoints, demo: true, ..EnrollOptions::default() };
-        let home = enroll(&self.home(&newcomer.domain), &token, &options, &OsEntropy, now()).await?;
+        let home = enroll(&self.home(&newcomer.domain), &token, &options, &self.machine).await?;
         Ok(Seat { home, listener })
     }
 
@@ -218,7 +224,7 @@ impl World {
             self.review(&link.center, &registry, (&submitted.digest, key)).await?;
         }
         let registry = link.registry().await?;
-        registry.effective(&submitted.digest, now()).context("two reviews were not enough")?;
+        registry.effective(&submitted.digest, self.now()).context("two reviews were not enough")?;
         Ok(submitted.digest)
     }
 
@@ -231,7 +237,7 @@ impl World {
         let record = registry.module(digest).context("the module is not in the log")?;
         let mut decision = ReviewDecision::new(Verdict::Approve, Vec::new())?;
         decision.criteria = vec!["iog-safe-to-run".to_owned(), "iog-privacy".to_owned()];
-        let statement = decision.statement(registry, record, &key.public(), now())?;
+        let statement = decision.statement(registry, record, &key.public(), self.now())?;
         center.post_statement(statement.sign(&[key])?.to_json()).await?;
         Ok(())
     }
@@ -243,10 +249,7 @@ impl World {
     pub async fn start_gateway(&mut self, seat: Seat, config: GatewayConfig) -> Result<()> {
         let domain = seat.home.domain().clone();
         let listener = seat.listener.with_context(|| format!("`{domain}` has no place to answer at"))?;
-        let deps = Deps {
-            sandbox: self.sandbox.clone(),
-            machine: Machine { clock: Arc::clone(&self.gateway_clock), entropy: Arc::new(OsEntropy) },
-        };
+        let deps = Deps { sandbox: self.sandbox.clone(), machine: self.machine.clone() };
         let gateway = Gateway::open(config, deps).await.with_context(|| format!("gateway of `{domain}`"))?;
         let (stop, stopped) = oneshot::channel();
         let background = Arc::downgrade(gateway.background());
@@ -259,6 +262,11 @@ impl World {
         });
         self.gateways.insert(domain, Running { stop, background, task });
         Ok(())
+    }
+
+    /// The domains whose gateways run.
+    pub fn running(&self) -> impl Iterator<Item = &DomainId> {
+        self.gateways.keys()
     }
 
     /// What a running gateway does by itself: to make it do a round now, and to see what it believes.
@@ -280,6 +288,13 @@ impl World {
         running.task.await.context("the gateway panicked")?
     }
 
+    /// What the center does by itself, at once.
+    pub fn step_center(&self) {
+        if let Some(center) = &self.center {
+            center.step();
+        }
+    }
+
     /// Stops the center and waits for its end; gateways and callers go on with what they hold.
     ///
     /// # Errors
@@ -298,7 +313,7 @@ impl World {
     pub async fn start_center(&mut self) -> Result<()> {
         anyhow::ensure!(self.center.is_none(), "the center runs");
         let listener = TcpListener::bind(self.center_address).await.context("the center's address is taken")?;
-        let center = Center::open(self.center_config.clone(), Arc::new(iog_machine::SystemClock)).await?;
+        let center = Center::open(self.center_config.clone(), Arc::clone(&self.machine.clock)).await?;
         self.center = Some(center.serve(listener)?);
         Ok(())
     }
@@ -316,7 +331,7 @@ impl World {
     }
 }
 
-fn options(parties: &Parties, center: SocketAddr) -> Result<InitOptions> {
+fn options(parties: &Parties, center: SocketAddr, now: Timestamp) -> Result<InitOptions> {
     let auditor = |(id, organisation, key): &(&'static str, &'static str, SecretKey)| {
         Ok(Auditor { id: (*id).to_owned(), organisation: organisation.parse()?, key: key.public() })
     };
@@ -340,7 +355,7 @@ fn options(parties: &Parties, center: SocketAddr) -> Result<InitOptions> {
         }],
         thresholds: Thresholds { k: K, suspension_hours: 72, member_cosigners: 0 },
         witness_policy: None,
-        keyset_expires: keyset_end(now()),
+        keyset_expires: keyset_end(now),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use iog_machine::files::{self, Readers};
 
 /// Bytes a genesis may have: an entry of the log, which is at most 65,535.
 const GENESIS_BYTES_MAX: u64 = 65_535;
@@ -19,7 +20,5 @@ pub(super) fn read_small(file: &Path) -> Result<Vec<u8>> {
 
 /// Replaces a file as a whole, so that a failure leaves the old one.
 pub(super) fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = file.with_extension("new");
-    std::fs::write(&beside, bytes).with_context(|| format!("cannot write `{}`", beside.display()))?;
-    std::fs::rename(&beside, file).with_context(|| format!("cannot replace `{}`", file.display()))
+    files::replace(file, bytes, Readers::All).with_context(|| format!("cannot replace `{}`", file.display()))
 }
