@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::args::{EnrollArgs, EnrollCommand, EnrollUpdateArgs, GatewayCommand};
-use crate::link::{Link, clock, now};
+use crate::link::{Link, clock};
 use crate::ui::Ui;
 use crate::{runtime, signals};
 

@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(Record::read(&path).unwrap(), Record::of(&built));
         assert_eq!(std::fs::read(&path).unwrap(), b"component");
         std::fs::write(path.with_extension("json"), "{}").unwrap();
-        assert!(Record::read(&path).unwrap_err().to_string().ends_with("is no record of a build"));
+        assert!(Record::read(&path).unwrap_err().to_string().ends_with("is not a record of a build"));
     }
 
     #[test]
