@@ -35,7 +35,7 @@ pub struct NoReason;
 #[error("the key {key} does not belong to an auditor in the keyset in force")]
 pub struct NotAnAuditor {
     /// The key.
-    pub key: PublicKey,
+    pub key: Box<PublicKey>,
 }
 
 impl ReviewDecision {
@@ -64,7 +64,7 @@ impl ReviewDecision {
         now: Timestamp,
     ) -> Result<Statement, NotAnAuditor> {
         if !registry.keyset().auditors.iter().any(|known| known.key == *auditor) {
-            return Err(NotAnAuditor { key: *auditor });
+            return Err(NotAnAuditor { key: Box::new(*auditor) });
         }
         let name = |place: usize| match place {
             0 => format!("f{}", registry.size()),
@@ -79,7 +79,7 @@ impl ReviewDecision {
         let review = Review {
             verdict: self.verdict,
             criteria: self.criteria.clone(),
-            scope: self.scope.clone(),
+            scope: self.scope,
             manifest: record.submission.manifest,
             findings: findings.collect(),
             closes: self.closes.clone(),

@@ -56,7 +56,7 @@ pub enum SubmissionError {
     #[error("the key {key} may not publish under `{namespace}`")]
     OtherPublisher {
         /// The key.
-        key: PublicKey,
+        key: Box<PublicKey>,
         /// The namespace.
         namespace: String,
     },
@@ -92,7 +92,7 @@ fn organisation(registry: &Registry, namespace: &str, key: &PublicKey) -> Result
         .find(|publisher| publisher.namespace == namespace)
         .ok_or_else(|| SubmissionError::NoPublisher { namespace: namespace.to_owned() })?;
     if !publisher.keys.contains(key) {
-        return Err(SubmissionError::OtherPublisher { key: *key, namespace: namespace.to_owned() });
+        return Err(SubmissionError::OtherPublisher { key: Box::new(*key), namespace: namespace.to_owned() });
     }
     Ok(publisher.organisation.clone())
 }

@@ -112,7 +112,7 @@ impl ReviewSheet {
         Ok(Self {
             source: record.submission.source.clone(),
             change: Change::of(registry, &record.submission, now),
-            core: facts.core.clone(),
+            core: facts.core,
             document: SheetDocument {
                 line: ModuleLine::of(registry, record, now),
                 wit: facts.wit.clone(),

@@ -19,7 +19,7 @@ fn a_rejection_needs_a_finding_and_a_review_an_auditor() {
     let decision = ReviewDecision::new(Verdict::Approve, Vec::new()).unwrap();
     let stranger = key(PUBLISHER).public();
     let error = decision.statement(&world.registry, world.waiting(), &stranger, now()).unwrap_err();
-    assert_eq!(error.key, stranger);
+    assert_eq!(*error.key, stranger);
 }
 
 #[test]
