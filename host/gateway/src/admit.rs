@@ -11,8 +11,8 @@ use iog_protocol::registry::Registry;
 use iog_protocol::run::RunRequest;
 
 use crate::identity::{LIFETIME_S_MAX, Rejection, not_in_force};
+use crate::not_ready::NotReady;
 use crate::policy::{Caller, Denied, Policy, Question, Used};
-use crate::services::NotReady;
 use crate::vantage::Here;
 
 /// A request whose sender is known.

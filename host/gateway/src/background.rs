@@ -2,11 +2,11 @@
 //! Nothing here stands in the way of a request; what fails is logged and tried again.
 
 pub mod publish;
+mod rounds;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use iog_client::{CenterClient, Replica, ReplicaError};
 use iog_home::Home;
@@ -19,14 +19,15 @@ use iog_protocol::ids::{ServiceName, SlotName};
 use iog_protocol::registry::{EffectiveModule, Registry};
 use iog_protocol::time::Timestamp;
 use iog_transport::{HttpClient, ServerTls};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use crate::config::{GatewayConfig, ServiceConfig};
 use crate::datasets::{Bound, Datasets};
+use crate::not_ready::NotReady;
 use crate::prepare::{PrepareError, Prepared, Tools};
 use crate::registry::RegistryCell;
 use crate::runs::under_way::UnderWay;
-use crate::services::{NotReady, Service, Services};
+use crate::services::{Service, Services};
 
 /// The background work of one gateway.
 pub struct Background {
@@ -63,58 +64,6 @@ impl fmt::Debug for Background {
 }
 
 impl Background {
-    /// Works until `stop` says so. The registry is followed by itself: a slow database or a large new file delays what is
-    /// offered, never a revocation.
-    pub async fn work(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        let registry_every = Duration::from_secs(self.config.sync.registry_s);
-        let renew_every = Duration::from_secs(self.config.sync.renew_s);
-        let follow = async {
-            loop {
-                tokio::time::sleep(registry_every).await;
-                self.sync().await;
-            }
-        };
-        let offer = async {
-            if self.config.sync.publish {
-                publish::publish(&self).await;
-            }
-            loop {
-                tokio::time::sleep(registry_every).await;
-                self.offer().await;
-            }
-        };
-        let renew = async {
-            loop {
-                self.renew().await;
-                tokio::time::sleep(renew_every).await;
-            }
-        };
-        let mut stop = stop;
-        tokio::select! {
-            () = follow => {}
-            () = offer => {}
-            () = renew => {}
-            // The sender is dropped only after the stop was sent; both mean the same here.
-            _ = stop.wait_for(|stop| *stop) => {}
-        }
-    }
-
-    /// One round: renew the certificate if that is due, look at the log, stop what may no longer run, prepare services,
-    /// publish them.
-    pub async fn step(&self) {
-        self.renew().await;
-        self.sync().await;
-        self.offer().await;
-    }
-
-    /// Prepares services and publishes them.
-    async fn offer(&self) {
-        self.refresh().await;
-        if self.config.sync.publish {
-            publish::publish(self).await;
-        }
-    }
-
     /// Brings the registry up to date; without the center it stays as it is.
     pub async fn sync(&self) {
         let now = self.clock.now();

@@ -2,6 +2,7 @@
 //! remedy. Nothing here opens a dataset or asks the registry.
 
 mod dataset;
+mod error;
 mod service;
 
 use std::collections::BTreeMap;
@@ -12,52 +13,12 @@ use iog_protocol::ids::{DatasetName, ServiceName};
 use serde::Deserialize;
 
 pub use dataset::{DatasetConfig, DatasetFormat, TimestampUnit};
+pub use error::ConfigError;
+use error::within;
 pub use service::{AllowConfig, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig};
 
 /// Bytes a configuration may have; no honest one comes near.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
-
-/// Why a configuration cannot be used; the operator has to mend the file.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read the configuration `{path}`")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file is larger than any configuration.
-    #[error("the configuration `{path}` has more than {CONFIG_BYTES_MAX} bytes; is it the right file?")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is not TOML, or a key is unknown, missing or of another type.
-    #[error("the configuration does not parse: {message}")]
-    Syntax {
-        /// Line, key and what was expected.
-        message: String,
-    },
-    /// A value cannot be used.
-    #[error("`{key}`: {problem}; {remedy}")]
-    Value {
-        /// The key with its tables, for example `service.traceback.bind.flows`.
-        key: String,
-        /// What is wrong with it.
-        problem: String,
-        /// What to write instead.
-        remedy: String,
-    },
-}
-
-impl ConfigError {
-    pub(crate) fn value(key: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::Value { key: key.into(), problem: problem.into(), remedy: remedy.into() }
-    }
-}
 
 /// The whole of `gateway.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -144,7 +105,7 @@ impl GatewayConfig {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let read = |source| ConfigError::Read { path: path.to_owned(), source };
         if std::fs::metadata(path).map_err(read)?.len() > CONFIG_BYTES_MAX {
-            return Err(ConfigError::TooLarge { path: path.to_owned() });
+            return Err(ConfigError::TooLarge { path: path.to_owned(), bytes_max: CONFIG_BYTES_MAX });
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("")))
@@ -197,14 +158,6 @@ impl CapacityConfig {
         within("capacity.per_caller_max", self.per_caller_max.into(), 1, 100_000)?;
         within("capacity.query_memory_mib", self.query_memory_mib, 1, 1 << 16)
     }
-}
-
-/// Refuses a number outside its range.
-pub(crate) fn within(key: &str, found: u64, min: u64, max: u64) -> Result<(), ConfigError> {
-    if (min..=max).contains(&found) {
-        return Ok(());
-    }
-    Err(ConfigError::value(key, format!("{found} is out of range"), format!("write a number from {min} to {max}")))
 }
 
 /// A parser's message repeats the line it stumbled over; what stands behind `://` in it may be a password.

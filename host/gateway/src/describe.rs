@@ -11,7 +11,7 @@ use iog_protocol::registry::Registry;
 use iog_protocol::time::Timestamp;
 
 use crate::config::{GatewayConfig, ServiceConfig};
-use crate::services::NotReady;
+use crate::not_ready::NotReady;
 use iog_home::{Home, connect};
 use iog_machine::error::chain;
 use iog_module::ModuleRef;

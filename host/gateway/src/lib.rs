@@ -15,6 +15,7 @@ pub mod grants;
 pub mod identity;
 pub mod journal;
 pub mod local;
+pub mod not_ready;
 mod parts;
 pub mod policy;
 pub mod port;

@@ -15,6 +15,7 @@ use iog_sandbox::{LoadError, Module, Sandbox};
 
 use crate::config::LimitsConfig;
 use crate::datasets::Bound;
+use crate::not_ready::NotReady;
 use crate::release::{self, NotEnforceable};
 
 /// What prepares modules: shared by all services.
@@ -103,6 +104,19 @@ pub enum PrepareError {
         /// What inspection found.
         inspected: BTreeSet<String>,
     },
+}
+
+impl From<&PrepareError> for NotReady {
+    /// The reason in words that callers may read.
+    fn from(error: &PrepareError) -> Self {
+        match error {
+            PrepareError::Examine(_) => Self::NotInspected,
+            PrepareError::Load(_) => Self::NotLoaded,
+            PrepareError::Slot { slot, .. } | PrepareError::NoSlot { slot, .. } => Self::NoData { slot: slot.clone() },
+            PrepareError::Class(class) => Self::Class { reason: class.to_string() },
+            PrepareError::Plan(_) | PrepareError::Columns { .. } => Self::NotPlanned,
+        }
+    }
 }
 
 impl Runnable {

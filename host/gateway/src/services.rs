@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use iog_protocol::ids::{Digest, ServiceName, SlotName};
+use iog_protocol::ids::{Digest, ServiceName};
 use iog_protocol::run::RunRequest;
 
 use crate::admit::{Offer, PreparedFacts};
 use crate::config::ServiceConfig;
+use crate::not_ready::NotReady;
 use crate::policy::Policy;
-use crate::prepare::{PrepareError, Prepared};
+use crate::prepare::Prepared;
 
 /// A service as configured, with what could be prepared.
 #[derive(Debug)]
@@ -26,63 +27,6 @@ pub struct Service {
     pub policy_digest: Digest,
     /// Everything a run needs; or why there is nothing, in words that callers may read.
     pub prepared: Result<Arc<Prepared>, NotReady>,
-}
-
-/// Why a service is not ready. `Display` is for callers; the operator's log has more.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotReady {
-    /// Not tried yet.
-    #[error("it is being prepared")]
-    Pending,
-    /// The registry has no such module.
-    #[error("its module is not in the registry")]
-    NoModule,
-    /// The registry does not let it run.
-    #[error("its module is not effective: {reason}")]
-    NotEffective {
-        /// The registry's reason.
-        reason: String,
-    },
-    /// The file or its manifest could not be fetched.
-    #[error("its module could not be fetched")]
-    NotFetched,
-    /// Inspection here disagrees with what was signed.
-    #[error("its module did not pass inspection here")]
-    NotInspected,
-    /// The module cannot be loaded.
-    #[error("its module could not be loaded")]
-    NotLoaded,
-    /// A slot has no dataset, one of another schema, or one that cannot be read.
-    #[error("the provider's data for slot `{slot}` are not available")]
-    NoData {
-        /// The slot.
-        slot: SlotName,
-    },
-    /// The release class is one that cannot be enforced.
-    #[error("{reason}")]
-    Class {
-        /// Which and whose.
-        reason: String,
-    },
-    /// The queries could not be planned, or read other columns than signed.
-    #[error("its queries do not fit the provider's data")]
-    NotPlanned,
-    /// The policy counts a parameter that no entry has.
-    #[error("the provider's policy does not fit the module")]
-    PolicyMismatch,
-}
-
-impl From<&PrepareError> for NotReady {
-    /// The reason in words that callers may read.
-    fn from(error: &PrepareError) -> Self {
-        match error {
-            PrepareError::Examine(_) => Self::NotInspected,
-            PrepareError::Load(_) => Self::NotLoaded,
-            PrepareError::Slot { slot, .. } | PrepareError::NoSlot { slot, .. } => Self::NoData { slot: slot.clone() },
-            PrepareError::Class(class) => Self::Class { reason: class.to_string() },
-            PrepareError::Plan(_) | PrepareError::Columns { .. } => Self::NotPlanned,
-        }
-    }
 }
 
 /// All services of a gateway; a snapshot that runs hold on to while the next one is made.

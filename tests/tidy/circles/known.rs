@@ -13,17 +13,7 @@ pub(super) const KNOWN: &[&[&str]] = &[
         "center/protocol/src/schemas/names.rs",
         "center/protocol/src/schemas/route.rs",
     ],
-    &["host/gateway/src/admit.rs", "host/gateway/src/services.rs"],
-    &["host/gateway/src/background.rs", "host/gateway/src/background/publish.rs", "host/gateway/src/describe.rs"],
-    &["host/gateway/src/config.rs", "host/gateway/src/config/dataset.rs", "host/gateway/src/config/service.rs"],
     &["host/caller/src/ask.rs", "host/caller/src/call.rs", "host/caller/src/providers.rs"],
-    &[
-        "host/gateway/src/routes.rs",
-        "host/gateway/src/routes/limits.rs",
-        "host/gateway/src/routes/log.rs",
-        "host/gateway/src/routes/runs.rs",
-        "host/gateway/src/routes/services.rs",
-    ],
     &["host/sandbox/src/structure.rs", "host/sandbox/src/typedepth.rs"],
     &["modules/origin-check/src/joint.rs", "modules/origin-check/src/suspects.rs", "modules/origin-check/src/view.rs"],
 ];

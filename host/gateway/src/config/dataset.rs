@@ -9,7 +9,7 @@ use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::schemas;
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// One dataset.
 #[derive(Debug, Clone, Deserialize)]

@@ -8,7 +8,8 @@ use iog_protocol::ids::{DatasetName, EntryName, SlotName};
 use iog_protocol::manifest::{FUEL_MAX, LimitsDecl, MEMORY_MIB_MAX, RESULT_KIB_MAX, WALL_S_MAX};
 use serde::Deserialize;
 
-use super::{ConfigError, DatasetConfig, within};
+use super::dataset::DatasetConfig;
+use super::error::{ConfigError, within};
 use crate::policy::{Policy, Principal, Quotas, TargetQuota};
 
 /// One service.

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use iog_transport::PeerIdentity;
 
-use super::Refused;
+use super::problem::Refused;
 use crate::identity::identify;
 use crate::policy::Caller;
 use crate::vantage::Vantage;

@@ -8,8 +8,9 @@ use iog_protocol::api::{LimitsAnswer, Quota};
 use iog_protocol::manifest::{FUEL_MAX, LimitsDecl, MEMORY_MIB_MAX, RESULT_KIB_MAX, WALL_S_MAX};
 use serde::Serialize;
 
+use super::api::Api;
 use super::identified::Identified;
-use super::{Api, Refused};
+use super::problem::Refused;
 use crate::policy::Policy;
 use crate::quotas;
 use crate::services::Service;

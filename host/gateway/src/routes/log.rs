@@ -11,8 +11,8 @@ use iog_keeper::{Log, Served};
 use iog_protocol::api::{ApiErrorCode, Health};
 use serde::Serialize;
 
-use super::problem::Named;
-use super::{Api, Refused};
+use super::api::Api;
+use super::problem::{Named, Refused};
 use crate::db::Store;
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");

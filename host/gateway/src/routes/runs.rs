@@ -12,9 +12,8 @@ use iog_protocol::api::{ApiErrorCode, BODY_BYTES_MAX, ENVELOPE_MEDIA_TYPE, JSON_
 use iog_protocol::ids::{RequestId, ServiceName};
 use iog_protocol::run::{RunAnswer, RunState};
 
-use super::Refused;
 use super::identified::Identified;
-use super::problem::Named;
+use super::problem::{Named, Refused};
 use crate::db::Store;
 use crate::journal::{self, StoredRun};
 use crate::policy::Caller;

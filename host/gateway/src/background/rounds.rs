@@ -1,0 +1,63 @@
+//! When the background work is done: the registry followed, services offered and the certificate looked at, each in its own
+//! time. What is done then is `Background`'s and `publish.rs`'s.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Background, publish};
+
+impl Background {
+    /// Works until `stop` says so. The registry is followed by itself: a slow database or a large new file delays what is
+    /// offered, never a revocation.
+    pub async fn work(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        let registry_every = Duration::from_secs(self.config.sync.registry_s);
+        let renew_every = Duration::from_secs(self.config.sync.renew_s);
+        let follow = async {
+            loop {
+                tokio::time::sleep(registry_every).await;
+                self.sync().await;
+            }
+        };
+        let offer = async {
+            if self.config.sync.publish {
+                publish::publish(&self).await;
+            }
+            loop {
+                tokio::time::sleep(registry_every).await;
+                self.offer().await;
+            }
+        };
+        let renew = async {
+            loop {
+                self.renew().await;
+                tokio::time::sleep(renew_every).await;
+            }
+        };
+        let mut stop = stop;
+        tokio::select! {
+            () = follow => {}
+            () = offer => {}
+            () = renew => {}
+            // The sender is dropped only after the stop was sent; both mean the same here.
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    /// One round: renew the certificate if that is due, look at the log, stop what may no longer run, prepare services,
+    /// publish them.
+    pub async fn step(&self) {
+        self.renew().await;
+        self.sync().await;
+        self.offer().await;
+    }
+
+    /// Prepares services and publishes them.
+    async fn offer(&self) {
+        self.refresh().await;
+        if self.config.sync.publish {
+            publish::publish(self).await;
+        }
+    }
+}
