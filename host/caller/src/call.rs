@@ -1,25 +1,24 @@
 //! A call from its question to its merged answer: registry, module, providers, token, everybody at once, merge.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use futures::StreamExt as _;
-use iog_client::ClientError;
-use iog_home::blobs::{self, BlobError};
-use iog_home::{Home, HomeError, Session, SessionError, TokenError};
+use iog_home::blobs;
+use iog_home::{Home, Session};
 use iog_machine::Machine;
-use iog_machine::entropy::NoEntropy;
-use iog_module::{AsSigned, ExamineError, Examined, ModuleNamed, ModuleRef, NotAsSigned, Source};
+use iog_module::{AsSigned, Examined, Source};
 use iog_protocol::api::ApiErrorCode;
-use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ServiceName};
+use iog_protocol::ids::{Digest, DomainId, EntryName};
 use iog_protocol::registry::EffectiveModule;
 use iog_sandbox::Sandbox;
 
 use crate::ask::{self, Question};
 use crate::bundle;
+use crate::error::CallError;
 use crate::merge::{self, Answers};
 use crate::providers;
 use crate::report::{CallEvent, CallReport, Events, Part, PartOutcome, Why};
+use crate::spec::CallSpec;
 
 /// A domain that calls, and what it calls with.
 #[derive(Debug, Clone, Copy)]
@@ -30,144 +29,6 @@ pub struct Caller<'a> {
     pub machine: &'a Machine,
     /// Where answers are merged.
     pub sandbox: &'a Sandbox,
-}
-
-/// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    /// The module behind a service of the catalog.
-    Service(ServiceName),
-    /// One module.
-    Module(ModuleRef),
-    /// The newest effective version of a module.
-    Name(ModuleName),
-}
-
-impl std::str::FromStr for What {
-    type Err = String;
-
-    /// `service`, `namespace/name`, `namespace/name@version` or `sha256:…`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(ModuleNamed::Exactly(module)) => return Ok(Self::Module(module)),
-            Ok(ModuleNamed::Newest(name)) => return Ok(Self::Name(name)),
-            Err(_) => {}
-        }
-        text.parse().map(Self::Service).map_err(|_| {
-            format!("`{text}` names neither a service nor a module; write `service`, `namespace/name[@version]` or `sha256:…`")
-        })
-    }
-}
-
-/// Who is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whom {
-    /// Every provider of the catalog, or those that cover an AS.
-    Relevant {
-        /// The AS.
-        asn: Option<Asn>,
-    },
-    /// These domains.
-    Domains(Vec<DomainId>),
-}
-
-/// One question.
-#[derive(Debug, Clone)]
-pub struct CallSpec {
-    /// What is asked.
-    pub what: What,
-    /// The entry; `None`: the manifest's first.
-    pub entry: Option<EntryName>,
-    /// Parameters by name.
-    pub params: serde_json::Value,
-    /// Why, for the providers' policies.
-    pub purpose: String,
-    /// Who is asked.
-    pub whom: Whom,
-    /// How long a provider may take.
-    pub deadline: Duration,
-    /// Providers asked at the same time, at least 1.
-    pub parallel_max: usize,
-    /// Whether the answers are merged, where the module can.
-    pub merge: bool,
-}
-
-/// Why a call did not come to be. A domain that does not answer is no error: it is in the report.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// This domain cannot call.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The registry has no such module that may run.
-    #[error("the registry has no module `{what}`")]
-    NoModule {
-        /// What was asked for.
-        what: String,
-    },
-    /// The module may not run.
-    #[error("module `{module}` may not run: {reason}")]
-    NotEffective {
-        /// The module.
-        module: Digest,
-        /// Why.
-        reason: String,
-    },
-    /// Providers offer different modules under one service name.
-    #[error("service `{service}` stands for several modules: {modules}; name one of them")]
-    Ambiguous {
-        /// The service.
-        service: ServiceName,
-        /// The modules.
-        modules: String,
-    },
-    /// Nobody offers it.
-    #[error("no provider in the catalog offers {what}")]
-    NoProviders {
-        /// What was asked for.
-        what: String,
-    },
-    /// The catalog is away and was never seen.
-    #[error("the catalog cannot be reached and none is kept; name domains instead")]
-    NoCatalog {
-        /// Why it was not reached.
-        #[source]
-        source: Box<ClientError>,
-    },
-    /// The catalog's answer is no catalog.
-    #[error("the catalog's answer cannot be read")]
-    BadCatalog,
-    /// The module or its manifest cannot be had.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// The module cannot be used.
-    #[error("the module cannot be used")]
-    Examine(#[from] ExamineError),
-    /// The module is not what its submission says.
-    #[error(transparent)]
-    NotAsSigned(#[from] NotAsSigned),
-    /// The manifest has no such entry.
-    #[error("the module has no entry `{entry}`; its entries are {known}")]
-    NoEntry {
-        /// The entry.
-        entry: EntryName,
-        /// What there is.
-        known: String,
-    },
-    /// The bundles cannot be stored.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-}
-
-impl From<NoEntropy> for CallError {
-    fn from(error: NoEntropy) -> Self {
-        Self::Session(error.into())
-    }
-}
-
-impl From<TokenError> for CallError {
-    fn from(error: TokenError) -> Self {
-        Self::Session(error.into())
-    }
 }
 
 /// Asks, verifies, merges. Partial answers are answers: the report has a reason for every domain without one.

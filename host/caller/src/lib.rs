@@ -5,13 +5,17 @@
 pub mod ask;
 pub mod bundle;
 pub mod call;
+pub mod error;
 pub mod merge;
 pub mod providers;
 pub mod report;
+pub mod spec;
 pub mod verify;
 
-pub use call::{CallError, CallSpec, Caller, What, Whom, call};
+pub use call::{Caller, call};
+pub use error::CallError;
 /// What merging cost here.
 pub use iog_sandbox::Usage;
 pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Why};
+pub use spec::{CallSpec, What, Whom};
 pub use verify::{VerifiedBundle, VerifyError, verify_bundle};

@@ -9,8 +9,9 @@ use iog_protocol::catalog::{Descriptor, ServiceState};
 use iog_protocol::ids::{Asn, Digest, DomainId, ServiceName};
 use iog_protocol::registry::EffectiveModule;
 
-use crate::call::{CallError, What, Whom};
+use crate::error::CallError;
 use crate::report::Why;
+use crate::spec::{What, Whom};
 use iog_home::Session;
 use iog_home::files::Readers;
 use iog_machine::error::chain;

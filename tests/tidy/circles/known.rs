@@ -13,7 +13,6 @@ pub(super) const KNOWN: &[&[&str]] = &[
         "center/protocol/src/schemas/names.rs",
         "center/protocol/src/schemas/route.rs",
     ],
-    &["host/caller/src/ask.rs", "host/caller/src/call.rs", "host/caller/src/providers.rs"],
     &["host/sandbox/src/structure.rs", "host/sandbox/src/typedepth.rs"],
     &["modules/origin-check/src/joint.rs", "modules/origin-check/src/suspects.rs", "modules/origin-check/src/view.rs"],
 ];
