@@ -1,6 +1,7 @@
 //! From entries to a registry, and what the genesis in it demands of the log: its key and its witnesses.
 
-use super::{Pins, ReplicaError};
+use super::error::ReplicaError;
+use super::pins::Pins;
 use iog_protocol::registry::Registry;
 use iog_tlog::{Policy, VerifierKey};
 use std::sync::Arc;

@@ -9,31 +9,23 @@ mod error;
 mod evidence;
 mod fetch;
 mod fold;
+mod pins;
 
 use crate::remote::Remote;
 use disk::{CHECKPOINT, Disk, State};
 use fetch::Fetched;
-use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
 use iog_protocol::time::Timestamp;
 use iog_tlog::bundle::MAX_BUNDLE_BYTES;
-use iog_tlog::{BundleId, Checkpoint, EntryBundle, Hash, TileId, Tree, VerifierKey, leaf_hash, tiles_for};
+use iog_tlog::{BundleId, Checkpoint, EntryBundle, Hash, TileId, Tree, leaf_hash, tiles_for};
 use std::path::Path;
 use std::sync::Arc;
 
 pub use error::ReplicaError;
+pub use pins::Pins;
 
 /// Largest log a replica accepts, in entries.
 pub const ENTRIES_MAX: u64 = 1 << 22;
-
-/// What a replica trusts from the start, usually from a join token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pins {
-    /// SHA-256 of the log's entry 0.
-    pub genesis: Digest,
-    /// The log's key; its name is the origin.
-    pub log: VerifierKey,
-}
 
 /// A local copy of the log. One task synchronises it; the registry can be shared with any number.
 #[derive(Debug)]
