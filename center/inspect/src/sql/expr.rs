@@ -5,11 +5,11 @@ use sqlparser::ast::{
     CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Value,
 };
 
+use super::finding::{QueryFinding, forbidden, refuse_any};
 use super::functions::{AllowedFunction, allowed};
 use super::literal::{Literal, casts_to_float, check_unary, is_arithmetic, literal};
+use super::resolver::Resolver;
 use super::scope::{ColumnInfo, Relation, Scope, normal};
-use super::select::Resolver;
-use super::{QueryFinding, forbidden, refuse_any};
 
 impl Resolver<'_> {
     /// Resolves an expression; says what its value is.

@@ -1,7 +1,7 @@
 //! The functions a query may call. All are deterministic and see nothing but their arguments. The data engine registers
 //! exactly these; a test of the gateway compares the lists.
 
-use super::QueryFinding;
+use super::finding::QueryFinding;
 
 /// One function that may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{BinaryOperator, DataType, UnaryOperator, Value};
 
-use super::{QueryFinding, forbidden};
+use super::finding::{QueryFinding, forbidden};
 
 /// What a value may be.
 pub(super) enum Literal<'a> {

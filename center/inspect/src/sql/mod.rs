@@ -3,12 +3,14 @@
 //! read fewer and never more.
 
 mod expr;
+mod finding;
 mod functions;
 mod literal;
+mod resolver;
 mod scope;
 mod select;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use iog_protocol::ids::SlotName;
 use iog_protocol::manifest::{ParamType, SQL_BYTES_MAX};
@@ -18,90 +20,17 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+use finding::forbidden;
+use resolver::Resolver;
+
+pub use finding::QueryFinding;
 pub use functions::{ALLOWED_FUNCTIONS, AllowedFunction};
+pub use resolver::{ColumnsRead, DEPTH_MAX};
 
 /// Most tokens of a query, blanks not counted: bounds the depth of what the parser builds without recursion.
 pub const TOKENS_MAX: usize = 2_000;
-/// Deepest nesting of expressions and subqueries; a chain of ANDs counts one level each.
-pub const DEPTH_MAX: usize = 64;
-
 /// Deepest nesting of parentheses, checked on the tokens: the parser recurses through dozens of large frames for each.
 pub const PARENTHESES_MAX: usize = 16;
-
-/// Columns read, by slot. A slot that is read without any column (`count(*)`) is there with none.
-pub type ColumnsRead = BTreeMap<SlotName, BTreeSet<String>>;
-
-/// Why a query may not be asked: its author's fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum QueryFinding {
-    /// Not SQL.
-    #[error("it is not SQL: {0}")]
-    Syntax(String),
-    /// Larger than a limit.
-    #[error("it has more than {max} {what}")]
-    TooLarge {
-        /// What was counted.
-        what: &'static str,
-        /// How much there may be.
-        max: usize,
-    },
-    /// SQL, but of a kind that is not allowed.
-    #[error("{0} is not allowed")]
-    Forbidden(String),
-    /// A wildcard, which hides what is read.
-    #[error("a wildcard is not allowed: name the columns")]
-    Wildcard,
-    /// A function that is not on the list, or with another number of arguments.
-    #[error("function `{name}` is not allowed here: {expected}")]
-    Function {
-        /// The function.
-        name: String,
-        /// What is allowed.
-        expected: String,
-    },
-    /// A table that is no slot of the manifest.
-    #[error("table `{name}` is no slot of the manifest: slots are {slots}")]
-    UnknownSlot {
-        /// The table.
-        name: String,
-        /// The slots there are.
-        slots: String,
-    },
-    /// A column that does not exist.
-    #[error("column `{name}` does not exist: there are {columns}")]
-    UnknownColumn {
-        /// As written.
-        name: String,
-        /// The columns in sight, shortened.
-        columns: String,
-    },
-    /// A name with two meanings.
-    #[error("name `{name}` is ambiguous: {reason}")]
-    Ambiguous {
-        /// As written.
-        name: String,
-        /// Between what.
-        reason: String,
-    },
-    /// A parameter that is not declared.
-    #[error("parameter `{name}` is not declared")]
-    UndeclaredParam {
-        /// As written.
-        name: String,
-    },
-    /// A declared parameter that the query does not use.
-    #[error("parameter `{name}` is declared and not used")]
-    UnusedParam {
-        /// Its name.
-        name: String,
-    },
-    /// A parameter of type `prefix` elsewhere than as second argument of `ip_in`.
-    #[error("parameter `{name}` is a prefix: it can only be the second argument of `ip_in`")]
-    MisplacedPrefix {
-        /// Its name.
-        name: String,
-    },
-}
 
 /// The columns that a query reads of each slot, also if only to filter, join or sort.
 ///
@@ -113,7 +42,7 @@ pub fn columns_of(
     slots: &BTreeMap<SlotName, &'static Schema>,
 ) -> Result<ColumnsRead, QueryFinding> {
     let query = parse(sql)?;
-    let mut resolver = select::Resolver::new(params, slots);
+    let mut resolver = Resolver::new(params, slots);
     resolver.top(&query)?;
     resolver.finish()
 }
@@ -156,18 +85,6 @@ fn check_parentheses(tokens: &[Token]) -> Result<(), QueryFinding> {
         }
     }
     Ok(())
-}
-
-fn forbidden(what: impl Into<String>) -> QueryFinding {
-    QueryFinding::Forbidden(what.into())
-}
-
-/// The first thing of a list that was found.
-fn refuse_any(found: &[(bool, &str)]) -> Result<(), QueryFinding> {
-    match found.iter().find(|(found, _)| *found) {
-        Some((_, what)) => Err(forbidden(*what)),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

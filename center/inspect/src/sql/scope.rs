@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use iog_protocol::ids::SlotName;
 use sqlparser::ast::Ident;
 
-use super::QueryFinding;
+use super::finding::QueryFinding;
 
 /// Most column names that an error lists.
 const COLUMNS_SHOWN_MAX: usize = 24;

@@ -1,69 +1,22 @@
-//! Queries, FROM lists and set operations: builds the scopes in which expressions are resolved, and keeps what was read.
+//! Queries, FROM lists and set operations: builds the scopes in which expressions are resolved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use iog_protocol::ids::SlotName;
-use iog_protocol::manifest::ParamType;
 use iog_protocol::schemas::{ColumnType, Schema};
 use sqlparser::ast::{
     Cte, Distinct, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, ObjectName, OrderBy, OrderByKind, Query,
     Select, SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor, TableWithJoins,
 };
 
+use super::finding::{QueryFinding, forbidden, refuse_any};
+use super::resolver::Resolver;
 use super::scope::{ColumnInfo, Relation, Scope, normal};
-use super::{ColumnsRead, DEPTH_MAX, QueryFinding, forbidden, refuse_any};
 
-/// Resolves one query and gathers what it reads.
-pub(super) struct Resolver<'a> {
-    pub(super) params: &'a [(String, ParamType)],
-    slots: &'a BTreeMap<SlotName, &'static Schema>,
-    pub(super) read: ColumnsRead,
-    pub(super) params_used: BTreeSet<String>,
-    /// Common table expressions in sight, innermost last.
-    tables: Vec<Relation>,
-    /// Scopes of the enclosing SELECTs, innermost last.
-    pub(super) scopes: Vec<Scope>,
-    depth: usize,
-}
-
-impl<'a> Resolver<'a> {
-    pub(super) fn new(params: &'a [(String, ParamType)], slots: &'a BTreeMap<SlotName, &'static Schema>) -> Self {
-        Self {
-            params,
-            slots,
-            read: ColumnsRead::new(),
-            params_used: BTreeSet::new(),
-            tables: Vec::new(),
-            scopes: Vec::new(),
-            depth: 0,
-        }
-    }
-
+impl Resolver<'_> {
     /// The whole query; its output columns must have names, by which a guest reads them.
     pub(super) fn top(&mut self, query: &Query) -> Result<(), QueryFinding> {
         self.query(query).map(drop)
-    }
-
-    /// What was read, if every declared parameter was used.
-    pub(super) fn finish(self) -> Result<ColumnsRead, QueryFinding> {
-        match self.params.iter().find(|(name, _)| !self.params_used.contains(name)) {
-            Some((name, _)) => Err(QueryFinding::UnusedParam { name: name.clone() }),
-            None => Ok(self.read),
-        }
-    }
-
-    /// One level deeper, for as long as `inside` takes.
-    pub(super) fn deeper<T>(
-        &mut self,
-        inside: impl FnOnce(&mut Self) -> Result<T, QueryFinding>,
-    ) -> Result<T, QueryFinding> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(QueryFinding::TooLarge { what: "levels of nesting", max: DEPTH_MAX });
-        }
-        let result = inside(self);
-        self.depth -= 1;
-        result
     }
 
     /// Resolves a query or subquery and returns its output columns.

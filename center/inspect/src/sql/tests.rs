@@ -3,6 +3,7 @@
 use super::*;
 use iog_protocol::schemas::schema;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 fn slots() -> BTreeMap<SlotName, &'static Schema> {
