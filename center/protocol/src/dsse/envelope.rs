@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::{Deserialize, Serialize};
 
-use super::SignatureError;
+use super::error::{EnvelopeError, SignatureError};
 use crate::ids::{Digest, KeyId};
 use crate::keys::{PublicKey, SecretKey};
 
@@ -20,38 +20,6 @@ pub const SIGNATURES_MAX: usize = 32;
 
 const KEY_HINT_BYTES_MAX: usize = 128;
 const PAYLOAD_TYPE_BYTES_MAX: usize = 128;
-
-/// Why bytes are not an envelope: the sender's fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
-    /// More bytes than the kind of content allows.
-    #[error("the envelope has {bytes} bytes, more than {bytes_max}")]
-    TooLarge {
-        /// Bytes received.
-        bytes: usize,
-        /// Bytes allowed.
-        bytes_max: usize,
-    },
-    /// Not the JSON of an envelope.
-    #[error("the envelope is not DSSE JSON: {0}")]
-    Json(String),
-    /// A member is present but malformed.
-    #[error("`{member}` of the envelope is not {expected}")]
-    Member {
-        /// The JSON member.
-        member: &'static str,
-        /// What it should be.
-        expected: &'static str,
-    },
-    /// The payload type is another one than the content's.
-    #[error("the payload type is `{found}`, expected `{expected}`")]
-    PayloadType {
-        /// What the envelope says.
-        found: String,
-        /// What this kind of content has.
-        expected: &'static str,
-    },
-}
 
 /// One signature of an envelope.
 #[derive(Clone, PartialEq, Eq)]
@@ -230,8 +198,8 @@ impl Envelope {
         let message = self.pae();
         let mut signers = Vec::new();
         for signature in &self.signatures {
-            let id: KeyId = signature.keyid.parse().map_err(|_| SignatureError::unknown(signature))?;
-            let key = keys.get(&id).ok_or_else(|| SignatureError::unknown(signature))?;
+            let id: KeyId = signature.keyid.parse().map_err(|_| unknown(signature))?;
+            let key = keys.get(&id).ok_or_else(|| unknown(signature))?;
             if !key.verify(&message, &signature.sig) {
                 return Err(SignatureError::False { keyid: id });
             }
@@ -258,6 +226,10 @@ impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Envelope({}, {} bytes, {:?})", self.payload_type, self.payload.len(), self.signatures)
     }
+}
+
+fn unknown(signature: &Signature) -> SignatureError {
+    SignatureError::Unknown { keyid: signature.keyid.clone() }
 }
 
 fn read_signature(wire: &WireSignature) -> Result<Signature, EnvelopeError> {

@@ -2,10 +2,12 @@
 //! [`Signed`] shows nothing of what it carries, [`Verified`] has no public constructor.
 
 mod envelope;
+mod error;
 mod signed;
 
-pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, EnvelopeError, SIGNATURES_MAX, Signature};
-pub use signed::{Content, SignatureError, Signed, Verified};
+pub use envelope::{ENVELOPE_BYTES_MAX, Envelope, SIGNATURES_MAX, Signature};
+pub use error::{EnvelopeError, SignatureError};
+pub use signed::{Content, Signed, Verified};
 
 #[cfg(test)]
 mod tests;

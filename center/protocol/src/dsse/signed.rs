@@ -7,52 +7,10 @@ use std::ops::Deref;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::envelope::{ENVELOPE_BYTES_MAX, Envelope, EnvelopeError, Signature};
+use super::envelope::{ENVELOPE_BYTES_MAX, Envelope};
+use super::error::{EnvelopeError, SignatureError};
 use crate::ids::{Digest, KeyId};
 use crate::keys::{PublicKey, SecretKey};
-
-/// Why content is not to be believed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// Not enough of the expected keys signed.
-    #[error("{found} of the expected keys signed, {needed} must")]
-    Threshold {
-        /// Expected keys with a valid signature.
-        found: usize,
-        /// How many there must be.
-        needed: usize,
-    },
-    /// A signature names a key that may not sign this.
-    #[error("key `{keyid}` may not sign this")]
-    Unknown {
-        /// The hint, as received.
-        keyid: String,
-    },
-    /// A signature does not verify.
-    #[error("the signature of key `{keyid}` is false")]
-    False {
-        /// The key it names.
-        keyid: KeyId,
-    },
-    /// One key signed twice.
-    #[error("key `{keyid}` signed more than once")]
-    Repeated {
-        /// The key.
-        keyid: KeyId,
-    },
-    /// Two envelopes to be joined sign different things.
-    #[error("the two envelopes do not sign the same content")]
-    OtherContent,
-    /// The signatures hold, but the content is not what its type says: the signer's fault.
-    #[error("the signed content is malformed: {0}")]
-    Content(String),
-}
-
-impl SignatureError {
-    pub(super) fn unknown(signature: &Signature) -> Self {
-        Self::Unknown { keyid: signature.keyid.clone() }
-    }
-}
 
 /// Content that travels signed: JSON under a media type of its own, so that no signature fits two kinds of content.
 pub trait Content: Serialize + DeserializeOwned {

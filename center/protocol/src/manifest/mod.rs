@@ -1,85 +1,24 @@
 //! `iog.toml`, the manifest of an analysis: what it is, what it asks for, every question it may put to data. Its digest
 //! is signed with the module's. Parsing is the only way to make one; SQL is not understood here (`iog-inspect` does).
 
+mod bounds;
+mod error;
 mod read;
 mod types;
 
 use std::collections::BTreeMap;
 
 use crate::ids::SlotName;
+pub use bounds::{
+    ENTRIES_MAX, MANIFEST_BYTES_MAX, NAME_BYTES_MAX, PARAMS_MAX, QUERIES_MAX, SLOTS_MAX, SOURCE_CHARS_MAX,
+    SQL_BYTES_MAX, SUMMARY_CHARS_MAX,
+};
+pub use error::ManifestError;
 use read::{Reader, check};
 pub use types::{
     FUEL_MAX, LimitsDecl, MEMORY_MIB_MAX, ModuleDecl, ParamType, QueryDecl, RESULT_KIB_MAX, ReleaseClass, ReleaseDecl,
     SlotDecl, SourceDecl, WALL_S_MAX,
 };
-
-/// Largest manifest, in bytes. The largest set of queries that passes the other bounds fits, and it is small enough to
-/// read before anything is known about its author.
-pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
-/// Most entries of a module. Each becomes a documented operation; people read them.
-pub const ENTRIES_MAX: usize = 64;
-/// Most dataset slots of a module.
-pub const SLOTS_MAX: usize = 16;
-/// Most queries of a module; each is planned and kept by every gateway.
-pub const QUERIES_MAX: usize = 64;
-/// Most parameters of a query.
-pub const PARAMS_MAX: usize = 32;
-/// Longest SQL text of a query, in bytes.
-pub const SQL_BYTES_MAX: usize = 16 * 1024;
-/// Longest query or parameter name, in bytes.
-pub const NAME_BYTES_MAX: usize = 63;
-/// Longest summary, in characters.
-pub const SUMMARY_CHARS_MAX: usize = 200;
-/// Longest repository or commit, in characters.
-pub const SOURCE_CHARS_MAX: usize = 256;
-
-/// Why a text is not a manifest: the module author's fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
-    /// More than [`MANIFEST_BYTES_MAX`].
-    #[error("manifest has {found} bytes, allowed are {MANIFEST_BYTES_MAX}")]
-    TooLarge {
-        /// Its size in bytes.
-        found: usize,
-    },
-    /// Not UTF-8.
-    #[error("manifest is not UTF-8")]
-    NotUtf8,
-    /// Not TOML.
-    #[error("manifest is not TOML: line {line}: {message}")]
-    Syntax {
-        /// Line of the fault, from 1.
-        line: usize,
-        /// What the TOML reader says.
-        message: String,
-    },
-    /// A key that must be there is not.
-    #[error("manifest lacks `{key}`: expected {expected}")]
-    Missing {
-        /// Full path of the key.
-        key: String,
-        /// What belongs there.
-        expected: String,
-    },
-    /// A key that does not exist.
-    #[error("manifest has unknown key `{key}`: allowed are {allowed}")]
-    UnknownKey {
-        /// Full path of the key.
-        key: String,
-        /// The keys that exist at this place.
-        allowed: String,
-    },
-    /// A value that does not fit its key.
-    #[error("manifest key `{key}` is {found}: expected {expected}")]
-    Value {
-        /// Full path of the key.
-        key: String,
-        /// What was found, shortened.
-        found: String,
-        /// What fits.
-        expected: String,
-    },
-}
 
 /// A manifest that satisfies every rule that needs no SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]

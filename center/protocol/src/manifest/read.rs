@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::{Spanned, Table, Value};
 
-use super::ManifestError;
+use super::error::ManifestError;
 
 /// Longest part of a found value that an error shows, in characters.
 const FOUND_CHARS_MAX: usize = 60;

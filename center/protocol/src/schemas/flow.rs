@@ -1,6 +1,6 @@
 //! `flow/1`: unidirectional IP flows as routers and probes export them. Data only.
 
-use super::{About, Column, ColumnType::*, Schema, optional, required};
+use super::table::{About, Column, ColumnType::*, Schema, optional, required};
 
 pub(super) const FLOW: Schema = Schema {
     id: "flow/1",

@@ -1,6 +1,6 @@
 //! `asinfo/1` and `geo/1`: who uses a prefix, and where. Data only.
 
-use super::{About, Column, ColumnType::*, Schema, optional, required};
+use super::table::{About, Column, ColumnType::*, Schema, optional, required};
 
 pub(super) const ASINFO: Schema = Schema {
     id: "asinfo/1",

@@ -1,6 +1,6 @@
 //! `pdns/1`: passive DNS. Data only.
 
-use super::{About, Column, ColumnType::*, Schema, optional, required};
+use super::table::{About, Column, ColumnType::*, Schema, optional, required};
 
 pub(super) const PDNS: Schema = Schema {
     id: "pdns/1",

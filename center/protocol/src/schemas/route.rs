@@ -1,6 +1,6 @@
 //! `route/1`: what BGP speakers said, from table dumps and update streams. Data only.
 
-use super::{About, Column, ColumnType::*, Schema, optional, required};
+use super::table::{About, Column, ColumnType::*, Schema, optional, required};
 
 pub(super) const ROUTE: Schema = Schema {
     id: "route/1",
