@@ -194,3 +194,8 @@ pub enum LoadError {
     #[error("the sandbox failed while loading: {0}")]
     Internal(String),
 }
+
+/// Refuses a module that has more of something than it may have; `what` is the field of [`StructureLimits`].
+pub(crate) fn at_most(what: &'static str, found: u64, max: u64) -> Result<(), LoadError> {
+    if found > max { Err(LoadError::Structure { what, found, max }) } else { Ok(()) }
+}

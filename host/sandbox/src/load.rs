@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
-use crate::config::{LoadError, SandboxConfig};
+use crate::config::{LoadError, SandboxConfig, at_most};
 use crate::link::Linkers;
 use crate::module::Module;
 use crate::structure;
@@ -54,7 +54,7 @@ impl Loader {
 
     /// The module with these bytes; compiled now, by another call at the same moment, or before.
     pub(crate) async fn load(&self, wasm: &[u8]) -> Loaded {
-        structure::at_most("component_bytes", wasm.len() as u64, self.config.structure.component_bytes)?;
+        at_most("component_bytes", wasm.len() as u64, self.config.structure.component_bytes)?;
         let digest: [u8; 32] = Sha256::digest(wasm).into();
         let flight = self.flight(digest, wasm);
         flight.await

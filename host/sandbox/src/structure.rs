@@ -6,7 +6,7 @@ use wasmparser::{
     CompositeInnerType, Encoding, FunctionBody, Instance, Operator, Parser, Payload, TypeBounds,
 };
 
-use crate::config::{LoadError, StructureLimits};
+use crate::config::{LoadError, StructureLimits, at_most};
 use crate::typedepth::{Depths, declared};
 
 /// Checks `wasm` against `limits`.
@@ -35,10 +35,6 @@ fn describe(wasm: &[u8]) -> String {
 /// An error for bytes that cannot be read; the text holds offsets and no names chosen by the module.
 pub(crate) fn malformed(error: wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Invalid(crate::text::clean(&error.to_string(), 300))
-}
-
-pub(crate) fn at_most(what: &'static str, found: u64, max: u64) -> Result<(), LoadError> {
-    if found > max { Err(LoadError::Structure { what, found, max }) } else { Ok(()) }
 }
 
 #[derive(Default)]

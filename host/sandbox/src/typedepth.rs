@@ -6,8 +6,7 @@ use wasmparser::{
     InstanceTypeDeclaration, TypeBounds,
 };
 
-use crate::config::{LoadError, StructureLimits};
-use crate::structure::at_most;
+use crate::config::{LoadError, StructureLimits, at_most};
 
 /// The depth of each type index, for every scope that is open.
 pub(crate) struct Depths<'l> {
