@@ -56,7 +56,7 @@ stop_all() {
     for name in "${!SERVERS[@]}"; do stop "$name" "${1:-TERM}" || true; done
 }
 
-# Invites, enrols and admits DOMAIN; with an ASN and a HOST it has a gateway at HOST:8443.
+# Invites, enrolls and admits DOMAIN; with an ASN and a HOST it has a gateway at HOST:8443.
 join_network() {
     local domain=$1 asn=${2:-} host=${3:-localhost} token key
     token=$("$IOG" center invite --domain "$domain" --organisation "$domain-org" --name "$host" \

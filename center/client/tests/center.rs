@@ -190,7 +190,7 @@ fn join_token(server: &Server, log: &Log, pin: [u8; 32]) -> JoinToken {
 }
 
 #[tokio::test]
-async fn enrolment_trusts_only_the_pinned_center_and_its_own_key() {
+async fn enrollment_trusts_only_the_pinned_center_and_its_own_key() {
     let log = Log::new(3);
     let ca = authority();
     let signer = Arc::clone(&ca);

@@ -59,7 +59,7 @@ pub async fn merge(session: &Session, sandbox: &Sandbox, joiner: Joiner<'_>, cal
     };
     let nothing: Result<_, std::convert::Infallible> = Ok(Ground { host: Arc::new(NothingGranted), facts: () });
     let Ok((report, ())) = iog_module::execute(sandbox, job, std::future::ready(nothing)).await else {
-        return Merged::Failed { problem: "the merge was cancelled".to_owned() };
+        return Merged::Failed { problem: "the merge was not begun in time".to_owned() };
     };
     match report.outcome {
         RunOutcome::Succeeded { json } => match ResultJson::parse(json) {

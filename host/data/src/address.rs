@@ -55,36 +55,28 @@ impl AddressRange {
     }
 }
 
-/// An address family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4, also where it is written as IPv6.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-/// How much of a family a prefix holds.
+/// How much of each family a prefix holds, as the length of a prefix of that family: 0 to 32 bits of IPv4, 0 to 128 of
+/// IPv6; shorter is wider. IPv4 written as IPv6 is IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PrefixWidth {
-    /// The family.
-    pub family: Family,
-    /// Its length: 0 to 32 for IPv4, 0 to 128 for IPv6. Shorter is wider.
-    pub bits: u8,
+    /// Of IPv4; `None` where it holds none of it.
+    pub v4: Option<u8>,
+    /// Of IPv6; `None` where it holds IPv4 only.
+    pub v6: Option<u8>,
 }
 
 impl AddressRange {
-    /// How wide the range of a prefix is. One that holds all of IPv4 is as wide as that, whatever else it holds.
+    /// How wide the range of a prefix is. One that holds all of IPv4 among other addresses is wide in both families.
     pub fn width(&self) -> PrefixWidth {
         let (first, last) = (u128::from_be_bytes(self.first), u128::from_be_bytes(self.last));
         let bits = (first ^ last).leading_zeros();
         let shared = (first ^ Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().to_bits()).leading_zeros();
-        let (family, bits) = match bits {
-            96.. if shared >= 96 => (Family::V4, bits - 96),
-            _ if shared >= bits => (Family::V4, 0),
-            _ => (Family::V6, bits),
-        };
-        PrefixWidth { family, bits: u8::try_from(bits).unwrap_or(u8::MAX) }
+        let length = |bits: u32| Some(u8::try_from(bits).unwrap_or(u8::MAX));
+        match bits {
+            96.. if shared >= 96 => PrefixWidth { v4: length(bits - 96), v6: None },
+            _ if shared >= bits => PrefixWidth { v4: Some(0), v6: length(bits) },
+            _ => PrefixWidth { v4: None, v6: length(bits) },
+        }
     }
 }
 
@@ -184,14 +176,15 @@ mod tests {
     #[test]
     fn a_prefix_is_as_wide_as_what_it_holds() {
         let width = |text| parse_prefix(text).map(|range| range.width()).unwrap();
-        let v4 = |bits| PrefixWidth { family: Family::V4, bits };
-        let v6 = |bits| PrefixWidth { family: Family::V6, bits };
+        let v4 = |bits| PrefixWidth { v4: Some(bits), v6: None };
+        let v6 = |bits| PrefixWidth { v4: None, v6: Some(bits) };
         assert_eq!(width("192.0.2.1"), v4(32));
         assert_eq!(width("192.0.2.0/24"), v4(24));
         assert_eq!(width("0.0.0.0/0"), v4(0));
         assert_eq!(width("::ffff:192.0.2.0/120"), v4(24));
         assert_eq!(width("::ffff:0:0/96"), v4(0));
-        assert_eq!(width("::/0"), v4(0));
+        assert_eq!(width("::/0"), PrefixWidth { v4: Some(0), v6: Some(0) });
+        assert_eq!(width("::/48"), PrefixWidth { v4: Some(0), v6: Some(48) });
         assert_eq!(width("2001:db8::/32"), v6(32));
         assert_eq!(width("::1"), v6(128));
     }

@@ -35,8 +35,7 @@ mod total;
 mod write;
 
 pub use address::{
-    AddressRange, Family, PrefixError, PrefixWidth, address_bytes, address_text, network_of, parse_address,
-    parse_prefix,
+    AddressRange, PrefixError, PrefixWidth, address_bytes, address_text, network_of, parse_address, parse_prefix,
 };
 pub use counts::ScanCounts;
 pub use database::{DatabaseUrl, Relation, SharedStates, TableSpec};

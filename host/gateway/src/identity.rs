@@ -1,5 +1,6 @@
 //! Who is at the other end? A pure step: TLS peer, token and registry say which domain asks. What fails here was never
-//! accepted and leaves no receipt. Every route that is not public asks it, before it reads a body.
+//! accepted and leaves no receipt. Every route that is not public asks it before it reads a body; where there is one, it is asked again
+//! afterwards, since a body may take its time.
 
 use iog_home::connect::token_issuer;
 use iog_protocol::api::ApiErrorCode;
@@ -10,6 +11,15 @@ use iog_transport::PeerIdentity;
 
 use crate::policy::Caller;
 use crate::vantage::Here;
+
+/// What a caller shows of itself.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The TLS peer.
+    pub peer: Option<PeerIdentity>,
+    /// The bearer token.
+    pub token: Option<String>,
+}
 
 /// The longest a signed request may be good for, in seconds.
 pub const LIFETIME_S_MAX: i64 = 600;
@@ -117,9 +127,9 @@ impl Rejection {
 ///
 /// # Errors
 /// [`Rejection`]: certificate, token or registry do not hold.
-pub fn identify(peer: Option<&PeerIdentity>, token: Option<&str>, here: &Here) -> Result<Caller, Rejection> {
-    let (peer, domain) = peer_domain(peer, here)?;
-    check_token(token, peer, &domain, here)?;
+pub fn identify(shown: &Shown, here: &Here) -> Result<Caller, Rejection> {
+    let (peer, domain) = peer_domain(shown.peer.as_ref(), here)?;
+    check_token(shown.token.as_deref(), peer, &domain, here)?;
     let record = here.registry.domain(&domain, here.now).ok_or_else(|| not_in_force(&domain, here))?;
     Ok(Caller { organisation: record.organisation.clone(), asns: record.asns.clone(), domain })
 }

@@ -94,6 +94,7 @@ impl From<NotRun<QueryError>> for TryError {
     fn from(why: NotRun<QueryError>) -> Self {
         match why {
             NotRun::Cancelled => Self::Engine(QueryError::Cancelled),
+            NotRun::Late => Self::Engine(QueryError::Deadline),
             NotRun::NoGround(error) => Self::Engine(error),
         }
     }

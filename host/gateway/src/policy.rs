@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use iog_data::{Family, parse_prefix};
+use iog_data::parse_prefix;
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, OrganisationId};
 use serde::{Deserialize, Serialize};
 
@@ -205,14 +205,10 @@ impl Policy {
         let text = params.get(&quota.parameter).and_then(serde_json::Value::as_str);
         // The query's own parser, so that the quota judges the range that will be read.
         let asked = text.and_then(|text| parse_prefix(text).ok()).ok_or(Denied::TargetUnclear)?.width();
-        let min = match asked.family {
-            Family::V4 => quota.min_prefix_v4,
-            Family::V6 => quota.min_prefix_v6,
-        };
-        match min.filter(|min| asked.bits < *min) {
-            Some(min) => Err(Denied::TargetTooWide { min }),
-            None => Ok(()),
-        }
+        let families = [(asked.v4, quota.min_prefix_v4), (asked.v6, quota.min_prefix_v6)];
+        let too_wide =
+            families.into_iter().find_map(|(asked, min)| min.filter(|min| asked.is_some_and(|it| it < *min)));
+        too_wide.map_or(Ok(()), |min| Err(Denied::TargetTooWide { min }))
     }
 
     /// Whether the caller is on the list at all.
@@ -362,6 +358,10 @@ mod tests {
             assert_eq!(policy.decide_target(&target(unclear)), Err(Denied::TargetUnclear), "{unclear}");
         }
         assert_eq!(policy.decide_target(&serde_json::json!({})), Err(Denied::TargetUnclear));
+        // What holds both families has to pass for both.
+        policy.quotas.targets.as_mut().unwrap().min_prefix_v4 = None;
+        assert_eq!(policy.decide_target(&target("::/0")), Err(Denied::TargetTooWide { min: 48 }));
+        assert_eq!(policy.decide_target(&target("0.0.0.0/0")), Ok(()));
         policy.quotas.targets = None;
         assert_eq!(policy.decide_target(&target("0.0.0.0/0")), Ok(()));
     }

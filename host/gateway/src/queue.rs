@@ -1,5 +1,5 @@
 //! Who runs next. A fixed number of places, a bounded number of waiting requests, a cap for each caller, and turns taken
-//! caller by caller, so that one who asks much delays nobody but himself. It knows nothing of what is run.
+//! caller by caller, so that a caller who asks much delays only itself. It knows nothing of what is run.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

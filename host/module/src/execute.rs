@@ -38,6 +38,8 @@ pub struct Ground<T> {
 pub enum NotRun<E> {
     /// It was cancelled before.
     Cancelled,
+    /// Its time was over before.
+    Late,
     /// There is no ground.
     NoGround(E),
 }
@@ -56,6 +58,7 @@ pub async fn execute<T, E>(
         biased;
         () = job.cancel.cancelled() => return Err(NotRun::Cancelled),
         ground = ground => ground.map_err(NotRun::NoGround)?,
+        () = tokio::time::sleep_until(ends.into()) => return Err(NotRun::Late),
     };
     let wall = ends.saturating_duration_since(deadline(std::time::Duration::ZERO));
     let Job { module, entry, params, provider, grants, limits, cancel } = job;

@@ -22,14 +22,13 @@ impl Storage for Database {
     type Error = CenterError;
 
     async fn entries(&self, first: u64, count: u64) -> Result<Vec<(u64, Vec<u8>)>, CenterError> {
-        let rows = sqlx::query(
-            "SELECT log_index, entry FROM entries WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
-        )
-        .bind(signed(first))
-        .bind(signed(first.saturating_add(count)))
-        .fetch_all(self.pool())
-        .await
-        .map_err(CenterError::database(READ))?;
+        let rows =
+            sqlx::query("SELECT log_index, entry FROM entries WHERE log_index >= $1 ORDER BY log_index LIMIT $2")
+                .bind(signed(first))
+                .bind(signed(count))
+                .fetch_all(self.pool())
+                .await
+                .map_err(CenterError::database(READ))?;
         let entry = |row: &sqlx::any::AnyRow| {
             let index: i64 = row.try_get(0)?;
             let entry: String = row.try_get(1)?;

@@ -92,7 +92,7 @@ async fn a_module_is_approved_by_two_organisations(world: &World) -> Module {
 }
 
 #[tokio::test]
-async fn from_enrolment_to_catalog_and_through_a_restart() {
+async fn from_enrollment_to_catalog_and_through_a_restart() {
     let mut world = World::new().await;
 
     // A domain enrolls; it waits until the root co-signs.

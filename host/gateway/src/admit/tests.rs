@@ -2,7 +2,7 @@
 //! each with its stable code.
 
 use super::*;
-use crate::identity::identify;
+use crate::identity::{Shown, identify};
 use crate::policy::{Quotas, TargetQuota};
 use crate::testkit::{LEAF, World, hello, id, now, request, signed};
 use iog_protocol::statements::Target;
@@ -34,7 +34,7 @@ impl Case {
         let own = || signed(&self.request, self.signer).to_bytes();
         let envelope = self.envelope.clone().unwrap_or_else(own);
         let here = here(&self.world);
-        accept(&envelope, identify(self.peer.as_ref(), self.token.as_deref(), &here)?, &here)
+        accept(&envelope, identify(&Shown { peer: self.peer.clone(), token: self.token.clone() }, &here)?, &here)
     }
 
     fn code(change: impl FnOnce(&mut Self)) -> &'static str {

@@ -9,13 +9,16 @@ use http::{HeaderMap, header};
 use iog_transport::PeerIdentity;
 
 use super::problem::Refused;
-use crate::identity::identify;
+use crate::identity::{Shown, identify};
 use crate::policy::Caller;
 use crate::vantage::Vantage;
 
-/// The caller, by certificate, token and registry.
+/// The caller, by certificate, token and registry, with what showed it.
 #[derive(Debug)]
-pub(super) struct Identified(pub(super) Caller);
+pub(super) struct Identified {
+    pub(super) caller: Caller,
+    pub(super) shown: Shown,
+}
 
 impl<S> FromRequestParts<S> for Identified
 where
@@ -26,8 +29,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let here = Arc::<Vantage>::from_ref(state).here();
-        let peer = parts.extensions.get::<PeerIdentity>();
-        Ok(Self(identify(peer, bearer(&parts.headers), &here)?))
+        let peer = parts.extensions.get::<PeerIdentity>().cloned();
+        let shown = Shown { peer, token: bearer(&parts.headers).map(str::to_owned) };
+        Ok(Self { caller: identify(&shown, &here)?, shown })
     }
 }
 

@@ -25,7 +25,10 @@ pub(super) struct Limits {
     registry_age_max_s: u64,
 }
 
-pub(super) async fn show(State(api): State<Api>, Identified(caller): Identified) -> Result<Json<Limits>, Refused> {
+pub(super) async fn show(
+    State(api): State<Api>,
+    Identified { caller, .. }: Identified,
+) -> Result<Json<Limits>, Refused> {
     let here = api.vantage.here();
     let services = api.services.snapshot();
     let mut allowed = Vec::new();

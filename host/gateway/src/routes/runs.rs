@@ -61,21 +61,21 @@ impl<S: Send + Sync> FromRequest<S> for Envelope {
 pub(super) async fn submit(
     State(submitter): State<Arc<Submitter>>,
     _: SignedType,
-    Identified(caller): Identified,
+    Identified { shown, .. }: Identified,
     headers: HeaderMap,
     Envelope(envelope): Envelope,
 ) -> Result<Response, Refused> {
-    answer(submitter.submit(caller, &envelope, None, wait(&headers)).await?)
+    answer(submitter.submit(&shown, &envelope, None, wait(&headers)).await?)
 }
 
 pub(super) async fn submit_to_service(
     State(submitter): State<Arc<Submitter>>,
     (ServiceNamed(service), _): (ServiceNamed, SignedType),
-    Identified(caller): Identified,
+    Identified { shown, .. }: Identified,
     headers: HeaderMap,
     Envelope(envelope): Envelope,
 ) -> Result<Response, Refused> {
-    answer(submitter.submit(caller, &envelope, Some(&service), wait(&headers)).await?)
+    answer(submitter.submit(&shown, &envelope, Some(&service), wait(&headers)).await?)
 }
 
 /// The service of a path.
@@ -101,7 +101,7 @@ fn answer(submitted: Submitted) -> Result<Response, Refused> {
 pub(super) async fn show(
     State(store): State<Arc<Store>>,
     Named(id): Named,
-    Identified(caller): Identified,
+    Identified { caller, .. }: Identified,
 ) -> Result<Response, Refused> {
     let (id, stored) = stored(&store, &caller, &id).await?;
     match stored {
@@ -113,7 +113,7 @@ pub(super) async fn show(
 pub(super) async fn receipt(
     State(store): State<Arc<Store>>,
     Named(id): Named,
-    Identified(caller): Identified,
+    Identified { caller, .. }: Identified,
 ) -> Result<Response, Refused> {
     let (_, stored) = stored(&store, &caller, &id).await?;
     let StoredRun::Answered(answer) = stored else {

@@ -82,7 +82,7 @@ impl Ending {
     #[must_use]
     pub fn not_run(why: &NotRun<QueryError>, registry_size: u64) -> Self {
         let outcome = match why {
-            NotRun::NoGround(QueryError::Deadline) => Outcome::Limit { which: LimitKind::Time },
+            NotRun::Late | NotRun::NoGround(QueryError::Deadline) => Outcome::Limit { which: LimitKind::Time },
             NotRun::Cancelled | NotRun::NoGround(QueryError::Cancelled) => Outcome::Cancelled,
             NotRun::NoGround(error) => return Self::ours(chain(error), registry_size),
         };

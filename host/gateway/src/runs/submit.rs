@@ -8,9 +8,8 @@ use iog_protocol::ids::{RequestId, ServiceName};
 
 use super::lifecycle::{Lifecycle, LifecycleError, new_run};
 use crate::admit::{self, Authenticated};
-use crate::identity::Rejection;
+use crate::identity::{Rejection, Shown, identify};
 use crate::journal::{self, Begin};
-use crate::policy::Caller;
 use crate::queue::{FairQueue, Full};
 use crate::refusals::{Refusals, TooMany};
 use crate::services::Services;
@@ -69,19 +68,21 @@ pub struct Submitter {
 }
 
 impl Submitter {
-    /// Takes a signed request of `caller`, sent to the path of `service` where it names one, to its answer, or as far as it
-    /// gets in `wait`.
+    /// Takes a signed request, sent by whoever shows this to the path of `service` where it names one, to its answer, or as
+    /// far as it gets in `wait`.
     ///
     /// # Errors
     /// [`SubmitError`].
     pub async fn submit(
         &self,
-        caller: Caller,
+        shown: &Shown,
         envelope: &[u8],
         service: Option<&ServiceName>,
         wait: Duration,
     ) -> Result<Submitted, SubmitError> {
-        let asked = admit::accept(envelope, caller, &self.vantage.here())?;
+        // Asked again, on the state that everything else is decided on: the body may have taken its time.
+        let here = self.vantage.here();
+        let asked = admit::accept(envelope, identify(shown, &here)?, &here)?;
         check_path(service, &asked)?;
         if let Err(too_many) = self.refusals.check(&asked.caller.domain, self.vantage.now()) {
             return self.known(&asked).await.map(Submitted::Answer).ok_or(too_many.into());

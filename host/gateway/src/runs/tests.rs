@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use iog_machine::ManualClock;
+use iog_machine::{Clock, ManualClock};
 use iog_protocol::receipt::{ReceiptView, VerifiedReceipt, log_origin};
 use iog_protocol::run::{Outcome, RunAnswer, RunRequest};
 use iog_protocol::statements::Target;
@@ -19,10 +19,9 @@ use crate::config::{
 };
 use crate::db::{Store, StoreError};
 use crate::executor::Executor;
-use crate::identity::{Rejection, identify};
+use crate::identity::{Rejection, Shown, identify};
 use crate::journal::{self, Begin};
 use crate::parts::{Parts, Recording};
-use crate::policy::Caller;
 use crate::queue::Full;
 use crate::receipt_log::{self, ReceiptLogError};
 use crate::receipts::{Letterhead, Receipts};
@@ -31,9 +30,13 @@ use crate::services::{Service, Services};
 use crate::testkit::{self, Counting, World, hello, id, key, now, request, signed};
 use crate::vantage::Vantage;
 
+#[cfg(unix)]
+mod stuck;
+
 pub(crate) struct Gateway {
     pub(crate) world: World,
     pub(crate) parts: Parts,
+    clock: Arc<ManualClock>,
     folder: Arc<tempfile::TempDir>,
 }
 
@@ -53,11 +56,12 @@ impl Gateway {
         let log = receipt_log::open(&store, &key(40), &origin(&world), &head(&folder)).await.unwrap();
         let letterhead = Letterhead::new(id("gateway"), sandbox.engine_info());
         let (receipts, _) = Receipts::start(letterhead, Arc::new(Counting::default()), log, Arc::clone(&store));
+        let clock = Arc::new(ManualClock::new(now()));
         let vantage = Arc::new(Vantage {
             domain: id("gateway"),
             registry: Arc::new(RegistryCell::new(Arc::new(world.registry.clone()), Some(now()))),
             registry_age_max_h: 24,
-            clock: Arc::new(ManualClock::new(now())),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
         });
         let executor = Executor { sandbox, query_memory_bytes: 64 << 20 };
         let capacity = CapacityConfig {
@@ -68,18 +72,17 @@ impl Gateway {
             ..CapacityConfig::default()
         };
         let parts = Parts::new(&capacity, services, Recording { vantage, executor, store, receipts });
-        Self { world, parts, folder }
+        Self { world, parts, clock, folder }
     }
 
-    /// The domain of that name, identified as the routes do.
-    fn caller(&self, name: &str) -> Caller {
-        let (peer, token) = (self.world.peer(name), self.world.token(name, 3, |_| ()));
-        identify(Some(&peer), Some(&token), &self.vantage().here()).unwrap()
+    /// What the domain of that name shows.
+    fn shown(&self, name: &str) -> Shown {
+        Shown { peer: Some(self.world.peer(name)), token: Some(self.world.token(name, 3, |_| ())) }
     }
 
     async fn submit(&self, request: &RunRequest) -> Result<Submitted, SubmitError> {
         let envelope = signed(request, 21).to_bytes();
-        self.parts.submitter.submit(self.caller("caller"), &envelope, None, Duration::from_secs(60)).await
+        self.parts.submitter.submit(&self.shown("caller"), &envelope, None, Duration::from_secs(60)).await
     }
 
     fn vantage(&self) -> &Vantage {
@@ -294,10 +297,22 @@ async fn on_an_old_registry_nothing_runs_until_the_center_confirms_it() {
 async fn what_is_not_authenticated_leaves_no_trace() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     let envelope = signed(&request(1), 21).to_bytes();
-    let other = gateway.caller("other");
-    let refused = gateway.parts.submitter.submit(other, &envelope, None, Duration::from_secs(1)).await;
+    let other = gateway.shown("other");
+    let refused = gateway.parts.submitter.submit(&other, &envelope, None, Duration::from_secs(1)).await;
     assert!(matches!(refused, Err(SubmitError::Rejected(Rejection::Signature { .. }))));
     assert_eq!(gateway.receipts().await, 0);
+    assert_eq!(gateway.stored(&request(1)).await, None);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_while_the_body_comes_is_not_enough() {
+    let gateway = Gateway::new(QuotaConfig::default()).await;
+    let shown = gateway.shown("caller");
+    identify(&shown, &gateway.vantage().here()).unwrap();
+    gateway.clock.advance(3_700);
+    let envelope = signed(&request(1), 21).to_bytes();
+    let refused = gateway.parts.submitter.submit(&shown, &envelope, None, Duration::from_secs(1)).await;
+    assert!(matches!(refused, Err(SubmitError::Rejected(Rejection::Token { expired: true, .. }))), "{refused:?}");
     assert_eq!(gateway.stored(&request(1)).await, None);
 }
 
@@ -305,7 +320,8 @@ async fn what_is_not_authenticated_leaves_no_trace() {
 async fn a_run_that_was_cut_off_gets_one_receipt_of_failure_at_the_next_start() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     let envelope = signed(&request(1), 21).to_bytes();
-    let asked = admit::accept(&envelope, gateway.caller("caller"), &gateway.vantage().here()).unwrap();
+    let here = gateway.vantage().here();
+    let asked = admit::accept(&envelope, identify(&gateway.shown("caller"), &here).unwrap(), &here).unwrap();
     let begun = journal::begin(gateway.store(), &new_run(&asked, None, now())).await.unwrap();
     assert!(matches!(begun, Begin::New(_)));
     let gateway = Gateway::at(gateway.kill(), QuotaConfig::default()).await;
@@ -452,48 +468,4 @@ async fn many_at_once_each_get_a_receipt_of_one_log() {
         leaves.insert(receipt.leaf_index());
     }
     assert_eq!(leaves, (0..4).collect());
-}
-
-/// The `hello` analysis over a database whose file has been replaced by a pipe, which nobody can look at to its end.
-#[cfg(unix)]
-async fn stuck(gateway: &Gateway) -> Service {
-    use sqlx::{ConnectOptions as _, Connection as _};
-    let path = gateway.folder.path().join("flows.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    let create = "CREATE TABLE flows (id INTEGER PRIMARY KEY, \"start\" INTEGER, \"end\" INTEGER, src TEXT, dst TEXT, \
-                  proto INTEGER, packets INTEGER, bytes INTEGER, ingress_as INTEGER)";
-    sqlx::query(create).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    let (format, unit) = (crate::config::DatasetFormat::Sqlite, crate::config::TimestampUnit::Seconds);
-    let config = crate::config::DatasetConfig::file("flow/1", path.clone(), format, unit);
-    let config = crate::config::DatasetConfig { table: Some("flows".into()), order_by: vec!["id".into()], ..config };
-    let mut service = Service::new("hello".parse().unwrap(), self::config(QuotaConfig::default()));
-    service.prepared = Ok(testkit::prepared_on(&gateway.parts.lifecycle.executor.sandbox, &config).await.unwrap());
-    std::fs::remove_file(&path).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    service
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_run_is_stopped_while_its_data_are_looked_at() {
-    let gateway = Gateway::new(QuotaConfig::default()).await;
-    let path = gateway.folder.path().join("flows.db");
-    gateway.parts.submitter.services.replace([stuck(&gateway).await]);
-    let parts = gateway.parts.clone();
-    let stop = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let run = parts.lifecycle.under_way.find(&id("caller"), &request(1).request_id).unwrap();
-        assert_eq!(*run.watch().borrow(), Stage::Running { percent: 0 });
-        parts.lifecycle.under_way.stop_unless(|module| *module != hello());
-    });
-    let begun = std::time::Instant::now();
-    let (answer, _) = gateway.answer(&request(1)).await;
-    let took = begun.elapsed();
-    stop.await.unwrap();
-    // Lets go of the thread that waits for the other end of the pipe.
-    tokio::task::spawn_blocking(move || std::fs::File::options().write(true).open(path)).await.unwrap().unwrap();
-    assert_eq!(answer.outcome, Outcome::Cancelled);
-    assert!(took < Duration::from_secs(5), "the run's wall time is longer");
 }

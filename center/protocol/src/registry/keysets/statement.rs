@@ -1,7 +1,7 @@
 //! What a genesis and a keyset say: who holds which role, the numbers in the rules, and which families a reader must know.
 //! No rule is in here.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{Digest, OrganisationId, TrustDomain};
 use crate::keys::PublicKey;
@@ -82,7 +82,7 @@ pub struct Keyset {
     pub min_rules_version: Option<u32>,
     /// Adds families, or raises the versions of some, that a reader must know; nothing is ever taken away. It counts from
     /// rules version 2 on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "whatever_it_is")]
     pub required_families: Vec<RequiredFamily>,
 }
 
@@ -93,6 +93,14 @@ pub struct RequiredFamily {
     pub family: String,
     /// The oldest version of its rules that will do, at least 1.
     pub version: u32,
+}
+
+/// Reads the member also where it is no list of families: under rules version 1 it may be anything and means nothing, so it
+/// must not make a statement unreadable. What is read in its place has a name that no check lets pass.
+fn whatever_it_is<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RequiredFamily>, D::Error> {
+    let found = serde_json::Value::deserialize(from)?;
+    let unreadable = |_| vec![RequiredFamily { family: String::new(), version: 0 }];
+    Ok(serde_json::from_value(found).unwrap_or_else(unreadable))
 }
 
 impl Kind for Keyset {

@@ -154,6 +154,22 @@ fn under_rules_version_1_the_member_means_nothing() {
 }
 
 #[test]
+fn a_member_of_another_form_is_ignored_under_version_1_and_refused_under_version_2() {
+    let mut text = serde_json::to_value(keyset()).unwrap();
+    for odd in [serde_json::Value::Null, "ballots".into(), serde_json::json!([{ "family": "ballots", "version": -1 }])]
+    {
+        text["required_families"] = odd;
+        let odd = Keyset { version: 2, ..serde_json::from_value(text.clone()).unwrap() };
+        let mut old = World::new();
+        old.post(sealed(&Statement::new(&old.id(), odd.clone()), &[&root(0), &root(1)])).unwrap();
+        assert_eq!(old.registry.keyset().version, 2);
+        let mut new = World::with(requiring(Vec::new()));
+        let refused = new.post(sealed(&Statement::new(&new.id(), odd), &[&root(0), &root(1)])).unwrap_err();
+        assert!(matches!(refused.flaw(), Some(Flaw::Member { .. })), "{refused}");
+    }
+}
+
+#[test]
 fn a_statement_without_the_new_member_is_written_as_before() {
     let text = serde_json::to_string(&keyset()).unwrap();
     assert!(!text.contains("required_families"), "{text}");
