@@ -1,5 +1,5 @@
 //! Runs a module on its bound data, for a caller's request and for `module try` alike: the state of the data is pinned and
-//! named, the queries hold that state, the sandbox does the rest. The only caller of the sandbox in a gateway.
+//! named, the queries hold that state, the sandbox does the rest (`iog_module::execute`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

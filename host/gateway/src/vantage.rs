@@ -1,5 +1,5 @@
 //! Where a gateway stands when it decides: its domain, its registry, how old that is, and the time. Taken once for each
-//! decision, so that everything that is said of a decision rests on one state.
+//! decision. The age is looked at before the registry, so that a registry that comes in between is newer than was thought.
 
 use std::sync::Arc;
 
