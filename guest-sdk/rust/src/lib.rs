@@ -48,7 +48,8 @@ pub fn entry() -> String {
     context::entry()
 }
 
-/// Tells how much of the work is done, in percent (more than 100 counts as 100). The caller sees it in steps of ten.
+/// Tells how much of the work is done, in percent (more than 100 counts as 100). The provider's operators
+/// see it in steps of ten.
 pub fn progress(percent: u8) {
     bindings::iog::guest::progress::report(percent);
 }

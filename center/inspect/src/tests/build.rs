@@ -4,11 +4,20 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Function, Resolve, WorldId, WorldItem};
 
-pub(super) const GUEST_WIT: &str = include_str!("../../../../guest-sdk/wit/iog-guest.wit");
+/// The package `iog:guest` as one text, whatever files it lies in.
+pub(super) fn guest_wit() -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../guest-sdk/wit");
+    let files = std::fs::read_dir(folder).expect("the contract is in the checkout");
+    let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(file?.path());
+    let mut texts: Vec<_> = files.map(read).collect::<Result<_, _>>().expect("the contract can be read");
+    // The file that names the package comes first in the text.
+    texts.sort_by_key(|text| !text.contains("\npackage "));
+    texts.concat()
+}
 
 /// A component with this world; `body` are the items of the world.
 pub(super) fn component(body: &str) -> Vec<u8> {
-    build(&format!("package test:analysis@1.0.0; world analysis {{ {body} }}"), GUEST_WIT, StringEncoding::UTF8)
+    build(&format!("package test:analysis@1.0.0; world analysis {{ {body} }}"), &guest_wit(), StringEncoding::UTF8)
 }
 
 /// A component of a whole WIT text whose last world is `analysis`, with `dependency` known.

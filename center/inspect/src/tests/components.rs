@@ -1,6 +1,6 @@
 //! What is read from good components, and why others are refused.
 
-use super::build::{GUEST_WIT, around, build, component, text};
+use super::build::{around, build, component, guest_wit, text};
 use crate::{InspectError, InspectLimits, WitTypeFact, inspect};
 use wit_component::StringEncoding;
 
@@ -193,7 +193,7 @@ fn features_that_are_off_are_refused_and_named() {
 fn strings_are_utf8() {
     for (encoding, name) in [(StringEncoding::UTF16, "UTF-16"), (StringEncoding::CompactUTF16, "Latin-1 or UTF-16")] {
         let wit = "package t:a; world analysis { export x: func(s: string); }";
-        assert_eq!(refused(&build(wit, GUEST_WIT, encoding)), InspectError::Encoding(name));
+        assert_eq!(refused(&build(wit, &guest_wit(), encoding)), InspectError::Encoding(name));
     }
 }
 
