@@ -6,65 +6,16 @@ use std::collections::BTreeMap;
 
 use iog_guest::Prefix;
 
-use crate::bindings::{Agreement, JointOrigin, JointPrefix, JointReport, Part, Validity, Votes};
+use crate::bindings::{Agreement, JointOrigin, JointPrefix, JointReport, Part};
 use crate::bits::Bits;
+use crate::room::{ITEM_BYTES, LIST_BYTES_MAX, count, fitting, json_bytes, names_bytes};
+use crate::route::Route;
+use crate::seen::{Joint, names};
 use crate::suspects;
 use crate::view::{View, views};
 
-/// What the lists of a joint answer take at most of its 1,024 KiB of JSON: 300 KiB each.
-pub(crate) const LIST_BYTES_MAX: usize = 300 << 10;
 /// What the domains without an answer take at most, and again those that see nothing.
 const NAMES_BYTES_MAX: usize = 48 << 10;
-/// JSON of a route, a suspect or a silent domain without the texts in it, in bytes; measured, with the largest numbers.
-pub(crate) const ITEM_BYTES: usize = 520;
-
-/// A prefix and who originates it.
-pub(crate) type Route = (Prefix, Option<u32>);
-
-/// An origin over all answers, with domains as their places in the list of views.
-#[derive(Debug, Default)]
-pub(crate) struct Joint {
-    pub(crate) seen_by: Bits,
-    pub(crate) peers: u64,
-    pub(crate) observations: u64,
-    pub(crate) first_us: i64,
-    pub(crate) last_us: i64,
-    pub(crate) votes: Ballot,
-}
-
-/// Domains by what they say of a route: valid, invalid-asn, invalid-length, not-found.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Ballot([u32; 4]);
-
-impl Ballot {
-    fn cast(&mut self, validity: Validity) {
-        let place = match validity {
-            Validity::Valid => 0,
-            Validity::InvalidAsn => 1,
-            Validity::InvalidLength => 2,
-            Validity::NotFound => 3,
-        };
-        self.0[place] += 1;
-    }
-
-    /// What most domains say that have a ROA for the route; of equal votes the worse.
-    pub(crate) fn majority(self) -> Validity {
-        let [valid, invalid_asn, invalid_length, _] = self.0;
-        let most = valid.max(invalid_asn).max(invalid_length);
-        match () {
-            () if most == 0 => Validity::NotFound,
-            () if invalid_asn == most => Validity::InvalidAsn,
-            () if invalid_length == most => Validity::InvalidLength,
-            () => Validity::Valid,
-        }
-    }
-
-    pub(crate) fn shown(self) -> Votes {
-        let [valid, invalid_asn, invalid_length, not_found] = self.0;
-        Votes { valid, invalid_asn, invalid_length, not_found }
-    }
-}
-
 /// The joint answer of all parts.
 pub(crate) fn merge(parts: Vec<Part>) -> JointReport {
     let asked = count(parts.len());
@@ -116,33 +67,8 @@ fn fill(report: &mut JointReport, target: Prefix, views: &[View]) {
     }
 }
 
-/// The first items of a list, as many as take so many bytes of JSON.
-pub(crate) fn fitting<T>(items: impl Iterator<Item = T>, bytes_max: usize, bytes: impl Fn(&T) -> usize) -> Vec<T> {
-    let mut left = bytes_max;
-    let fits = items.take_while(|item| {
-        let rest = left.checked_sub(bytes(item));
-        left = rest.unwrap_or_default();
-        rest.is_some()
-    });
-    fits.collect()
-}
-
-/// A text in JSON with quotes and comma, at most.
-pub(crate) fn json_bytes(text: &str) -> usize {
-    let escaped = text.bytes().map(|byte| match byte {
-        b'"' | b'\\' => 2,
-        byte if byte < 0x20 => 6,
-        _ => 1,
-    });
-    escaped.sum::<usize>() + 3
-}
-
 fn origin_bytes(origin: &JointOrigin) -> usize {
     ITEM_BYTES + names_bytes(&origin.seen_by) + names_bytes(&origin.not_seen_by)
-}
-
-pub(crate) fn names_bytes(names: &[String]) -> usize {
-    names.iter().map(|name| json_bytes(name)).sum()
 }
 
 /// The prefix that most answers are about; of equally many the first in order.
@@ -218,19 +144,6 @@ pub(crate) fn shown(views: &[View], target: Prefix, (prefix, asn): Route, joint:
     }
 }
 
-/// The domains that see a route, and those that could and do not.
-pub(crate) fn names(views: &[View], target: Prefix, prefix: Prefix, joint: &Joint) -> (Vec<String>, Vec<String>) {
-    let (mut seen_by, mut not_seen_by) = (Vec::new(), Vec::new());
-    for (number, view) in (0u32..).zip(views) {
-        if joint.seen_by.has(number) {
-            seen_by.push(view.domain.clone());
-        } else if view.could_see(target, prefix) {
-            not_seen_by.push(view.domain.clone());
-        }
-    }
-    (seen_by, not_seen_by)
-}
-
 fn agreement(target: Prefix, views: &[View]) -> Agreement {
     let origins = |view: &View| view.origins(target).iter().map(|&((_, asn), _)| asn).collect::<Vec<_>>();
     let mut seen: Vec<_> = views.iter().map(origins).filter(|origins| !origins.is_empty()).collect();
@@ -242,10 +155,6 @@ fn agreement(target: Prefix, views: &[View]) -> Agreement {
         (_, 1) => Agreement::Same,
         _ => Agreement::Differ,
     }
-}
-
-pub(crate) fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 
 mod bits;
 mod joint;
+mod room;
+mod route;
 mod rpki;
+mod seen;
 mod suspects;
 mod table;
 mod view;

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use iog_guest::Prefix;
 
 use crate::bindings::{Assessment, Basis, Expected, Reason, Suspect, Validity};
-use crate::joint::{ITEM_BYTES, Joint, LIST_BYTES_MAX, Route, count, fitting, names, names_bytes};
+use crate::room::{ITEM_BYTES, LIST_BYTES_MAX, count, fitting, names_bytes};
+use crate::route::Route;
+use crate::seen::{Joint, names};
 use crate::view::View;
 
 /// Expected origins that are named at most.

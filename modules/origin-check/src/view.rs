@@ -3,8 +3,8 @@
 use iog_guest::Prefix;
 
 use crate::bindings::{Origin, Part, Report, Roa as RoaShown, Silent};
-use crate::joint::Route;
 use crate::rpki::{Roa, Roas, bits, covers};
+use crate::route::Route;
 use crate::table::ROUTES_MAX;
 
 /// Routes of all answers together at most, about 300 bytes each while they are compared: fifty full answers.
