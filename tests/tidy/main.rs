@@ -5,6 +5,7 @@
 
 mod circles;
 mod desk;
+mod layout;
 mod walk;
 
 use std::collections::BTreeMap;

@@ -2,14 +2,12 @@
 //! and changed real files where these are. What is held true stands in `fuzz/src/targets.rs`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and says what it skips")]
 
-#[path = "hostile/changes.rs"]
 mod changes;
-#[path = "hostile/seeds/mod.rs"]
 mod seeds;
 #[expect(unreachable_pub, reason = "the fuzz targets' own crate makes it public")]
-#[path = "../fuzz/src/targets.rs"]
+#[path = "../../fuzz/src/targets.rs"]
 mod targets;
-#[path = "nfdump/writer.rs"]
+#[path = "../nfdump/writer.rs"]
 mod writer;
 
 use std::collections::BTreeSet;

@@ -4,11 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test must panic")]
 #![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
-#[path = "exports/files.rs"]
 mod files;
-#[path = "exports/hostile.rs"]
 mod hostile;
-#[path = "exports/table.rs"]
 mod table;
-#[path = "exports/tshark.rs"]
 mod tshark;

@@ -2,8 +2,8 @@
 //! files of layout 1 written here, because the programs of today no longer write them.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may stop at once, and says what it skips")]
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "nfdump/writer.rs"]
 mod writer;
 
 use std::path::Path;

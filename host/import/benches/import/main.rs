@@ -7,13 +7,9 @@
 //! ones, and one real table of routes where it is there.
 #![expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
 
-#[path = "import/exports.rs"]
 mod exports;
-#[path = "import/flows.rs"]
 mod flows;
-#[path = "import/measure.rs"]
 mod measure;
-#[path = "import/routes.rs"]
 mod routes;
 
 use std::fs::File;

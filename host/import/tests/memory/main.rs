@@ -1,9 +1,7 @@
 //! How much memory decoding takes at its peak, for files made to take much: bombs, lengths that lie, floods. The
 //! allocator of this test counts; files come from generators, so that they do not count themselves.
 
-#[path = "memory/endless.rs"]
 mod endless;
-#[path = "memory/files.rs"]
 mod files;
 
 use std::io::Read;

@@ -5,17 +5,11 @@
 //!
 //! `cargo bench -p iog-tests --bench flow_scan -- [--rows 10000000] [--rounds 7] [--file kept.parquet]`
 
-#[path = "flow_scan/by_hand.rs"]
 mod by_hand;
-#[path = "flow_scan/clock.rs"]
 mod clock;
-#[path = "flow_scan/flows.rs"]
 mod flows;
-#[path = "flow_scan/module.rs"]
 mod module;
-#[path = "flow_scan/native.rs"]
 mod native;
-#[path = "flow_scan/sql.rs"]
 mod sql;
 
 use std::path::{Path, PathBuf};
