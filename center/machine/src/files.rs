@@ -1,11 +1,20 @@
 //! Files that are replaced as a whole and read as a whole, up to a bound. What lies in them is nobody's business here. Files
 //! that are written row by row, or never replaced, belong to whoever writes them.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::{Clock as _, SystemClock};
+
+/// Seconds after its last change at which nobody writes a neighbour any more: a whole file takes seconds.
+const LEFT_AFTER_S: i64 = 3_600;
+/// Names of a folder that are looked at for leftovers. In a larger folder some may stay.
+const LOOKED_AT_MAX: usize = 4_096;
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +27,12 @@ pub enum Readers {
 
 /// Writes a file, replacing an older one. Whoever reads it, even after a crash, finds the old content or the new one, whole;
 /// once this returns, the new one is durable. Writers of one file at the same time do not disturb each other: one of them wins.
-/// The folder must exist.
+/// The folder must exist. What crashed writers of this file left beside it is removed.
 ///
 /// # Errors
 /// What the operating system says; the old file then stays.
 pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    remove_leftovers(path);
     let (temporary, file) = neighbour(path, readers)?;
     let written = fill(file, bytes).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
@@ -85,6 +95,33 @@ fn neighbour(path: &Path, readers: Readers) -> io::Result<(PathBuf, File)> {
     }
 }
 
+/// Removes what crashed processes left beside `path`. What cannot be looked at or removed stays; nobody reads it.
+fn remove_leftovers(path: &Path) {
+    let Some(own) = path.file_name() else { return };
+    let Ok(folder) = fs::read_dir(folder_of(path)) else { return };
+    for found in folder.take(LOOKED_AT_MAX).flatten() {
+        if writer(own, &found.file_name()).is_some_and(|process| is_left(&found, process)) {
+            let _ = fs::remove_file(found.path());
+        }
+    }
+}
+
+/// The process that gave a neighbour of the file `own` this name.
+fn writer(own: &OsStr, name: &OsStr) -> Option<u32> {
+    let rest = str::from_utf8(name.as_bytes().strip_prefix(own.as_bytes())?).ok()?;
+    let (process, number) = rest.strip_prefix('.')?.strip_suffix(".new")?.split_once('.')?;
+    number.parse::<u64>().ok()?;
+    process.parse().ok()
+}
+
+/// Whether nobody writes a neighbour any more: it is old, and no other process has its writer's number. In containers
+/// processes have the same number one after the other, so that a number that is our own says nothing.
+fn is_left(neighbour: &DirEntry, process: u32) -> bool {
+    let changed = neighbour.metadata().map(|file| file.mtime());
+    changed.is_ok_and(|changed| SystemClock.now().unix() - changed >= LEFT_AFTER_S)
+        && (process == std::process::id() || !Path::new("/proc").join(process.to_string()).exists())
+}
+
 fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
@@ -127,6 +164,34 @@ mod tests {
             replace(&folder.path().join("none/file"), b"", Readers::All).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
+    }
+
+    #[test]
+    fn what_crashed_writers_left_goes_with_the_next_write_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (gone, own, another) = (u32::MAX, std::process::id(), std::os::unix::process::parent_id());
+        let put = |name: String, age_s: u64| {
+            let file = File::create(folder.path().join(name)).unwrap();
+            let changed = file.metadata().unwrap().modified().unwrap() - std::time::Duration::from_secs(age_s);
+            file.set_modified(changed).unwrap();
+        };
+        put(format!("key.{gone}.0.new"), 4_000);
+        put(format!("key.{own}.7.new"), 4_000);
+        let kept = [
+            (format!("key.{gone}.1.new"), 60),
+            (format!("key.{another}.0.new"), 4_000),
+            (format!("other.{gone}.0.new"), 4_000),
+            (format!("key.{gone}.x.new"), 4_000),
+            (format!("key.{gone}.new"), 4_000),
+            (format!("key.a.{gone}.0.new"), 4_000),
+        ];
+        for (name, age_s) in &kept {
+            put(name.clone(), *age_s);
+        }
+        replace(&folder.path().join("key"), b"one", Readers::Owner).unwrap();
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let expected = kept.iter().map(|(name, _)| name.clone()).chain(["key".to_owned()]);
+        assert_eq!(names.collect::<std::collections::BTreeSet<_>>(), expected.collect());
     }
 
     #[test]
