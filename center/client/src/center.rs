@@ -4,7 +4,7 @@
 use crate::error::ClientError;
 use crate::join_answer;
 use crate::remote::{CALL_LIMIT, Call, JSON_BYTES_MAX, Remote};
-use crate::replica::{Replica, ReplicaError, Synced};
+use crate::replica::{CaughtUp, Replica, ReplicaError, Synced};
 use iog_protocol::api::{
     BODY_BYTES_MAX, CatalogAnswer, CatalogPublished, CertificateAnswer, CertificateRequest, DomainList,
     ENVELOPE_MEDIA_TYPE, GenesisAnswer, Health, JSON_MEDIA_TYPE, ModuleDetail, ModuleList, ModuleSubmission,
@@ -95,6 +95,21 @@ impl CenterClient {
     /// [`ReplicaError`].
     pub async fn sync(&self, replica: &mut Replica, now: Timestamp) -> Result<Synced, ReplicaError> {
         replica.sync(&self.remote, now).await
+    }
+
+    /// The newest registry that can be had: what the replica held before is good too where the center cannot be followed.
+    ///
+    /// # Errors
+    /// [`ReplicaError`]; the replica holds no registry then.
+    pub async fn catch_up(&self, replica: &mut Replica, now: Timestamp) -> Result<CaughtUp, ReplicaError> {
+        let missed = match self.sync(replica, now).await {
+            Ok(synced) => return Ok(CaughtUp { registry: synced.registry, missed: None }),
+            Err(error) => error,
+        };
+        match replica.registry() {
+            Some(registry) => Ok(CaughtUp { registry, missed: Some(missed) }),
+            None => Err(missed),
+        }
     }
 
     /// Submits a module with its manifest and signed submission.

@@ -16,4 +16,4 @@ pub use center::CenterClient;
 pub use error::ClientError;
 pub use gateway::{GatewayClient, RunReply};
 pub use remote::{CALL_LIMIT, JSON_BYTES_MAX, Remote};
-pub use replica::{Pins, Replica, ReplicaError, Synced};
+pub use replica::{CaughtUp, Pins, Replica, ReplicaError, Synced};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::sync::Arc;
 
-use iog_client::{CenterClient, ClientError, Pins, Remote, Replica, ReplicaError};
+use iog_client::{CaughtUp, CenterClient, ClientError, Pins, Remote, Replica, ReplicaError};
 use iog_home::blobs::MODULE_BYTES_MAX;
 use iog_home::{Home, HomeError};
 use iog_machine::Clock;
@@ -211,16 +211,14 @@ impl Link {
     /// # Errors
     /// When the center is away and there is no copy, or what it shows does not hold.
     pub async fn registry(&mut self) -> Result<Arc<Registry>, ReachError> {
-        let error = match self.center.sync(&mut self.replica, self.clock.now()).await {
-            Ok(synced) => return Ok(synced.registry),
-            Err(error) => error,
+        let error = match self.center.catch_up(&mut self.replica, self.clock.now()).await {
+            Ok(CaughtUp { registry, missed: None }) => return Ok(registry),
+            Ok(CaughtUp { registry, missed: Some(error) }) if error.is_away() => {
+                tracing::warn!(%error, "the center is away; using the copy of its log at hand");
+                return Ok(registry);
+            }
+            Ok(CaughtUp { missed: Some(error), .. }) | Err(error) => error,
         };
-        if error.is_away()
-            && let Some(registry) = self.replica.registry()
-        {
-            tracing::warn!(%error, "the center is away; using the copy of its log at hand");
-            return Ok(registry);
-        }
         let evidence = error.evidence().map(Path::to_owned);
         let error = ReachError::Sync(Box::new(error));
         Err(match evidence {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use iog_client::CaughtUp;
 use iog_data::Engine;
 use iog_home::connect::{self, ConnectError};
 use iog_home::{Home, HomeError};
@@ -221,17 +222,12 @@ async fn first_registry(
     replica: &mut iog_client::Replica,
     clock: &dyn Clock,
 ) -> Result<Arc<RegistryCell>, GatewayError> {
-    let problem = match center.sync(replica, clock.now()).await {
-        Ok(_) => None,
-        Err(source) if replica.registry().is_none() => {
-            let center = home.domain_file().center.clone();
-            return Err(GatewayError::NoRegistry { center, source: Box::new(source) });
-        }
-        Err(error) => Some(error),
-    };
-    let registry = replica.registry().expect("either the disk or the center gave one");
+    let CaughtUp { registry, missed } = center.catch_up(replica, clock.now()).await.map_err(|source| {
+        let center = home.domain_file().center.clone();
+        GatewayError::NoRegistry { center, source: Box::new(source) }
+    })?;
     let cell = Arc::new(RegistryCell::new(registry, replica.synced()));
-    if let Some(error) = problem {
+    if let Some(error) = missed {
         tracing::warn!(problem = chain(&error), "starting with the registry on disk; the center was not reached");
         background::missed(&cell, &error);
     }

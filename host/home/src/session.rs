@@ -1,7 +1,7 @@
 //! What every call of a domain needs: its home, connections, the newest registry that can be had, and a token. A center that
 //! is away is said and then done without. Certificates that have grown old are renewed on the way.
 
-use iog_client::CenterClient;
+use iog_client::{CaughtUp, CenterClient};
 use iog_protocol::ids::{Asn, DomainId, RequestId};
 use iog_protocol::keys::SecretKey;
 use iog_protocol::registry::Registry;
@@ -100,15 +100,11 @@ impl Session {
         let http = connect::http(home, &machine.clock)?;
         let center = connect::center(home, &http);
         let mut replica = connect::replica(home)?;
-        let offline = match center.sync(&mut replica, now).await {
-            Ok(_) => None,
-            Err(source) if replica.registry().is_none() => {
-                let center = home.domain_file().center.clone();
-                return Err(SessionError::NoRegistry { center, source: Box::new(source) });
-            }
-            Err(error) => Some(said(&error)),
-        };
-        let registry = replica.registry().expect("either the disk or the center gave one");
+        let CaughtUp { registry, missed } = center.catch_up(&mut replica, now).await.map_err(|source| {
+            let center = home.domain_file().center.clone();
+            SessionError::NoRegistry { center, source: Box::new(source) }
+        })?;
+        let offline = missed.as_ref().map(said);
         let key = home.caller_key()?;
         let asn = check_membership(home, &registry, &key, now)?;
         renew_certificate(home, &http, &center, now).await;

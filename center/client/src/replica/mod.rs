@@ -57,6 +57,15 @@ pub struct Synced {
     pub registry: Arc<Registry>,
 }
 
+/// The newest registry that could be had.
+#[derive(Debug)]
+pub struct CaughtUp {
+    /// The registry.
+    pub registry: Arc<Registry>,
+    /// Why it is the one that was held before, where it is. What to make of an alarm is the asker's.
+    pub missed: Option<ReplicaError>,
+}
+
 impl Replica {
     /// Opens a replica without network: every entry is hashed again, the root compared with the signed checkpoint, the
     /// registry folded from the pinned genesis. An empty directory gives an empty replica.
