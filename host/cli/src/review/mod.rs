@@ -9,8 +9,10 @@ use anyhow::{Context as _, Result, anyhow};
 use iog_desk::decide::review::{NoReason, ReviewDecision};
 use iog_desk::reach::Statements;
 use iog_desk::views::module_page::FindingLine;
-use iog_desk::views::review_sheet::Change;
+use iog_desk::views::review_sheet::{Change, NewColumn};
 use iog_desk::views::{ModuleLine, Queue, ReviewSheet};
+use iog_protocol::capabilities::Capabilities;
+use iog_protocol::manifest::LimitsDecl;
 use iog_protocol::statements::{RevocationSeverity, Severity, Verdict};
 
 use crate::args::{CenterArg, ReviewArgs, ReviewCommand};
@@ -60,7 +62,10 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     ui.line(format!("publisher     {}", line.publisher));
     ui.line(format!("source        {} at {}", sheet.source.repository, sheet.source.commit));
     modules::print_capabilities(ui, &line.capabilities);
-    print_change(ui, sheet.change.as_ref());
+    ui.title("change");
+    for told in change_lines(sheet.change.as_ref(), &line.capabilities) {
+        ui.line(told);
+    }
     print_findings(ui, &document.findings);
     ui.title("manifest");
     ui.line(escaped(&document.manifest_text));
@@ -76,21 +81,39 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
 }
 
 /// What this version asks for beyond the last one that runs: the first thing an auditor wants to know.
-fn print_change(ui: Ui, change: Option<&Change>) {
-    ui.title("change");
-    let Some(change) = change else {
-        return ui.line("no earlier version runs: everything is new");
-    };
-    ui.line(format!("against {}@{}", change.against.name, change.against.version));
+fn change_lines(change: Option<&Change>, now: &Capabilities) -> Vec<String> {
+    let Some(change) = change else { return vec!["no earlier version runs: everything is new".to_owned()] };
+    let mut lines = vec![format!("against {}@{}", change.against.name, change.against.version)];
     if change.nothing_more {
-        return ui.line("asks for nothing more");
+        lines.push("asks for nothing more".to_owned());
     }
-    for import in &change.imports {
-        ui.line(format!("+ import {import}"));
-    }
-    for new in &change.columns {
-        ui.line(format!("+ column {}.{} of {}", new.slot, new.column, new.schema));
-    }
+    lines.extend(change.imports.iter().map(|import| format!("+ import {import}")));
+    let column = |new: &NewColumn| format!("+ column {}.{} of {}", new.slot, new.column, new.schema);
+    lines.extend(change.columns.iter().map(column));
+    lines.extend(
+        change
+            .release_before
+            .map(|before| format!("{} release class {before} → {}", plus_or_minus(now.release > before), now.release)),
+    );
+    lines.extend(change.limits_before.iter().flat_map(|before| limit_lines(before, &now.limits)));
+    lines
+}
+
+/// Each limit that is another one now, before → after.
+fn limit_lines(before: &LimitsDecl, now: &LimitsDecl) -> impl Iterator<Item = String> {
+    let limits = [
+        ("fuel", before.fuel, now.fuel, ""),
+        ("memory", before.memory_mib.into(), now.memory_mib.into(), " MiB"),
+        ("wall time", before.wall_s.into(), now.wall_s.into(), " s"),
+        ("result", before.result_kib.into(), now.result_kib.into(), " KiB"),
+    ];
+    limits.into_iter().filter(|(_, before, now, _)| before != now).map(|(limit, before, now, unit)| {
+        format!("{} {limit} {} → {}{unit}", plus_or_minus(now > before), grouped(before), grouped(now))
+    })
+}
+
+fn plus_or_minus(more: bool) -> char {
+    if more { '+' } else { '-' }
 }
 
 /// What auditors found, by the names that `--closes` takes.
@@ -134,4 +157,52 @@ async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
         ui.line(format!("enough reviews stand: the center logged its approval as entry {approval}"));
     }
     ui.view(&logged)
+}
+
+#[cfg(test)]
+mod tests {
+    use iog_desk::views::review_sheet::Release;
+    use iog_protocol::ids::Digest;
+    use iog_protocol::manifest::ReleaseClass;
+
+    use super::*;
+
+    fn capabilities(release: ReleaseClass, limits: LimitsDecl) -> Capabilities {
+        Capabilities { imports: Vec::new(), datasets: std::collections::BTreeMap::new(), release, limits }
+    }
+
+    /// A change in release class and limits alone.
+    fn change(before: &Capabilities, now: &Capabilities) -> Change {
+        Change {
+            against: Release {
+                name: "iog/hello".parse().unwrap(),
+                version: "1.0.0".parse().unwrap(),
+                digest: Digest::of(b"before"),
+            },
+            nothing_more: now.superset_of_nothing_new(before),
+            imports: Vec::new(),
+            columns: Vec::new(),
+            release_before: (before.release != now.release).then_some(before.release),
+            limits_before: (before.limits != now.limits).then_some(before.limits),
+        }
+    }
+
+    #[test]
+    fn a_version_that_only_asks_for_more_limits_or_another_class_says_so() {
+        let before = capabilities(ReleaseClass::Reviewed, LimitsDecl::default());
+        let limits = LimitsDecl { fuel: 3_000_000_000, memory_mib: 128, wall_s: 5, ..before.limits };
+        let now = capabilities(ReleaseClass::Open, limits);
+        let told = [
+            "against iog/hello@1.0.0",
+            "+ release class reviewed → open",
+            "+ fuel 2,000,000,000 → 3,000,000,000",
+            "+ memory 64 → 128 MiB",
+            "- wall time 10 → 5 s",
+        ];
+        assert_eq!(change_lines(Some(&change(&before, &now)), &now), told);
+        let less = capabilities(before.release, LimitsDecl { result_kib: 32, ..before.limits });
+        let told = ["against iog/hello@1.0.0", "asks for nothing more", "- result 64 → 32 KiB"];
+        assert_eq!(change_lines(Some(&change(&before, &less)), &less), told);
+        assert_eq!(change_lines(None, &now), ["no earlier version runs: everything is new"]);
+    }
 }
