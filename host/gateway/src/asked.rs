@@ -10,13 +10,15 @@ use iog_caller::bundle::Bundle;
 use iog_caller::providers::Provider;
 use iog_caller::report::{Part, PartOutcome, Quiet, Why};
 use iog_caller::verify::{VerifiedBundle, VerifyError, verify_with};
-use iog_client::{CenterClient, Remote};
+use iog_client::gateway::SignedRun;
+use iog_client::{CenterClient, GatewayClient, Remote, RunReply};
 use iog_home::session::{Http, Session};
 use iog_home::{DomainFile, Home, NewHome, TokenSource};
 use iog_machine::{Clock, ManualClock};
 use iog_protocol::ids::Digest;
 use iog_protocol::receipt::{Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, log_origin};
 use iog_protocol::registry::{NotEffective, Registry};
+use iog_protocol::run::RunState;
 use iog_tlog::{Checkpoint, InclusionProof, NoteSigner, Tree, leaf_hash};
 use iog_transport::ca::{Ca, SubjectNames, Validity};
 use iog_transport::{ClientAuth, ClientTls, HttpClient, Identity, PeerIdentity, ServeLimits, ServerTls};
@@ -170,6 +172,39 @@ async fn every_way_of_not_answering_has_a_reason_of_its_own() {
     let rejected = spent.ask(spent.provider(), "192.0.2.1").await;
     assert!(matches!(why(&rejected), Why::NotAccepted { code, .. } if code == "token-invalid"));
     assert!(rejected.receipt.is_none());
+}
+
+#[tokio::test]
+async fn a_run_under_way_says_whether_it_waits_and_how_far_it_is() {
+    let net = Net::new(QuotaConfig::default()).await;
+    let parts = &net.gateway.parts;
+    let places: Vec<_> = (0..4).map(|_| parts.submitter.queue.enter(&id("other")).unwrap()).collect();
+    let spiffe = net.session.home.trust_domain().spiffe(&id("gateway"));
+    let client = GatewayClient::new(Remote::of_peer(net.session.http.0.clone(), &net.address, &spiffe));
+    let told = |reply: RunReply| match reply {
+        RunReply::Running(status) => (status.state, status.progress_percent),
+        RunReply::Ended(answer) => panic!("it has ended: {:?}", answer.outcome),
+    };
+    let run = SignedRun { request: request(1), envelope: crate::testkit::signed(&request(1), 21) };
+    let at_once = client.run(&run, &net.token, 0).await.unwrap();
+    assert_eq!(told(at_once), (RunState::Queued, 0));
+    let id_of = &request(1).request_id;
+    let status = async || client.status(id_of, &net.token).await.unwrap();
+    assert_eq!(told(status().await), (RunState::Queued, 0));
+    // As if the guest had spoken: the run is held before it, so that what is asked meanwhile is certain.
+    let handle = parts.lifecycle.under_way.find(&id("caller"), id_of).unwrap();
+    for (percent, seen) in [(0, 0), (57, 50), (12, 50), (255, 100)] {
+        handle.is_at(percent);
+        assert_eq!(told(status().await), (RunState::Running, seen), "after {percent}");
+    }
+    drop(places);
+    let answer = loop {
+        match status().await {
+            RunReply::Ended(answer) => break answer,
+            RunReply::Running(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert!(answer.outcome.is_success(), "{:?}", answer.outcome);
 }
 
 #[tokio::test]

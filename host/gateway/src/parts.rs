@@ -29,7 +29,6 @@ pub(crate) struct Recording {
 pub(crate) struct Parts {
     pub(crate) submitter: Arc<Submitter>,
     pub(crate) lifecycle: Arc<Lifecycle>,
-    per_caller_max: u32,
 }
 
 impl Parts {
@@ -51,7 +50,7 @@ impl Parts {
             under_way: Arc::new(UnderWay::default()),
         });
         let submitter = Submitter { vantage, services, queue, refusals, lifecycle: Arc::clone(&lifecycle) };
-        Self { submitter: Arc::new(submitter), lifecycle, per_caller_max: capacity.per_caller_max }
+        Self { submitter: Arc::new(submitter), lifecycle }
     }
 
     /// What the routes are given.
@@ -62,8 +61,8 @@ impl Parts {
             services: Arc::clone(&self.submitter.services),
             queue: Arc::clone(&self.submitter.queue),
             store: Arc::clone(&self.lifecycle.store),
+            under_way: Arc::clone(&self.lifecycle.under_way),
             log: self.lifecycle.receipts.log().clone(),
-            per_caller_max: self.per_caller_max,
         }
     }
 }

@@ -84,6 +84,12 @@ impl FairQueue {
         Ok(Place { queue: Arc::clone(self), caller: caller.clone(), call })
     }
 
+    /// Requests of one caller, running and waiting together, that there may be.
+    #[must_use]
+    pub fn per_caller_max(&self) -> u32 {
+        self.limits.per_caller_max
+    }
+
     /// Requests that run and requests that wait.
     #[must_use]
     pub fn load(&self) -> (u32, u32) {

@@ -8,6 +8,7 @@ use iog_keeper::Log;
 use crate::db::Store;
 use crate::queue::FairQueue;
 use crate::runs::submit::Submitter;
+use crate::runs::under_way::UnderWay;
 use crate::services::Services;
 use crate::vantage::Vantage;
 
@@ -19,8 +20,8 @@ pub(crate) struct Api {
     pub(crate) services: Arc<Services>,
     pub(crate) queue: Arc<FairQueue>,
     pub(crate) store: Arc<Store>,
+    pub(crate) under_way: Arc<UnderWay>,
     pub(crate) log: Log,
-    pub(crate) per_caller_max: u32,
 }
 
 /// A handler takes one part of the state as an argument of its own.
@@ -34,7 +35,14 @@ macro_rules! part {
     };
 }
 
-part!(vantage: Vantage, submitter: Submitter, services: Services, queue: FairQueue, store: Store);
+part!(
+    vantage: Vantage,
+    submitter: Submitter,
+    services: Services,
+    queue: FairQueue,
+    store: Store,
+    under_way: UnderWay,
+);
 
 impl FromRef<Api> for Log {
     fn from_ref(api: &Api) -> Self {

@@ -8,12 +8,14 @@ use iog_protocol::api::{LimitsAnswer, Quota};
 use iog_protocol::manifest::{FUEL_MAX, LimitsDecl, MEMORY_MIB_MAX, RESULT_KIB_MAX, WALL_S_MAX};
 use serde::Serialize;
 
-use super::api::Api;
 use super::identified::Identified;
 use super::problem::Refused;
+use crate::db::Store;
 use crate::policy::Policy;
+use crate::queue::FairQueue;
 use crate::quotas;
-use crate::services::Service;
+use crate::services::{Service, Services};
+use crate::vantage::Vantage;
 
 /// The documented answer and the age of what it rests on.
 #[derive(Debug, Serialize)]
@@ -26,27 +28,30 @@ pub(super) struct Limits {
 }
 
 pub(super) async fn show(
-    State(api): State<Api>,
+    State(vantage): State<Arc<Vantage>>,
+    State(services): State<Arc<Services>>,
+    State(queue): State<Arc<FairQueue>>,
+    State(store): State<Arc<Store>>,
     Identified { caller, .. }: Identified,
 ) -> Result<Json<Limits>, Refused> {
-    let here = api.vantage.here();
-    let services = api.services.snapshot();
+    let here = vantage.here();
+    let services = services.snapshot();
     let mut allowed = Vec::new();
     for service in services.values().filter(|s| s.policy.allows(&caller)) {
-        let used = quotas::runs_used(&api.store, &caller.domain, &service.name, here.now).await?;
+        let used = quotas::runs_used(&store, &caller.domain, &service.name, here.now).await?;
         allowed.extend(service_quotas(service.name.as_str(), &service.policy, used));
     }
     let answer = LimitsAnswer {
         domain: here.domain,
         limits: largest(services.values().map(Arc::as_ref)),
-        concurrent_runs: api.per_caller_max,
+        concurrent_runs: queue.per_caller_max(),
         quotas: allowed,
     };
     Ok(Json(Limits {
         answer,
         registry_size: here.registry.size(),
-        registry_age_s: api.vantage.registry.age_s(here.now),
-        registry_age_max_s: api.vantage.registry_age_max_s(),
+        registry_age_s: vantage.registry.age_s(here.now),
+        registry_age_max_s: vantage.registry_age_max_s(),
     }))
 }
 

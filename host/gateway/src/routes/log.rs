@@ -11,9 +11,11 @@ use iog_keeper::{Log, Served};
 use iog_protocol::api::{ApiErrorCode, Health};
 use serde::Serialize;
 
-use super::api::Api;
 use super::problem::{Named, Refused};
 use crate::db::Store;
+use crate::queue::FairQueue;
+use crate::services::Services;
+use crate::vantage::Vantage;
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -56,22 +58,27 @@ pub(super) struct GatewayHealth {
     waiting: u32,
 }
 
-pub(super) async fn health(State(api): State<Api>) -> Json<GatewayHealth> {
-    let registry = &api.vantage.registry;
-    let services = api.services.snapshot();
-    let (running, waiting) = api.queue.load();
+pub(super) async fn health(
+    State(vantage): State<Arc<Vantage>>,
+    State(services): State<Arc<Services>>,
+    State(queue): State<Arc<FairQueue>>,
+    State(log): State<Log>,
+) -> Json<GatewayHealth> {
+    let registry = &vantage.registry;
+    let services = services.snapshot();
+    let (running, waiting) = queue.load();
     Json(GatewayHealth {
         health: Health {
             status: "ok".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             log_size: registry.current().size(),
         },
-        domain: api.vantage.domain.to_string(),
-        registry_age_s: registry.age_s(api.vantage.now()),
-        registry_age_max_s: api.vantage.registry_age_max_s(),
+        domain: vantage.domain.to_string(),
+        registry_age_s: registry.age_s(vantage.now()),
+        registry_age_max_s: vantage.registry_age_max_s(),
         center_away: registry.problem().is_some(),
         alarm: registry.alarm(),
-        receipts: api.log.size(),
+        receipts: log.size(),
         services_ready: services.values().filter(|s| s.prepared.is_ok()).count(),
         services: services.len(),
         running,

@@ -18,11 +18,14 @@ use crate::db::Store;
 use crate::journal::{self, StoredRun};
 use crate::policy::Caller;
 use crate::runs::submit::{Submitted, Submitter};
+use crate::runs::under_way::{Stage, UnderWay};
 
 /// How long an answer is held back where the caller does not say (RFC 7240 `wait`).
 const WAIT_DEFAULT: Duration = Duration::from_secs(60);
 /// How long it is held back at most.
 const WAIT_S_MAX: u64 = 300;
+/// Percent in one step of the progress that callers see.
+const PROGRESS_STEP: u8 = 10;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The media type of a signed request; nothing else is looked at.
@@ -94,19 +97,22 @@ impl<S: Send + Sync> FromRequestParts<S> for ServiceNamed {
 fn answer(submitted: Submitted) -> Result<Response, Refused> {
     match submitted {
         Submitted::Answer(answer) => Ok(json(answer)),
-        Submitted::UnderWay(id) => accepted(&id),
+        Submitted::UnderWay { id, stage } => accepted(id, stage),
     }
 }
 
 pub(super) async fn show(
     State(store): State<Arc<Store>>,
+    State(under_way): State<Arc<UnderWay>>,
     Named(id): Named,
     Identified { caller, .. }: Identified,
 ) -> Result<Response, Refused> {
-    let (id, stored) = stored(&store, &caller, &id).await?;
-    match stored {
+    let id = parse(&id)?;
+    // Asked before the journal: a run leaves the list only when the journal has its answer.
+    let stage = under_way.stage(&caller.domain, &id);
+    match stored(&store, &caller, &id).await? {
         StoredRun::Answered(answer) => Ok(json(answer)),
-        StoredRun::UnderWay { .. } => Ok(axum::Json(under_way(&id)).into_response()),
+        StoredRun::UnderWay { .. } => Ok(axum::Json(status(id, stage)).into_response()),
     }
 }
 
@@ -115,8 +121,7 @@ pub(super) async fn receipt(
     Named(id): Named,
     Identified { caller, .. }: Identified,
 ) -> Result<Response, Refused> {
-    let (_, stored) = stored(&store, &caller, &id).await?;
-    let StoredRun::Answered(answer) = stored else {
+    let StoredRun::Answered(answer) = stored(&store, &caller, &parse(&id)?).await? else {
         return Err(Refused::new(ApiErrorCode::UnknownRun, "the run has not ended, so there is no receipt yet"));
     };
     let answer: RunAnswer = serde_json::from_slice(&answer).map_err(|error| {
@@ -127,11 +132,16 @@ pub(super) async fn receipt(
 }
 
 /// A run of the domain that asks; of other domains' runs nobody learns that they exist.
-async fn stored(store: &Store, caller: &Caller, id: &str) -> Result<(RequestId, StoredRun), Refused> {
-    let unknown = || Refused::new(ApiErrorCode::UnknownRun, "this domain has no such run here");
-    let id: RequestId = id.parse().map_err(|_| unknown())?;
-    let stored = journal::stored(store, &caller.domain, &id).await?.ok_or_else(unknown)?;
-    Ok((id, stored))
+async fn stored(store: &Store, caller: &Caller, id: &RequestId) -> Result<StoredRun, Refused> {
+    journal::stored(store, &caller.domain, id).await?.ok_or_else(unknown)
+}
+
+fn parse(id: &str) -> Result<RequestId, Refused> {
+    id.parse().map_err(|_| unknown())
+}
+
+fn unknown() -> Refused {
+    Refused::new(ApiErrorCode::UnknownRun, "this domain has no such run here")
 }
 
 /// `Prefer: wait=N`, bounded.
@@ -147,14 +157,19 @@ fn json(body: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(JSON_MEDIA_TYPE))], body).into_response()
 }
 
-fn accepted(id: &RequestId) -> Result<Response, Refused> {
+fn accepted(id: RequestId, stage: Stage) -> Result<Response, Refused> {
     let location = HeaderValue::from_str(&paths::fill(paths::RUN, id.as_str()))
         .map_err(|_| Refused::new(ApiErrorCode::Internal, "the run has no address"))?;
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(under_way(id))).into_response())
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], axum::Json(status(id, stage))).into_response())
 }
 
-fn under_way(id: &RequestId) -> RunStatus {
-    RunStatus { request_id: id.clone(), state: RunState::Running, progress_percent: 0, outcome: None }
+/// A run that has no answer yet. Callers see progress in steps of ten only.
+fn status(request_id: RequestId, stage: Stage) -> RunStatus {
+    let (state, progress_percent) = match stage {
+        Stage::Queued => (RunState::Queued, 0),
+        Stage::Running { percent } => (RunState::Running, percent - percent % PROGRESS_STEP),
+    };
+    RunStatus { request_id, state, progress_percent, outcome: None }
 }
 
 #[cfg(test)]
@@ -163,6 +178,16 @@ mod tests {
 
     fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn a_status_says_where_a_run_is_in_steps_of_ten() {
+        let status = |stage| status(RequestId::from_bytes([1; 16]), stage);
+        let told = |stage| (status(stage).state, status(stage).progress_percent);
+        assert_eq!(told(Stage::Queued), (RunState::Queued, 0));
+        assert_eq!(told(Stage::Running { percent: 9 }), (RunState::Running, 0));
+        assert_eq!(told(Stage::Running { percent: 59 }), (RunState::Running, 50));
+        assert_eq!(told(Stage::Running { percent: 100 }), (RunState::Running, 100));
     }
 
     #[test]

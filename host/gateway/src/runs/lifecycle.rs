@@ -1,4 +1,4 @@
-//! What happens to a request that has a place in the queue, one function a hop: record, decide, wait, decide again, execute,
+//! What happens to a request that was taken in, one function a hop: record, decide, wait, decide again, execute,
 //! release, receipt. From the moment the journal has it, a request ends in exactly one receipt, whether its caller waits or
 //! not.
 
@@ -65,6 +65,15 @@ pub enum LifecycleError {
     Receipt(#[from] ReceiptsError),
 }
 
+/// Where a request is bound: a service that is here, with a place in its queue. Dropping it gives the place back.
+#[derive(Debug)]
+pub struct Destination {
+    /// The service.
+    pub service: Arc<Service>,
+    /// The place.
+    pub place: Place,
+}
+
 /// A request on its way.
 struct Carried<'a> {
     asked: &'a Authenticated,
@@ -81,16 +90,16 @@ struct Cleared<'a> {
 }
 
 impl Lifecycle {
-    /// Brings a request to its durable answer.
+    /// Brings a request to its durable answer; one that is bound for no service of this gateway to a refusal.
     ///
     /// # Errors
     /// [`LifecycleError`].
     pub async fn carry(
         &self,
         asked: Authenticated,
-        service: Option<Arc<Service>>,
-        place: Place,
+        destination: Option<Destination>,
     ) -> Result<Vec<u8>, LifecycleError> {
+        let (service, place) = destination.map(|to| (to.service, to.place)).unzip();
         let service = service.as_deref();
         let used = match self.record(&asked, service).await? {
             Begin::New(used) => used,
@@ -112,10 +121,13 @@ impl Lifecycle {
         journal::begin(&self.store, &new_run(asked, service, self.vantage.now())).await
     }
 
-    async fn reach_end(&self, run: &Carried<'_>, mut place: Place) -> Ending {
+    async fn reach_end(&self, run: &Carried<'_>, place: Option<Place>) -> Ending {
         let cleared = match self.decide(run) {
             Ok(cleared) => cleared,
             Err(refused) => return *refused,
+        };
+        let Some(mut place) = place else {
+            return Ending::ours("a request without a place was admitted".to_owned(), cleared.registry_size);
         };
         if let Err(cancelled) = wait(run, &mut place, &cleared).await {
             return *cancelled;

@@ -1,12 +1,13 @@
-//! From a request whose sender is known to its answer, or as far as it gets in the time given: what can be told at once,
-//! then a place in the queue, then the hand-over to its lifecycle.
+//! From a request whose sender is known to its answer, or as far as it gets in the time given: what can be told at once
+//! (path, service, refusals of late), then a place in the queue, then the hand-over to its lifecycle.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use iog_protocol::ids::{RequestId, ServiceName};
 
-use super::lifecycle::{Lifecycle, LifecycleError, new_run};
+use super::lifecycle::{Destination, Lifecycle, LifecycleError, new_run};
+use super::under_way::Stage;
 use crate::admit::{self, Authenticated};
 use crate::identity::{Rejection, Shown, identify};
 use crate::journal::{self, Begin};
@@ -21,7 +22,12 @@ pub enum Submitted {
     /// The bytes of a [`iog_protocol::run::RunAnswer`].
     Answer(Vec<u8>),
     /// It goes on; its answer can be had under its id.
-    UnderWay(RequestId),
+    UnderWay {
+        /// The id.
+        id: RequestId,
+        /// How far it is.
+        stage: Stage,
+    },
 }
 
 /// Why a request got no answer of its own.
@@ -87,20 +93,31 @@ impl Submitter {
         if let Err(too_many) = self.refusals.check(&asked.caller.domain, self.vantage.now()) {
             return self.known(&asked).await.map(Submitted::Answer).ok_or(too_many.into());
         }
-        let place = match self.queue.enter(&asked.caller.domain) {
-            Ok(place) => place,
+        let destination = match self.destination(&asked, service) {
+            Ok(destination) => destination,
             Err(full) => return self.known(&asked).await.map(Submitted::Answer).ok_or(full.into()),
         };
-        let id = asked.request.request_id.clone();
-        let service = self.services.choose(&asked.request, service);
+        let (caller, id) = (asked.caller.domain.clone(), asked.request.request_id.clone());
         let lifecycle = Arc::clone(&self.lifecycle);
         // A task of its own: what the journal has accepted goes on to its receipt when the caller hangs up.
-        let task = tokio::spawn(async move { lifecycle.carry(asked, service, place).await });
-        match tokio::time::timeout(wait, task).await {
-            Ok(Ok(answer)) => Ok(Submitted::Answer(answer?)),
-            Ok(Err(_)) => Err(SubmitError::Internal),
-            Err(_) => Ok(Submitted::UnderWay(id)),
+        let task = tokio::spawn(async move { lifecycle.carry(asked, destination).await });
+        let under_way = async {
+            tokio::time::sleep(wait).await;
+            // Not before the journal has it: who is told that it goes on can ask how far it is.
+            self.lifecycle.under_way.entered(&caller, &id).await
+        };
+        tokio::select! {
+            biased;
+            ended = task => Ok(Submitted::Answer(ended.map_err(|_| SubmitError::Internal)??)),
+            run = under_way => Ok(Submitted::UnderWay { stage: run.stage(), id: id.clone() }),
         }
+    }
+
+    /// The service a request is for, and a place in its queue. What is for none will be refused with a receipt and waits for
+    /// nothing, so it takes no place; the rate of refusals bounds it.
+    fn destination(&self, asked: &Authenticated, named: Option<&ServiceName>) -> Result<Option<Destination>, Full> {
+        let Some(service) = self.services.choose(&asked.request, named) else { return Ok(None) };
+        Ok(Some(Destination { service, place: self.queue.enter(&asked.caller.domain)? }))
     }
 
     /// The stored answer of a request that came again while there is no room for new ones.

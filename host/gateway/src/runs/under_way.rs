@@ -49,9 +49,15 @@ impl RunHandle {
         self.stage.subscribe()
     }
 
-    /// It is in the sandbox, and so far.
+    /// It is in the sandbox, and so far. It never goes back, so that a guest has little to tell by it.
     pub fn is_at(&self, percent: u8) {
-        self.stage.send_replace(Stage::Running { percent: percent.min(100) });
+        self.stage.send_modify(|stage| {
+            let before = match *stage {
+                Stage::Queued => 0,
+                Stage::Running { percent } => percent,
+            };
+            *stage = Stage::Running { percent: percent.min(100).max(before) };
+        });
     }
 
     /// Ends it; it gets its receipt all the same.
@@ -99,6 +105,24 @@ impl UnderWay {
     #[must_use]
     pub fn find(&self, caller: &DomainId, id: &RequestId) -> Option<RunHandle> {
         self.lock().get(&(caller.clone(), id.clone())).cloned()
+    }
+
+    /// The handle of one caller's run, as soon as it is under way.
+    pub async fn entered(&self, caller: &DomainId, id: &RequestId) -> RunHandle {
+        let mut changes = self.count.subscribe();
+        loop {
+            if let Some(run) = self.find(caller, id) {
+                return run;
+            }
+            // The sender is a field of this very value, so waiting cannot fail.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// How far one caller's run is, which the journal has and has no answer to. What is not on the list yet waits.
+    #[must_use]
+    pub fn stage(&self, caller: &DomainId, id: &RequestId) -> Stage {
+        self.find(caller, id).map_or(Stage::Queued, |run| run.stage())
     }
 
     /// How many there are.

@@ -30,6 +30,7 @@ use crate::services::{Service, Services};
 use crate::testkit::{self, Counting, World, hello, id, key, now, request, signed};
 use crate::vantage::Vantage;
 
+mod places;
 #[cfg(unix)]
 mod stuck;
 
