@@ -6,6 +6,8 @@
 mod circles;
 mod desk;
 mod layout;
+mod tokens;
+mod tuples;
 mod walk;
 
 use std::collections::BTreeMap;

@@ -48,7 +48,9 @@ fn definition(name: &str, ty: &WitTypeFact) -> String {
         WitTypeFact::Record { fields, .. } => {
             ("record", fields.iter().map(|(name, ty)| format!("{}: {}", escape(name), reference(ty))).collect())
         }
-        WitTypeFact::Variant { cases, .. } => ("variant", cases.iter().map(case).collect()),
+        WitTypeFact::Variant { cases, .. } => {
+            ("variant", cases.iter().map(|(name, payload)| case(name, payload.as_ref())).collect())
+        }
         WitTypeFact::Enum { cases, .. } => ("enum", cases.iter().map(|case| escape(case)).collect()),
         WitTypeFact::Flags { names, .. } => ("flags", names.iter().map(|name| escape(name)).collect()),
         _ => return String::new(),
@@ -57,8 +59,8 @@ fn definition(name: &str, ty: &WitTypeFact) -> String {
     format!("{keyword} {} {{\n{lines}}}\n", escape(name))
 }
 
-fn case((name, payload): &(String, Option<WitTypeFact>)) -> String {
-    let payload = payload.as_ref().map(|ty| format!("({})", reference(ty))).unwrap_or_default();
+fn case(name: &str, payload: Option<&WitTypeFact>) -> String {
+    let payload = payload.map(|ty| format!("({})", reference(ty))).unwrap_or_default();
     format!("{}{payload}", escape(name))
 }
 

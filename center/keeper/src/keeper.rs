@@ -36,12 +36,14 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Goes on with a log that was replayed, signs it as it is, and has that head in both places.
+    /// Goes on with a log that was replayed, signs it as it is, and has that head in both places. `stored` is the head that
+    /// the database has.
     pub(crate) async fn start<S: Storage>(
         storage: &S,
         signer: NoteSigner,
         beside: PathBuf,
-        (tree, stored): (Tree, Option<Vec<u8>>),
+        tree: Tree,
+        stored: Option<Vec<u8>>,
     ) -> Result<Self, KeepError<S::Error>> {
         let size = tree.len();
         let note: Arc<[u8]> = sign(&signer, size, tree.root());

@@ -126,7 +126,7 @@ impl Replayed {
     /// [`KeepError`].
     pub async fn keep<S: Storage>(self, storage: &S) -> Result<Keeper, KeepError<S::Error>> {
         let stored = self.stored.map(|(note, _)| note);
-        Keeper::start(storage, self.signer, self.beside, (self.tree, stored)).await
+        Keeper::start(storage, self.signer, self.beside, self.tree, stored).await
     }
 }
 

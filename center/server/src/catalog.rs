@@ -96,7 +96,7 @@ impl Catalog {
         let Descriptor { domain, service, sequence, .. } = &listed.descriptor;
         let envelope = String::from_utf8_lossy(&listed.envelope);
         let services_max = self.services_per_domain;
-        match self.database.publish((domain, service), *sequence, &envelope, services_max).await? {
+        match self.database.publish(domain, service, *sequence, &envelope, services_max).await? {
             Published::Stored => {
                 self.insert(listed);
                 Ok(())

@@ -113,7 +113,7 @@ impl FromStr for InclusionProof {
             return Err(InclusionError::Form);
         }
         let extra = lines.next_if(|(line, _)| line.starts_with("extra "));
-        let extra = extra.map(parse_extra).transpose()?;
+        let extra = extra.map(|(line, number)| parse_extra(line, number)).transpose()?;
         let (index, number) = lines.next().ok_or(InclusionError::Form)?;
         let index = index.strip_prefix("index ").ok_or(InclusionError::Form)?;
         let index = parse_decimal(index).map_err(|source| InclusionError::Spelling { line: number, source })?;
@@ -129,7 +129,7 @@ impl FromStr for InclusionProof {
     }
 }
 
-fn parse_extra((line, number): (&str, usize)) -> Result<Vec<u8>, InclusionError> {
+fn parse_extra(line: &str, number: usize) -> Result<Vec<u8>, InclusionError> {
     let encoded = line.strip_prefix("extra ").ok_or(InclusionError::Form)?;
     let extra = from_base64(encoded).map_err(|source| InclusionError::Spelling { line: number, source })?;
     if extra.len() > MAX_EXTRA_BYTES { Err(InclusionError::TooLong) } else { Ok(extra) }

@@ -43,9 +43,9 @@ pub async fn merge(session: &Session, sandbox: &Sandbox, joiner: Joiner<'_>, cal
         Ok(parts) => json!({ parameter: parts }),
         Err(error) => return Merged::Failed { problem: format!("an answer cannot be read again: {error}") },
     };
-    let module = match sandbox.load(joiner.wasm).await {
+    let module = match joiner.module.load(sandbox, joiner.wasm).await {
         Ok(module) => module,
-        Err(error) => return Merged::Failed { problem: format!("the module cannot be loaded: {}", chain(&error)) },
+        Err(error) => return Merged::Failed { problem: chain(&error) },
     };
     let job = Job {
         module,

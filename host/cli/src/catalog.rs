@@ -27,7 +27,7 @@ pub(crate) fn run(ui: Ui, command: CatalogCommand) -> Result<ExitCode> {
             runtime.block_on(search(ui, &query, &home))?;
         }
         CatalogCommand::Show { service, domain, home } => {
-            runtime.block_on(show(ui, (&service, domain.as_deref()), &home))?;
+            runtime.block_on(show(ui, &service, domain.as_deref(), &home))?;
         }
         CatalogCommand::Publish { config } => return runtime.block_on(publish(ui, &config)),
     }
@@ -70,7 +70,7 @@ async fn search(ui: Ui, query: &CatalogQuery, home: &HomeArg) -> Result<()> {
     ui.view(&found)
 }
 
-async fn show(ui: Ui, (service, domain): (&str, Option<&str>), home: &HomeArg) -> Result<()> {
+async fn show(ui: Ui, service: &str, domain: Option<&str>, home: &HomeArg) -> Result<()> {
     let found = find(&CatalogQuery::default(), home).await?.named(service, domain);
     let any = !found.services.is_empty();
     ensure!(any, "the catalog has no service `{service}`; `iog catalog search` lists what there is");

@@ -84,7 +84,14 @@ pub(crate) struct CsvReader {
     table: TableSchema,
     columns: Vec<usize>,
     schema: SchemaRef,
-    current: Option<(CsvFile, Records, Vec<TextColumn>)>,
+    current: Option<Current>,
+}
+
+/// The file that is being read.
+struct Current {
+    file: CsvFile,
+    records: Records,
+    builders: Vec<TextColumn>,
 }
 
 impl CsvReader {
@@ -93,72 +100,70 @@ impl CsvReader {
         Self { files: files.into_iter(), table, columns, schema, current: None }
     }
 
-    fn start(&self, file: CsvFile) -> Result<(CsvFile, Records, Vec<TextColumn>), DataError> {
+    fn start(&self, file: CsvFile) -> Result<Current, DataError> {
         let mut records = Records::open(&file.stamp, file.field_count)?;
         records.advance()?;
         let builders = self.columns.iter().map(|at| TextColumn::new(&self.table.columns[*at], file.unit, BATCH_ROWS));
         let builders = builders.collect();
-        Ok((file, records, builders))
+        Ok(Current { file, records, builders })
     }
 }
 
 impl BatchReader for CsvReader {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         loop {
-            let (file, mut records, mut builders) = match self.current.take() {
+            let mut current = match self.current.take() {
                 Some(current) => current,
                 None => match self.files.next() {
                     Some(file) => self.start(file)?,
                     None => return Ok(None),
                 },
             };
-            let rows = fill(&file, &mut records, &mut builders, (&self.table, &self.columns))?;
+            let rows = current.fill(&self.table, &self.columns)?;
             if rows == 0 {
                 continue;
             }
-            let arrays = builders.iter_mut().map(TextColumn::finish).collect();
+            let arrays = current.builders.iter_mut().map(TextColumn::finish).collect();
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
             let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
-                .map_err(|e| DataError::Internal { what: file.stamp.shown(), reason: e.to_string() })?;
-            self.current = Some((file, records, builders));
+                .map_err(|e| DataError::Internal { what: current.file.stamp.shown(), reason: e.to_string() })?;
+            self.current = Some(current);
             return Ok(Some(batch));
         }
     }
 }
 
-/// Fills the builders up to a batch; the number of rows read, 0 at the end.
-fn fill(
-    file: &CsvFile,
-    records: &mut Records,
-    builders: &mut [TextColumn],
-    (table, columns): (&TableSchema, &[usize]),
-) -> Result<usize, DataError> {
-    let (mut rows, mut bytes) = (0, 0);
-    while rows < BATCH_ROWS && bytes < BATCH_BYTES && records.advance()? {
-        if records.count != file.field_count {
-            let reason = format!("the record has {} fields", records.count);
-            let fits = format!("{} fields as in the header", file.field_count);
-            return Err(misfit(&file.stamp, Some(records.line), None, reason, &fits));
-        }
-        for (builder, at) in builders.iter_mut().zip(columns) {
-            let Some(field) = file.fields[*at] else {
-                builder.push_null();
-                continue;
-            };
-            let text = records.field(field);
-            if !builder.push(text) {
-                let spec = &table.columns[*at];
-                let reason = match text {
-                    b"" => "the value is missing".to_owned(),
-                    _ => format!("`{}` does not fit", excerpt(text)),
-                };
-                return Err(misfit(&file.stamp, Some(records.line), Some(&spec.name), reason, builder.fits(spec)));
+impl Current {
+    /// Fills the builders up to a batch; the number of rows read, 0 at the end.
+    fn fill(&mut self, table: &TableSchema, columns: &[usize]) -> Result<usize, DataError> {
+        let Self { file, records, builders } = self;
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < BATCH_ROWS && bytes < BATCH_BYTES && records.advance()? {
+            if records.count != file.field_count {
+                let reason = format!("the record has {} fields", records.count);
+                let fits = format!("{} fields as in the header", file.field_count);
+                return Err(misfit(&file.stamp, Some(records.line), None, reason, &fits));
             }
+            for (builder, at) in builders.iter_mut().zip(columns) {
+                let Some(field) = file.fields[*at] else {
+                    builder.push_null();
+                    continue;
+                };
+                let text = records.field(field);
+                if !builder.push(text) {
+                    let spec = &table.columns[*at];
+                    let reason = match text {
+                        b"" => "the value is missing".to_owned(),
+                        _ => format!("`{}` does not fit", excerpt(text)),
+                    };
+                    return Err(misfit(&file.stamp, Some(records.line), Some(&spec.name), reason, builder.fits(spec)));
+                }
+            }
+            rows += 1;
+            bytes += records.bytes();
         }
-        rows += 1;
-        bytes += records.bytes();
+        Ok(rows)
     }
-    Ok(rows)
 }
 
 fn misfit(stamp: &FileStamp, line: Option<u64>, column: Option<&str>, reason: String, fits: &str) -> DataError {

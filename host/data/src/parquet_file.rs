@@ -72,7 +72,7 @@ impl ParquetFile {
             path: stamp.path.clone(),
             reason: "it has a negative number of rows".into(),
         })?;
-        let origin = |column| origin(&stamp, &metadata, (column, mapping), partitions);
+        let origin = |column| origin(&stamp, &metadata, column, mapping, partitions);
         let origins = mapping.schema.columns.iter().map(origin).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { stamp, rows, metadata, origins, unit: mapping.unit })
     }
@@ -101,7 +101,8 @@ impl ParquetFile {
 fn origin(
     stamp: &FileStamp,
     metadata: &ArrowReaderMetadata,
-    (column, mapping): (&ColumnSpec, Mapping<'_>),
+    column: &ColumnSpec,
+    mapping: Mapping<'_>,
     partitions: &[(String, Option<String>)],
 ) -> Result<Origin, DataError> {
     let source = mapping.columns.get(&column.name).unwrap_or(&column.name);

@@ -43,6 +43,15 @@ pub(crate) struct Pruner {
     may_break: Option<Vec<Arc<PruningPredicate>>>,
 }
 
+/// A row group of a file with the index of its pages.
+#[derive(Clone, Copy)]
+pub(crate) struct Paged<'a> {
+    pub(crate) file: &'a ParquetFile,
+    /// The file's footer with the index of pages.
+    pub(crate) metadata: &'a ParquetMetaData,
+    pub(crate) group: usize,
+}
+
 impl Pruner {
     /// `schema` is the whole table's; the predicate has its parameters bound.
     pub(crate) fn new(predicate: &Predicate, schema: &SchemaRef) -> Self {
@@ -66,13 +75,8 @@ impl Pruner {
     }
 
     /// Rows of a row group by its pages, ascending and complete; `None` where the file has no index of pages.
-    pub(crate) fn pages(
-        &self,
-        (file, indexed): (&ParquetFile, &ParquetMetaData),
-        table: &TableSchema,
-        group: usize,
-    ) -> Option<Vec<(Range<usize>, Verdict)>> {
-        let (bounds, ranges) = Bounds::of_pages((file, indexed), table, &self.columns, group)?;
+    pub(crate) fn pages(&self, paged: Paged<'_>, table: &TableSchema) -> Option<Vec<(Range<usize>, Verdict)>> {
+        let (bounds, ranges) = Bounds::of_pages(paged, table, &self.columns)?;
         Some(ranges.into_iter().zip(self.judge(&bounds)).collect())
     }
 
@@ -155,14 +159,10 @@ impl Bounds {
     }
 
     /// Runs of rows in which no page of the columns ends.
-    fn of_pages(
-        (file, indexed): (&ParquetFile, &ParquetMetaData),
-        table: &TableSchema,
-        columns: &[usize],
-        group: usize,
-    ) -> Option<(Self, Vec<Range<usize>>)> {
-        let offsets = indexed.offset_index()?;
-        let total = usize::try_from(indexed.row_group(group).num_rows()).ok()?;
+    fn of_pages(paged: Paged<'_>, table: &TableSchema, columns: &[usize]) -> Option<(Self, Vec<Range<usize>>)> {
+        let Paged { file, metadata, group } = paged;
+        let offsets = metadata.offset_index()?;
+        let total = usize::try_from(metadata.row_group(group).num_rows()).ok()?;
         let mut starts: HashMap<usize, Vec<usize>> = HashMap::new();
         for at in columns {
             let Some((converter, _)) = converter(file, table, *at) else { continue };
@@ -182,7 +182,7 @@ impl Bounds {
                 let starts = starts.get(at)?;
                 let page = |range: &Range<usize>| u32::try_from(starts.partition_point(|s| *s <= range.start) - 1).ok();
                 let pages: UInt32Array = ranges.iter().map(page).collect();
-                ColumnBounds::of_pages((file, indexed), table, *at, (group, &pages, &rows))
+                ColumnBounds::of_pages(paged, table, *at, &pages, &rows)
             };
             if let Some(bounds) = ColumnBounds::without_file(file, *at, &rows).or_else(from_pages) {
                 found.insert(table.columns[*at].name.clone(), bounds);
@@ -211,15 +211,11 @@ impl ColumnBounds {
         }
     }
 
-    /// Of the pages named for each run.
-    fn of_pages(
-        (file, indexed): (&ParquetFile, &ParquetMetaData),
-        table: &TableSchema,
-        at: usize,
-        (group, pages, rows): (usize, &UInt32Array, &[u64]),
-    ) -> Option<Self> {
+    /// Of the pages named for each run, whose rows are counted.
+    fn of_pages(paged: Paged<'_>, table: &TableSchema, at: usize, pages: &UInt32Array, rows: &[u64]) -> Option<Self> {
+        let Paged { file, metadata, group } = paged;
         let (converter, ty) = converter(file, table, at)?;
-        let (index, offsets) = (indexed.column_index()?, indexed.offset_index()?);
+        let (index, offsets) = (metadata.column_index()?, metadata.offset_index()?);
         index.get(group)?.get(converter.parquet_column_index()?)?;
         let spread = |array: &dyn Array| arrow_select::take::take(array, pages, None).ok();
         let cast = |array: ArrayRef| cast_column(&spread(&array)?, ty, file.unit).ok();
@@ -228,7 +224,7 @@ impl ColumnBounds {
             let counts = converter.data_page_null_counts(index, offsets, [&group]).ok()?;
             // A page may be longer than the run: only none and all say something about the run.
             let locations = offsets[group][converter.parquet_column_index()?].page_locations();
-            let total = u64::try_from(indexed.row_group(group).num_rows()).ok()?;
+            let total = u64::try_from(metadata.row_group(group).num_rows()).ok()?;
             let ends = locations.iter().skip(1).map(|p| u64::try_from(p.first_row_index).ok()).chain([Some(total)]);
             let lengths =
                 locations.iter().zip(ends).map(|(p, end)| end?.checked_sub(u64::try_from(p.first_row_index).ok()?));

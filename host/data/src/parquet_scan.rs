@@ -15,7 +15,7 @@ use crate::condition::Condition;
 use crate::counts::ScanCounts;
 use crate::error::DataError;
 use crate::parquet_file::{ParquetFile, internal, number, typed};
-use crate::parquet_prune::{Pruner, Verdict};
+use crate::parquet_prune::{Paged, Pruner, Verdict};
 use crate::reader::{BatchReader, Predicate, ReadError, project};
 use crate::schema::TableSchema;
 
@@ -148,7 +148,7 @@ impl ParquetReader {
         let columns: Vec<usize> = decoded.iter().map(|(column, _)| *column).collect();
         let needed = !columns.is_empty();
         let Selected { rows, selection } = selected;
-        let reader = needed.then(|| decoder((file, metadata), at, &columns, selection)).transpose()?;
+        let reader = needed.then(|| decoder(file, metadata, at, &columns, selection)).transpose()?;
         Ok(Some(Group { reader, kept, decoded, given: 0, rows }))
     }
 
@@ -161,7 +161,8 @@ impl ParquetReader {
         selected: &mut Selected,
     ) -> bool {
         let Some(filter) = &self.filter else { return true };
-        let Some(pages) = filter.pruner.pages((file, metadata.metadata()), &self.table, at) else { return false };
+        let paged = Paged { file, metadata: metadata.metadata(), group: at };
+        let Some(pages) = filter.pruner.pages(paged, &self.table) else { return false };
         let whole = pages.iter().all(|(_, verdict)| *verdict != Verdict::Unknown);
         let left: Vec<_> =
             pages.into_iter().filter(|(_, verdict)| *verdict != Verdict::None).map(|(range, _)| range).collect();
@@ -190,7 +191,7 @@ impl ParquetReader {
             if small { columns.iter().enumerate().filter_map(place).collect() } else { Vec::new() };
         let mut pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); keep.len()];
         let mut mask = BooleanBufferBuilder::new(selected.rows);
-        for batch in decoder((file, metadata), at, columns, selected.selection.clone())? {
+        for batch in decoder(file, metadata, at, columns, selected.selection.clone())? {
             let batch = batch.map_err(|e| damaged(file, &e))?;
             let arrays = typed(file, &self.table, columns, &batch).map_err(|e| number(e, 0, false))?;
             let batch = assemble(file, &filter.condition.schema, arrays, batch.num_rows())?;
@@ -270,7 +271,8 @@ impl Selected {
 
 /// Decodes columns of some rows of a row group.
 fn decoder(
-    (file, metadata): (&ParquetFile, &ArrowReaderMetadata),
+    file: &ParquetFile,
+    metadata: &ArrowReaderMetadata,
     group: usize,
     columns: &[usize],
     selection: Option<RowSelection>,

@@ -103,7 +103,7 @@ pub async fn begin(store: &Store, run: &NewRun) -> Result<Begin, StoreError> {
         return Ok(what_is_known(known, run));
     }
     let (service, target, now) = (run.service_text(), run.target.as_ref(), run.accepted_at);
-    let used = quotas::used(&mut write, (&run.caller, service), target, now).await?;
+    let used = quotas::used(&mut write, &run.caller, service, target, now).await?;
     runs::insert(&mut write, &run.accepted()).await?;
     ledger::reserve(&mut write, run.key(), service, now, &quotas::entries(target)).await?;
     write.commit().await?;

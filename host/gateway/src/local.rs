@@ -109,7 +109,7 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
     let bound = open(&spec.datasets).await?;
     let examined =
         Examined::examine(Source { wasm: spec.wasm, manifest: spec.manifest }).map_err(PrepareError::from)?;
-    let prepared = Runnable::new(&tools, (examined, spec.wasm), &bound, &spec.limits).await?;
+    let prepared = Runnable::new(&tools, examined, spec.wasm, &bound, &spec.limits).await?;
     let entries = &prepared.module.manifest().module.entry;
     let entry = spec.entry.clone().unwrap_or_else(|| entries[0].clone());
     if !entries.contains(&entry) {

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use iog_data::{Dataset, Engine, PlanError, Planned, QuerySpec};
-use iog_module::{AsSigned, ExamineError, Examined};
+use iog_module::{AsSigned, ExamineError, Examined, NotLoaded};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{Digest, SlotName};
 use iog_protocol::manifest::{LimitsDecl, Manifest, ParamType, QueryDecl, ReleaseClass};
-use iog_sandbox::{LoadError, Module, Sandbox};
+use iog_sandbox::{Module, Sandbox};
 
 use crate::config::LimitsConfig;
 use crate::datasets::Bound;
@@ -69,9 +69,9 @@ pub enum PrepareError {
     /// File and manifest do not fit; the author's.
     #[error(transparent)]
     Examine(#[from] ExamineError),
-    /// The engine refuses it; the author's.
-    #[error("the module cannot be loaded")]
-    Load(#[from] LoadError),
+    /// The engine refuses it; the author's. Or it is not the file that was examined.
+    #[error(transparent)]
+    Load(#[from] NotLoaded),
     /// A slot without a dataset, or with one of another schema; the provider's.
     #[error("slot `{slot}`: {problem}")]
     Slot {
@@ -126,12 +126,13 @@ impl Runnable {
     /// [`PrepareError`].
     pub async fn new(
         tools: &Tools,
-        (module, wasm): (Examined, &[u8]),
+        module: Examined,
+        wasm: &[u8],
         bound: &BTreeMap<SlotName, Bound>,
         limits: &LimitsConfig,
     ) -> Result<Self, PrepareError> {
         let manifest = module.manifest();
-        let loaded = tools.sandbox.load(wasm).await?;
+        let loaded = module.load(&tools.sandbox, wasm).await?;
         check_slots(manifest, bound)?;
         let class = release::effective_class(manifest.release.class, bound.values().map(|b| b.class))?;
         let planned = plan(tools, manifest, bound).await?;
@@ -157,11 +158,12 @@ impl Prepared {
     /// [`PrepareError`].
     pub async fn new(
         tools: &Tools,
-        (module, wasm): (AsSigned, &[u8]),
+        module: AsSigned,
+        wasm: &[u8],
         bound: &BTreeMap<SlotName, Bound>,
         limits: &LimitsConfig,
     ) -> Result<Self, PrepareError> {
-        Runnable::new(tools, (module.into_examined(), wasm), bound, limits).await.map(Self)
+        Runnable::new(tools, module.into_examined(), wasm, bound, limits).await.map(Self)
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) fn entries(target: Option<&Target>) -> Vec<Entry> {
 /// What a caller has used before the run that this transaction begins.
 pub(crate) async fn used(
     write: &mut Write,
-    (caller, service): (&DomainId, &str),
+    caller: &DomainId,
+    service: &str,
     target: Option<&Target>,
     now: Timestamp,
 ) -> Result<Used, StoreError> {
@@ -55,7 +56,16 @@ pub(crate) async fn used(
     Ok(Used { runs_last_hour, runs_last_day, other_targets_last_day })
 }
 
-/// Runs of a caller at a service in the last hour and in the last day.
+/// Runs of a caller at a service.
+#[derive(Debug, Clone, Copy)]
+pub struct RunsUsed {
+    /// In the last hour.
+    pub last_hour: u64,
+    /// In the last day.
+    pub last_day: u64,
+}
+
+/// Runs that a caller has used at a service.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -64,10 +74,10 @@ pub async fn runs_used(
     caller: &DomainId,
     service: &ServiceName,
     now: Timestamp,
-) -> Result<(u64, u64), StoreError> {
+) -> Result<RunsUsed, StoreError> {
     let runs = Account { caller, service: service.as_str(), kind: &Kind::Runs };
-    let [hour, day] = ledger::used_since(store.readers(), runs, windows(now)).await?;
-    Ok((hour, day))
+    let [last_hour, last_day] = ledger::used_since(store.readers(), runs, windows(now)).await?;
+    Ok(RunsUsed { last_hour, last_day })
 }
 
 /// When the last hour and the last day began.

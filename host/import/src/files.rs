@@ -72,7 +72,8 @@ impl Importer {
     pub fn learn(
         &mut self,
         input: &mut dyn Read,
-        (path, format): (&Path, Format),
+        path: &Path,
+        format: Format,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), ImportError> {
         match format {
@@ -90,7 +91,8 @@ impl Importer {
     pub fn read(
         &mut self,
         input: &mut dyn Read,
-        (path, format): (&Path, Format),
+        path: &Path,
+        format: Format,
         sink: &mut dyn Sink,
         progress: &mut dyn FnMut(u64),
     ) -> Result<FileReport, ImportError> {

@@ -1,10 +1,13 @@
 //! A module's first moment: its file and its manifest were inspected and fit each other. Nothing was executed, nothing was
-//! compared with what anybody signed.
+//! compared with what anybody signed. Only the file that was examined is loaded.
+
+use std::sync::Arc;
 
 use iog_inspect::{Facts, InspectError, InspectLimits};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::{Manifest, ManifestError};
+use iog_sandbox::{LoadError, Module, Sandbox};
 
 /// A module as it was received.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +41,22 @@ pub enum ExamineError {
     Findings(Vec<String>),
 }
 
+/// Why an examined module is not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum NotLoaded {
+    /// The file is not the one that was examined; our fault, or that of whoever gave another file.
+    #[error("the file to load has digest `{found}`, the module that was examined `{examined}`")]
+    OtherFile {
+        /// The module that was examined.
+        examined: Digest,
+        /// The file that was to be loaded.
+        found: Digest,
+    },
+    /// The engine refuses it; the author's.
+    #[error("the module cannot be loaded")]
+    Engine(#[from] LoadError),
+}
+
 impl Examined {
     /// Inspects a file and its manifest.
     ///
@@ -50,6 +69,16 @@ impl Examined {
             .map_err(|findings| ExamineError::Findings(findings.iter().map(ToString::to_string).collect()))?;
         let manifest_digest = Digest::of(source.manifest.as_bytes());
         Ok(Self { manifest_digest, manifest, facts, capabilities })
+    }
+
+    /// Compiles the module from its file, which must be the one that was examined.
+    ///
+    /// # Errors
+    /// [`NotLoaded`].
+    pub async fn load(&self, sandbox: &Sandbox, wasm: &[u8]) -> Result<Arc<Module>, NotLoaded> {
+        let loaded = sandbox.load(wasm).await?;
+        let (examined, found) = (self.digest(), Digest::from_bytes(loaded.digest()));
+        if found == examined { Ok(loaded) } else { Err(NotLoaded::OtherFile { examined, found }) }
     }
 
     /// SHA-256 of the file.
@@ -80,5 +109,27 @@ impl Examined {
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iog_sandbox::SandboxConfig;
+
+    const WASM: &[u8] = include_bytes!("../../../modules/prebuilt/hello.wasm");
+    const MANIFEST: &str = include_str!("../../../modules/hello/iog.toml");
+
+    #[tokio::test]
+    async fn only_the_file_that_was_examined_is_loaded() {
+        let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() }).unwrap();
+        let hello = Examined::examine(Source { wasm: WASM, manifest: MANIFEST }).unwrap();
+        assert_eq!(Digest::from_bytes(hello.load(&sandbox, WASM).await.unwrap().digest()), hello.digest());
+        // A custom section changes nothing of what a module does, and makes it another file.
+        let other = [WASM, &[0, 2, 1, b'x']].concat();
+        let error = hello.load(&sandbox, &other).await.unwrap_err();
+        assert!(
+            matches!(error, NotLoaded::OtherFile { examined, found } if examined == hello.digest() && found == Digest::of(&other))
+        );
     }
 }

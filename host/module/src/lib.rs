@@ -10,7 +10,7 @@ mod reference;
 mod signed;
 
 pub use ended::ended;
-pub use examined::{ExamineError, Examined, Source};
+pub use examined::{ExamineError, Examined, NotLoaded, Source};
 pub use execute::{Ground, Job, NotRun, execute};
 pub use limits::limits;
 pub use reference::{ModuleNamed, ModuleRef, ModuleRefError, NotNamed};

@@ -41,7 +41,10 @@ fn read(ty: &WitType, json: &Value) -> Result<Val, ValueError> {
         (WitType::Variant(cases), _) => return variant(cases, ty, json),
         (WitType::Enum(names), Value::String(s)) if names.contains(s) => Some(Val::Enum(s.clone())),
         (WitType::Option(inner), _) => return option(inner, ty, json),
-        (WitType::Result { ok, err }, Value::Object(members)) => return result((ok, err), ty, members, json),
+        (WitType::Result { ok, err }, Value::Object(members)) => {
+            let sides = Sides { ok: ok.as_deref(), err: err.as_deref() };
+            return result(sides, ty, members, json);
+        }
         (WitType::Flags(names), Value::Array(items)) => return flags(names, items),
         _ => integer(ty, json),
     };
@@ -177,17 +180,25 @@ fn option(inner: &WitType, ty: &WitType, json: &Value) -> Result<Val, ValueError
     }
 }
 
-type Sides<'t> = (&'t Option<Box<WitType>>, &'t Option<Box<WitType>>);
+/// The types of the two sides of a result, where they have one.
+struct Sides<'t> {
+    ok: Option<&'t WitType>,
+    err: Option<&'t WitType>,
+}
 
-fn result((ok, err): Sides<'_>, ty: &WitType, members: &Map<String, Value>, json: &Value) -> Result<Val, ValueError> {
-    let side = |side: &Option<Box<WitType>>, name: &str, payload: &Value| match side {
+fn result(sides: Sides<'_>, ty: &WitType, members: &Map<String, Value>, json: &Value) -> Result<Val, ValueError> {
+    let side = |side: Option<&WitType>, name: &str, payload: &Value| match side {
         Some(ty) => read(ty, payload).map(|v| Some(Box::new(v))).map_err(|e| e.in_field(name)),
         None if payload.is_null() => Ok(None),
         None => Err(mismatch("null", payload).in_field(name)),
     };
     match members.iter().next() {
-        Some((name, payload)) if members.len() == 1 && name == "ok" => Ok(Val::Result(Ok(side(ok, name, payload)?))),
-        Some((name, payload)) if members.len() == 1 && name == "err" => Ok(Val::Result(Err(side(err, name, payload)?))),
+        Some((name, payload)) if members.len() == 1 && name == "ok" => {
+            Ok(Val::Result(Ok(side(sides.ok, name, payload)?)))
+        }
+        Some((name, payload)) if members.len() == 1 && name == "err" => {
+            Ok(Val::Result(Err(side(sides.err, name, payload)?)))
+        }
         _ => Err(mismatch(&expected(ty), json)),
     }
 }

@@ -3,7 +3,6 @@
 
 mod modules;
 mod names;
-mod tokens;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::tokens::tokens;
+use crate::tokens::{closing, tokens};
 
 /// One module. A file has one for itself and one for each `mod name { … }` in it.
 #[derive(Debug)]
@@ -199,22 +199,6 @@ fn file_of(folder: &Path, name: &str, named: Option<PathBuf>) -> (PathBuf, PathB
     let below = folder.join(name);
     let flat = folder.join(format!("{name}.rs"));
     if flat.exists() { (flat, below) } else { (below.join("mod.rs"), below) }
-}
-
-/// Where the bracket that opens here closes.
-fn closing(words: &[&str], open: usize) -> usize {
-    let mut depth = 0;
-    for (at, word) in words.iter().enumerate().skip(open) {
-        match *word {
-            "{" | "(" | "[" => depth += 1,
-            "}" | ")" | "]" => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
-    words.len().saturating_sub(1)
 }
 
 /// The leaves of a `use` tree: path and the name it has here.

@@ -30,7 +30,8 @@ impl Database {
     /// Keeps a descriptor if its sequence is new and there is room.
     pub(crate) async fn publish(
         &self,
-        (domain, service): (&DomainId, &ServiceName),
+        domain: &DomainId,
+        service: &ServiceName,
         sequence: u64,
         envelope: &str,
         services_max: usize,

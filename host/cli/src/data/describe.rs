@@ -28,14 +28,14 @@ pub(super) fn run(ui: Ui, args: &DatasetArgs) -> Result<ExitCode> {
         let readers = readers(&config, name, now());
         let read = read(ui, name, dataset)?;
         good &= read.is_ok();
-        print(ui, (name, dataset), &read, &readers);
-        objects.push(described((name, dataset), &read, &readers));
+        print(ui, name, dataset, &read, &readers);
+        objects.push(described(name, dataset, &read, &readers));
     }
     ui.object(&json!({"datasets": objects}));
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print(ui: Ui, (name, config): (&DatasetName, &DatasetConfig), read: &Read, readers: &[Reader]) {
+fn print(ui: Ui, name: &DatasetName, config: &DatasetConfig, read: &Read, readers: &[Reader]) {
     ui.title(&format!("{name} ({}, {}, class {})", config.schema, config.format.name(), config.class));
     let (bound, report) = match read {
         Ok(read) => read,
@@ -104,7 +104,7 @@ fn moment(micros: i64) -> String {
     Timestamp::from_unix(micros.div_euclid(1_000_000)).rfc3339()
 }
 
-fn described((name, config): (&DatasetName, &DatasetConfig), read: &Read, readers: &[Reader]) -> Value {
+fn described(name: &DatasetName, config: &DatasetConfig, read: &Read, readers: &[Reader]) -> Value {
     let mut object = checked(name, config, read);
     object["class"] = json!(config.class);
     object["format"] = json!(config.format.name());
@@ -139,7 +139,7 @@ mod tests {
         let args = configured(folder.path(), GOOD);
         let config = load(&args.config).unwrap();
         let (name, dataset) = chosen(&config, &args).unwrap().pop_first().unwrap();
-        let object = described((name, dataset), &read(Ui::new(true), name, dataset).unwrap(), &[]);
+        let object = described(name, dataset, &read(Ui::new(true), name, dataset).unwrap(), &[]);
         assert_eq!(object["rows"], 1);
         assert_eq!(object["spans"]["start"][0], 1_800_000_000_000_000i64);
         assert_eq!(check::run(Ui::new(true), &args).unwrap(), ExitCode::SUCCESS);

@@ -101,12 +101,19 @@ struct Collector {
     unused: Unused,
 }
 
+/// When something was last said, and how many datagrams had been of no use by then.
+#[derive(Clone, Copy)]
+struct Told {
+    time: Timestamp,
+    unused: u64,
+}
+
 impl Collector {
     /// Receives until it is stopped.
     fn run(&mut self, socket: &UdpSocket, stop: &Stop, sink: &mut RotatingSink) -> Result<()> {
         let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
         let mut flushed = now();
-        let mut told = (now(), 0);
+        let mut told = Told { time: now(), unused: 0 };
         while !stop.is_set() && !sink.has_ended() {
             match socket.recv_from(&mut datagram) {
                 Ok((length, from)) => self.datagram(from.ip(), &datagram[..length], sink)?,
@@ -149,9 +156,8 @@ impl Collector {
     }
 
     /// Says once in a while how many datagrams were of no use, when there were new ones.
-    fn complain(&mut self, time: Timestamp, told: (Timestamp, u64)) -> (Timestamp, u64) {
-        let (since, before) = told;
-        if (time.unix() - since.unix()).abs() < COMPLAIN_S {
+    fn complain(&mut self, time: Timestamp, told: Told) -> Told {
+        if (time.unix() - told.time.unix()).abs() < COMPLAIN_S {
             return told;
         }
         self.unused.look(self.port);
@@ -162,14 +168,14 @@ impl Collector {
             );
         }
         let count = self.unused.count();
-        if count > before
+        if count > told.unused
             && let Some(why) = &self.unused.last
         {
-            let text = format!("{} datagrams were not used, the last: {}", grouped(count - before), escaped(why));
+            let text = format!("{} datagrams were not used, the last: {}", grouped(count - told.unused), escaped(why));
             self.ui.line(self.ui.paint(Tone::Warn, &text));
-            self.ui.object(&json!({"unused": count - before, "last": why}));
+            self.ui.object(&json!({"unused": count - told.unused, "last": why}));
         }
-        (time, count)
+        Told { time, unused: count }
     }
 
     fn summary(&self) {

@@ -87,22 +87,27 @@ fn job<'a>(input: &'a Path, args: &ImportArgs) -> Job<'a> {
     let out = target(&args.out, input);
     let named = args.format.as_deref().and_then(|name| Format::ALL.into_iter().find(|format| format.name() == name));
     let looked = out.as_ref().map_or_else(|| Err(no_name(input)), |out| look(input, out, named, args));
-    let (bytes, modified, found) = match looked {
-        Ok(looked) => looked,
-        Err(error) => (0, SystemTime::UNIX_EPOCH, Found::Refused(error)),
-    };
+    let Look { bytes, modified, found } = looked.unwrap_or_else(|error| Look {
+        bytes: 0,
+        modified: SystemTime::UNIX_EPOCH,
+        found: Found::Refused(error),
+    });
     Job { input, out: out.unwrap_or_default(), bytes, modified, found }
 }
 
-/// Size, time of change and what it is.
-type Look = (u64, SystemTime, Found);
+/// What a file is, by a look at it.
+struct Look {
+    bytes: u64,
+    modified: SystemTime,
+    found: Found,
+}
 
 fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> Result<Look> {
     // A pipe would wait for a writer when it is opened.
     let metadata = std::fs::metadata(input).with_context(|| format!("cannot read `{}`", input.display()))?;
     ensure!(metadata.is_file(), "`{}` is not a regular file", input.display());
     let mut file = open(input)?;
-    let modified = metadata.modified()?;
+    let (bytes, modified) = (metadata.len(), metadata.modified()?);
     let format = match named {
         Some(format) => format,
         None => format_of(&mut file, input)?,
@@ -111,7 +116,7 @@ fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> R
         && let Ok(made) = std::fs::metadata(out)
         && made.modified()? == modified
     {
-        return Ok((metadata.len(), modified, Found::Known(format)));
+        return Ok(Look { bytes, modified, found: Found::Known(format) });
     }
     ensure!(
         format != Format::Pcap || args.neighbours.ingress_as.is_some(),
@@ -119,7 +124,7 @@ fn look(input: &Path, out: &Path, named: Option<Format>, args: &ImportArgs) -> R
          they come from inside), or --format exports-in-pcap if it holds flow exports",
         input.display()
     );
-    Ok((metadata.len(), modified, Found::Format(format)))
+    Ok(Look { bytes, modified, found: Found::Format(format) })
 }
 
 fn open(input: &Path) -> Result<File> {
@@ -180,8 +185,8 @@ fn learn(ui: Ui, importer: &mut Importer, jobs: &[Job<'_>]) {
     for job in jobs.iter().filter(templates) {
         let (Found::Format(format) | Found::Known(format)) = job.found else { continue };
         let mut progress = |bytes: u64| bar.set_position(before + bytes);
-        let file = (job.input, format);
-        let learned = open(job.input).and_then(|mut input| Ok(importer.learn(&mut input, file, &mut progress)?));
+        let learned =
+            open(job.input).and_then(|mut input| Ok(importer.learn(&mut input, job.input, format, &mut progress)?));
         if let Err(error) = learned {
             tracing::debug!(file = %job.input.display(), %error, "templates are known up to the damage");
         }
@@ -198,7 +203,7 @@ fn import(importer: &mut Importer, job: Job<'_>, bar: &ProgressBar, before: u64)
     };
     let job = Job { found: Found::Format(format), ..job };
     let mut progress = |bytes: u64| bar.set_position(before + bytes);
-    match store(importer, (&job, format), &mut progress) {
+    match store(importer, &job, format, &mut progress) {
         Ok((report, out)) => Outcome::Read(report, out),
         Err(error) => Outcome::Refused(error),
     }
@@ -206,12 +211,13 @@ fn import(importer: &mut Importer, job: Job<'_>, bar: &ProgressBar, before: u64)
 
 fn store(
     importer: &mut Importer,
-    (job, format): (&Job<'_>, Format),
+    job: &Job<'_>,
+    format: Format,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(FileReport, Option<PathBuf>)> {
     let mut file = open(job.input)?;
     let mut sink = ParquetSink::create(&job.out, schema_of(format))?;
-    match importer.read(&mut file, (job.input, format), &mut sink, progress) {
+    match importer.read(&mut file, job.input, format, &mut sink, progress) {
         Ok(report) if report.rows == 0 => {
             sink.abandon();
             forget(&job.out)?;

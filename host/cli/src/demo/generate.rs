@@ -121,7 +121,7 @@ fn record(world: &mut BTreeMap<u32, Columns>, path: &[u32], flow: &Flow, random:
     for (hop, asn) in path.iter().enumerate() {
         let ingress = if hop == 0 { 0 } else { path[hop - 1] };
         if let Some(columns) = world.get_mut(asn) {
-            columns.push(flow, (offset_us, lasting_us), ingress);
+            columns.push(flow, offset_us, lasting_us, ingress);
         }
     }
 }
@@ -137,7 +137,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn push(&mut self, flow: &Flow, (offset_us, lasting_us): (u64, u64), ingress: u32) {
+    fn push(&mut self, flow: &Flow, offset_us: u64, lasting_us: u64, ingress: u32) {
         let start = HOUR_START_US + i64::try_from(offset_us).expect("an hour in microseconds fits i64");
         self.start.push(start);
         self.end.push(start + i64::try_from(lasting_us).expect("two seconds in microseconds fit i64"));

@@ -221,19 +221,14 @@ impl World {
         let submitted = link.center.submit_module(&body).await?;
         for (_, _, key) in &self.parties.auditors {
             let registry = link.registry().await?;
-            self.review(&link.center, &registry, (&submitted.digest, key)).await?;
+            self.review(&link.center, &registry, &submitted.digest, key).await?;
         }
         let registry = link.registry().await?;
         registry.effective(&submitted.digest, self.now()).context("two reviews were not enough")?;
         Ok(submitted.digest)
     }
 
-    async fn review(
-        &self,
-        center: &CenterClient,
-        registry: &Registry,
-        (digest, key): (&Digest, &SecretKey),
-    ) -> Result<()> {
+    async fn review(&self, center: &CenterClient, registry: &Registry, digest: &Digest, key: &SecretKey) -> Result<()> {
         let record = registry.module(digest).context("the module is not in the log")?;
         let mut decision = ReviewDecision::new(Verdict::Approve, Vec::new())?;
         decision.criteria = vec!["iog-safe-to-run".to_owned(), "iog-privacy".to_owned()];

@@ -27,11 +27,14 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
+    /// `firm` where every value of a column has the column's type.
     pub(super) fn new(
-        (dataset, shown): (&str, String),
+        dataset: &str,
+        shown: String,
         table: &TableSchema,
         spec: &TableSpec,
-        (dialect, firm): (Dialect, bool),
+        dialect: Dialect,
+        firm: bool,
         found: &[Described],
     ) -> Result<Self, DataError> {
         let misfit = |column: &str, reason: String, fits: &str| {

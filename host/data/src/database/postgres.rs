@@ -92,7 +92,7 @@ impl PostgresSource {
             Relation::View(_) => false,
         };
         connection.close().await.map_err(failed)?;
-        let binding = Binding::new((dataset, shown.clone()), table, spec, (Dialect::Postgres, true), &found)?;
+        let binding = Binding::new(dataset, shown.clone(), table, spec, Dialect::Postgres, true, &found)?;
         let pool = || {
             let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(ACQUIRE);
             pool.idle_timeout(IDLE).connect_lazy_with(options.clone())

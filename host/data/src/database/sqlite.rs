@@ -84,7 +84,7 @@ impl SqliteSource {
         let failed = |e| database_error(&shown, e);
         let found = describe(&options, &relation).await.map_err(failed)?;
         let firm = is_table(&options, &spec.relation).await.map_err(failed)?;
-        let binding = Binding::new((dataset, shown.clone()), table, spec, (Dialect::Sqlite, firm), &found)?;
+        let binding = Binding::new(dataset, shown.clone(), table, spec, Dialect::Sqlite, firm, &found)?;
         let scans = Arc::new(Semaphore::new(SCANS_MAX));
         Ok(Self { options, scans, path, relation, found, binding: Arc::new(binding) })
     }
@@ -122,7 +122,7 @@ impl SqliteSource {
         tokio::spawn(async move {
             let work = async {
                 let _place = scans.acquire().await;
-                read(&options, (&path, &state), &binding, request, &send).await
+                read(&options, &path, &state, &binding, request, &send).await
             };
             let read = tokio::select! {
                 read = work => read,
@@ -165,7 +165,8 @@ type Sender = mpsc::Sender<Result<arrow_array::RecordBatch, DataError>>;
 /// Reads in a connection of its own. Whoever drops this stops it: the driver's thread looks whether anybody still waits.
 async fn read(
     options: &SqliteConnectOptions,
-    (path, state): (&Path, &State),
+    path: &Path,
+    state: &State,
     binding: &Arc<Binding>,
     request: Request,
     send: &Sender,
@@ -176,7 +177,7 @@ async fn read(
         let mut handle = connection.lock_handle().await.map_err(|e| binding.failed(e))?;
         handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || watched.upgrade().is_some_and(|s| !s.is_closed()));
     }
-    begin(&mut connection, (path, state), &binding.shown).await?;
+    begin(&mut connection, path, state, &binding.shown).await?;
     let statement = binding.shape.select(&request.columns, &request.ranges, request.limit);
     rows(&mut connection, statement, binding, &request, send).await?;
     connection.close().await.map_err(|e| binding.failed(e))
@@ -207,11 +208,7 @@ async fn rows(
 
 /// Starts a transaction on the files that were pinned, and on no others: they are the same before and after its first read,
 /// from which on it sees one state.
-async fn begin(
-    connection: &mut SqliteConnection,
-    (path, state): (&Path, &State),
-    shown: &str,
-) -> Result<(), DataError> {
+async fn begin(connection: &mut SqliteConnection, path: &Path, state: &State, shown: &str) -> Result<(), DataError> {
     let failed = |e| database_error(shown, e);
     connection.execute("BEGIN").await.map_err(failed)?;
     let first = sqlx::query("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await;

@@ -166,7 +166,9 @@ impl Shape {
             (Range::Number { low, high }, Stored::Int | Stored::Float | Stored::Numeric) => {
                 self.numbers(column, (*low, *high), binds)
             }
-            (Range::Address { first, last }, stored) => self.addresses(&name, stored, (*first, *last), binds),
+            (Range::Address { first, last }, stored) => {
+                self.addresses(&name, stored, Addresses { first: *first, last: *last }, binds)
+            }
             _ => None,
         }
     }
@@ -188,22 +190,15 @@ impl Shape {
         Some(if self.firm { inside } else { format!("(({inside}) OR typeof({name}) NOT IN ('integer', 'real'))") })
     }
 
-    fn addresses(
-        &self,
-        name: &str,
-        stored: Stored,
-        (first, last): (u128, u128),
-        binds: &mut Vec<Bind>,
-    ) -> Option<String> {
-        let v4 = (first.max(V4_FIRST) <= last.min(V4_LAST)).then(|| (first.max(V4_FIRST), last.min(V4_LAST)));
+    fn addresses(&self, name: &str, stored: Stored, range: Addresses, binds: &mut Vec<Bind>) -> Option<String> {
         let (condition, class) = match stored {
             Stored::Int => {
-                let (low, high) = v4.map_or((1, 0), |(first, last)| (first - V4_FIRST, last - V4_FIRST));
+                let (low, high) = range.v4().map_or((1, 0), |v4| (v4.first - V4_FIRST, v4.last - V4_FIRST));
                 (between(name, (i128::try_from(low).ok(), i128::try_from(high).ok()), binds)?, "integer")
             }
-            Stored::Bytes => (self.blobs(name, (first, last), v4, binds), "blob"),
-            Stored::Text => (self.texts(name, (first, last), binds)?, "text"),
-            Stored::Inet => return Some(inets(name, (first, last), v4, binds)),
+            Stored::Bytes => (self.blobs(name, range, binds), "blob"),
+            Stored::Text => (self.texts(name, range, binds)?, "text"),
+            Stored::Inet => return Some(inets(name, range, binds)),
             _ => return None,
         };
         Some(match self.dialect {
@@ -214,26 +209,21 @@ impl Shape {
     }
 
     /// Blobs of 16 bytes compare as addresses do; those of 4 bytes lie elsewhere.
-    fn blobs(
-        &self,
-        name: &str,
-        (first, last): (u128, u128),
-        v4: Option<(u128, u128)>,
-        binds: &mut Vec<Bind>,
-    ) -> String {
+    fn blobs(&self, name: &str, range: Addresses, binds: &mut Vec<Bind>) -> String {
         let bytes = |value: u128| Bind::Bytes(value.to_be_bytes().to_vec());
-        let (low, high) = (bind(binds, bytes(first)), bind(binds, bytes(last)));
+        let (low, high) = (bind(binds, bytes(range.first)), bind(binds, bytes(range.last)));
         let long = format!("({name} >= {low} AND {name} <= {high})");
-        let Some((first, last)) = v4 else { return long };
+        let Some(v4) = range.v4() else { return long };
         let bytes = |value: u128| Bind::Bytes(value.to_be_bytes()[12..].to_vec());
-        let (low, high) = (bind(binds, bytes(first)), bind(binds, bytes(last)));
+        let (low, high) = (bind(binds, bytes(v4.first)), bind(binds, bytes(v4.last)));
         let length = if self.dialect == Dialect::Sqlite { "length" } else { "octet_length" };
         format!("({long} OR ({length}({name}) = 4 AND {name} >= {low} AND {name} <= {high}))")
     }
 
     /// Text: an IPv4 range by the leading numbers that its addresses share; whatever has a colon may be the same address
     /// written as IPv6.
-    fn texts(&self, name: &str, (first, last): (u128, u128), binds: &mut Vec<Bind>) -> Option<String> {
+    fn texts(&self, name: &str, range: Addresses, binds: &mut Vec<Bind>) -> Option<String> {
+        let Addresses { first, last } = range;
         if first < V4_FIRST || last > V4_LAST || first > last {
             return None;
         }
@@ -258,14 +248,29 @@ impl Shape {
     }
 }
 
+/// All addresses between two, both included, as the numbers of their 16 bytes.
+#[derive(Clone, Copy)]
+struct Addresses {
+    first: u128,
+    last: u128,
+}
+
+impl Addresses {
+    /// Those of them that are IPv4.
+    fn v4(self) -> Option<Self> {
+        let v4 = Self { first: self.first.max(V4_FIRST), last: self.last.min(V4_LAST) };
+        (v4.first <= v4.last).then_some(v4)
+    }
+}
+
 /// PostgreSQL's inet: all of IPv4 sorts before all of IPv6, so a range is up to two of them.
-fn inets(name: &str, (first, last): (u128, u128), v4: Option<(u128, u128)>, binds: &mut Vec<Bind>) -> String {
+fn inets(name: &str, range: Addresses, binds: &mut Vec<Bind>) -> String {
     let v6 = |value: u128| Bind::Text(Ipv6Addr::from(value).to_string());
-    let (low, high) = (bind(binds, v6(first)), bind(binds, v6(last)));
+    let (low, high) = (bind(binds, v6(range.first)), bind(binds, v6(range.last)));
     let long = format!("({name} >= {low}::inet AND {name} <= {high}::inet)");
-    let Some((first, last)) = v4 else { return long };
-    let v4 = |value: u128| Bind::Text(address_text(&value.to_be_bytes()));
-    let (low, high) = (bind(binds, v4(first)), bind(binds, v4(last)));
+    let Some(v4) = range.v4() else { return long };
+    let text = |value: u128| Bind::Text(address_text(&value.to_be_bytes()));
+    let (low, high) = (bind(binds, text(v4.first)), bind(binds, text(v4.last)));
     format!("({long} OR ({name} >= {low}::inet AND {name} <= {high}::inet))")
 }
 

@@ -13,7 +13,7 @@ use super::problem::Refused;
 use crate::db::Store;
 use crate::policy::Policy;
 use crate::queue::FairQueue;
-use crate::quotas;
+use crate::quotas::{self, RunsUsed};
 use crate::services::{Service, Services};
 use crate::vantage::Vantage;
 
@@ -55,8 +55,11 @@ pub(super) async fn show(
     }))
 }
 
-fn service_quotas(service: &str, policy: &Policy, (hour, day): (u64, u64)) -> impl Iterator<Item = Quota> {
-    let quotas = [(policy.quotas.runs_per_hour_max, 3_600, hour), (policy.quotas.runs_per_day_max, 86_400, day)];
+fn service_quotas(service: &str, policy: &Policy, used: RunsUsed) -> impl Iterator<Item = Quota> {
+    let quotas = [
+        (policy.quotas.runs_per_hour_max, 3_600, used.last_hour),
+        (policy.quotas.runs_per_day_max, 86_400, used.last_day),
+    ];
     let name = format!("{service} runs");
     quotas.into_iter().filter_map(move |(limit, per_s, used)| {
         let limit = limit?;

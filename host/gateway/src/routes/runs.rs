@@ -73,7 +73,8 @@ pub(super) async fn submit(
 
 pub(super) async fn submit_to_service(
     State(submitter): State<Arc<Submitter>>,
-    (ServiceNamed(service), _): (ServiceNamed, SignedType),
+    ServiceNamed(service): ServiceNamed,
+    _: SignedType,
     Identified { shown, .. }: Identified,
     headers: HeaderMap,
     Envelope(envelope): Envelope,

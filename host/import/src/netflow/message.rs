@@ -6,7 +6,7 @@ use super::fault::{Failure, Fault, MESSAGE_BYTES_MAX};
 use super::options::ExportOptions;
 use super::raw::{Raw, u16_at, u32_at};
 use super::scope::{Clock, Scope};
-use super::state::{SamplingKey, StreamKey, Templates};
+use super::state::{Announced, SamplingKey, StreamKey, Templates};
 use super::tally::{Reason, Tally};
 use super::template::{Kind, Listed, Template, list};
 use super::{record, v5};
@@ -305,7 +305,7 @@ impl<'a> Decoder<'a> {
         for one in listed {
             match one {
                 Listed::Template(id, template, fields) => {
-                    let kept = self.templates.insert(context.key, context.now, (id, template, fields));
+                    let kept = self.templates.insert(context.key, context.now, Announced { id, template, fields });
                     refused = refused.or(kept.err());
                 }
                 Listed::Withdrawn(id) => self.templates.withdraw(context.key, id),

@@ -122,6 +122,14 @@ pub struct Templates {
     bytes: usize,
 }
 
+/// A template as an exporter announced it.
+pub(super) struct Announced {
+    pub(super) id: u16,
+    pub(super) template: Template,
+    /// Fields it was announced with, those that no row needs too.
+    pub(super) fields: usize,
+}
+
 /// What `bytes_max` bounds.
 const BYTES: &str = "the size of all templates and sampling rates in bytes";
 
@@ -190,17 +198,17 @@ impl Templates {
 
     /// Keeps a template, in place of the one with its id. That one is forgotten also where the new one is refused: the
     /// exporter's records are not its own any more.
-    pub(super) fn insert(&mut self, key: StreamKey, now: i64, template: (u16, Template, usize)) -> Result<(), Failure> {
-        let id = template.0;
-        let kept = self.replace(key, now, template);
+    pub(super) fn insert(&mut self, key: StreamKey, now: i64, announced: Announced) -> Result<(), Failure> {
+        let id = announced.id;
+        let kept = self.replace(key, now, announced);
         if kept.is_err() {
             self.withdraw(key, id);
         }
         kept
     }
 
-    fn replace(&mut self, key: StreamKey, now: i64, template: (u16, Template, usize)) -> Result<(), Failure> {
-        let (id, template, fields) = template;
+    fn replace(&mut self, key: StreamKey, now: i64, announced: Announced) -> Result<(), Failure> {
+        let Announced { id, template, fields } = announced;
         let limits = self.limits;
         if fields > limits.fields_max {
             return Err(full("the number of fields of a template", fields, limits.fields_max));

@@ -5,7 +5,7 @@ use crate::packet::proto;
 
 /// Ports, control bits and ICMP type: nfdump keeps type and code where the destination port is.
 #[inline]
-pub(super) fn set_transport(row: &mut FlowRow, (src_port, dst_port): (u16, u16), tcp_flags: u8) {
+pub(super) fn set_transport(row: &mut FlowRow, src_port: u16, dst_port: u16, tcp_flags: u8) {
     let icmp = matches!(row.proto, proto::ICMP | proto::ICMP6);
     row.src_port = Some(if icmp { 0 } else { src_port });
     row.dst_port = Some(if icmp { 0 } else { dst_port });

@@ -69,7 +69,7 @@ fn decode(record: &[u8], flags: u16, large: bool, places: &[Place]) -> Option<(F
         tos: Some(*record.get(23)?),
         ..FlowRow::default()
     };
-    set_transport(&mut row, (u16_at(record, 24)?, u16_at(record, 26)?), *record.get(21)?);
+    set_transport(&mut row, u16_at(record, 24)?, u16_at(record, 26)?, *record.get(21)?);
     let exporter = if large { u16_at(record, 28)? } else { u16::from(*record.get(5)?) };
     let mut at = if large { 32 } else { 28 };
     if flags & FLAG_IPV6 != 0 {

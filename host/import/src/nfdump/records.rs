@@ -178,9 +178,9 @@ impl Flow {
             1 => {
                 (row.start, row.end) = (micros(u64_at(body, 0)?)?, micros(u64_at(body, 8)?)?);
                 (row.packets, row.bytes) = (u64_at(body, 24)?, u64_at(body, 32)?);
-                let ports = (u16_at(body, 40)?, u16_at(body, 42)?);
+                let (src_port, dst_port) = (u16_at(body, 40)?, u16_at(body, 42)?);
                 row.proto = *body.get(44)?;
-                set_transport(row, ports, *body.get(45)?);
+                set_transport(row, src_port, dst_port, *body.get(45)?);
                 row.tos = Some(*body.get(47)?);
                 self.counted = true;
             }

@@ -55,8 +55,11 @@ pub(crate) fn judge(states: &States, entry: &Entry) -> Result<Effect, Invalid> {
     check_domain(domain)?;
     check_keys(states, domain)?;
     let record = DomainRecord { statement: (**domain).clone(), index: entry.index, entry: entry.digest };
-    let former = old.map(|old| (old, revoked.unwrap_or(entry.index)));
-    Ok(Effect { state: Box::new(DomainState::following(former, record)), forgiven: revoked.is_some() })
+    let state = match old {
+        Some(old) => old.followed_by(record, revoked.unwrap_or(entry.index)),
+        None => DomainState::first(record),
+    };
+    Ok(Effect { state: Box::new(state), forgiven: revoked.is_some() })
 }
 
 /// Puts a judged member into force.

@@ -42,13 +42,15 @@ struct Former {
 }
 
 impl DomainState {
-    /// A new member, or what follows `old`, whose record was in force until the entry with index `ended`.
-    pub(super) fn following(old: Option<(&Self, u64)>, record: DomainRecord) -> Self {
-        let past = |(old, ended): (&Self, u64)| {
-            let last = Former { record: old.record.clone(), ended };
-            old.former.iter().cloned().chain([last]).collect()
-        };
-        Self { record, former: old.map(past).unwrap_or_default() }
+    /// A new member.
+    pub(super) fn first(record: DomainRecord) -> Self {
+        Self { record, former: Vec::new() }
+    }
+
+    /// This member with a new record; the present one was in force until the entry with index `ended`.
+    pub(super) fn followed_by(&self, record: DomainRecord, ended: u64) -> Self {
+        let last = Former { record: self.record.clone(), ended };
+        Self { record, former: self.former.iter().cloned().chain([last]).collect() }
     }
 
     /// The record for a reader of the first `size` entries; `revoked` is the index of the entry that revoked the present one.

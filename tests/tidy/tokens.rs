@@ -35,6 +35,22 @@ fn word(rest: &str, first: char) -> (usize, bool) {
     }
 }
 
+/// Where the bracket that opens here closes.
+pub(super) fn closing(words: &[&str], open: usize) -> usize {
+    let mut depth = 0;
+    for (at, word) in words.iter().enumerate().skip(open) {
+        match *word {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    words.len().saturating_sub(1)
+}
+
 fn block_comment(rest: &str) -> usize {
     let mut depth = 0;
     let mut at = 0;
