@@ -2,7 +2,7 @@
 //! knows no grammar.
 
 /// The words of a source text, in order. A string literal is one word that begins with `"`.
-pub(super) fn tokens(source: &str) -> Vec<&str> {
+pub(crate) fn tokens(source: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {

@@ -1,4 +1,4 @@
-//! What happens to a request that was taken in, one function a hop: record, decide, wait, decide again, execute,
+//! What happens to a request that was taken in, one function for each step: record, decide, wait, decide again, execute,
 //! release, receipt. From the moment the journal has it, a request ends in exactly one receipt, whether its caller waits or
 //! not.
 
@@ -116,7 +116,7 @@ impl Lifecycle {
         self.receipt(&run, &ending).await
     }
 
-    /// Hop 1: the request is durable before anything is done about it.
+    /// First: the request is durable before anything is done about it.
     async fn record(&self, asked: &Authenticated, service: Option<&Service>) -> Result<Begin, StoreError> {
         journal::begin(&self.store, &new_run(asked, service, self.vantage.now())).await
     }
@@ -141,7 +141,7 @@ impl Lifecycle {
         release(run, &cleared, executed)
     }
 
-    /// Hops 2 and 4: may it run? The ending where it may not.
+    /// Second, and again after the wait: may it run? The ending where it may not.
     fn decide<'a>(&self, run: &Carried<'a>) -> Result<Cleared<'a>, Box<Ending>> {
         let offer = run.service.map(Service::offer);
         let decision = admit::decide(run.asked, &self.vantage.here(), offer.as_ref(), run.used);
@@ -156,7 +156,7 @@ impl Lifecycle {
         }
     }
 
-    /// Hop 5: pins the data and runs the module on them.
+    /// Fourth: pins the data and runs the module on them.
     async fn execute(&self, run: &Carried<'_>, cleared: &Cleared<'_>) -> Result<Executed, NotRun<QueryError>> {
         let request = &run.asked.request;
         let provider = Provider { domain: self.vantage.domain.to_string(), asn: cleared.admitted.asn };
@@ -170,7 +170,7 @@ impl Lifecycle {
         self.executor.execute(cleared.prepared, run).await
     }
 
-    /// Hop 7: the receipt and the answer, durable together.
+    /// Last: the receipt and the answer, durable together.
     async fn receipt(&self, run: &Carried<'_>, ending: &Ending) -> Result<Vec<u8>, LifecycleError> {
         let now = self.vantage.now();
         if matches!(ending.outcome, Outcome::Refused { .. }) {
@@ -182,7 +182,7 @@ impl Lifecycle {
     }
 }
 
-/// Hop 3: its turn, unless it is cancelled before.
+/// Third: its turn, unless it is cancelled before.
 async fn wait(run: &Carried<'_>, place: &mut Place, cleared: &Cleared<'_>) -> Result<(), Box<Ending>> {
     tokio::select! {
         () = place.turn() => Ok(()),
@@ -192,7 +192,7 @@ async fn wait(run: &Carried<'_>, place: &mut Place, cleared: &Cleared<'_>) -> Re
     }
 }
 
-/// Hop 6: what the caller learns of a run, and what stays here.
+/// Fifth: what the caller learns of a run, and what stays here.
 fn release(run: &Carried<'_>, cleared: &Cleared<'_>, executed: Result<Executed, NotRun<QueryError>>) -> Ending {
     let request = &run.asked.request;
     match executed {

@@ -88,7 +88,8 @@ impl Submitter {
     ) -> Result<Submitted, SubmitError> {
         // Asked again, on the state that everything else is decided on: the body may have taken its time.
         let here = self.vantage.here();
-        let asked = admit::accept(envelope, identify(shown, &here)?, &here)?;
+        let caller = identify(shown, &here)?;
+        let asked = admit::accept(envelope, caller, &here)?;
         check_path(service, &asked)?;
         if let Err(too_many) = self.refusals.check(&asked.caller.domain, self.vantage.now()) {
             return self.known(&asked).await.map(Submitted::Answer).ok_or(too_many.into());
