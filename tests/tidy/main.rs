@@ -1,16 +1,18 @@
-//! The house rules that a machine can hold: dependency arrows, sizes, module lines, one title a document. A failure
-//! names the file and the rule. It reads files as text and runs nothing.
+//! The house rules that a machine can hold. Here: sizes, module lines, links, one title for each document; larger rules have
+//! a file each. A failure names the file and the rule. It reads files as text and runs nothing.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be read is a failed test")]
 
+mod arrows;
 mod circles;
 mod desk;
 mod layout;
+mod manifests;
+mod sql;
 mod tokens;
 mod tuples;
 mod walk;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -20,126 +22,6 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// Bytes a committed text file may have; larger things are data and belong elsewhere.
 const TEXT_BYTES_MAX: u64 = 512 * 1024;
-
-/// Which crate may depend on which of ours (`docs/architecture.md`, "Arrows").
-const ARROWS: &[(&str, &[&str])] = &[
-    ("iog-tlog", &[]),
-    ("iog-sandbox", &[]),
-    ("iog-data", &[]),
-    ("iog-import", &[]),
-    ("iog-protocol", &["iog-tlog"]),
-    ("iog-machine", &["iog-protocol"]),
-    ("iog-transport", &["iog-machine", "iog-protocol"]),
-    ("iog-keeper", &["iog-machine", "iog-tlog"]),
-    ("iog-inspect", &["iog-protocol"]),
-    ("iog-client", &["iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
-    ("iog-center", &["iog-inspect", "iog-keeper", "iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
-    ("iog-home", &["iog-client", "iog-machine", "iog-protocol", "iog-tlog", "iog-transport"]),
-    ("iog-module", &["iog-inspect", "iog-machine", "iog-protocol", "iog-sandbox"]),
-    (
-        "iog-caller",
-        &[
-            "iog-client",
-            "iog-home",
-            "iog-inspect",
-            "iog-machine",
-            "iog-module",
-            "iog-protocol",
-            "iog-sandbox",
-            "iog-tlog",
-            "iog-transport",
-        ],
-    ),
-    (
-        "iog-desk",
-        &[
-            "iog-caller",
-            "iog-client",
-            "iog-home",
-            "iog-inspect",
-            "iog-machine",
-            "iog-module",
-            "iog-protocol",
-            "iog-tlog",
-            "iog-transport",
-        ],
-    ),
-    (
-        "iog-gateway",
-        &[
-            "iog-client",
-            "iog-data",
-            "iog-home",
-            "iog-inspect",
-            "iog-keeper",
-            "iog-machine",
-            "iog-module",
-            "iog-protocol",
-            "iog-sandbox",
-            "iog-tlog",
-            "iog-transport",
-        ],
-    ),
-    (
-        "iog",
-        &[
-            "iog-caller",
-            "iog-center",
-            "iog-client",
-            "iog-data",
-            "iog-desk",
-            "iog-gateway",
-            "iog-home",
-            "iog-import",
-            "iog-inspect",
-            "iog-machine",
-            "iog-module",
-            "iog-protocol",
-            "iog-sandbox",
-            "iog-tlog",
-            "iog-transport",
-        ],
-    ),
-];
-
-/// Dependencies that one crate alone may name: the heavy ones, the machine's randomness, and what speaks to a terminal.
-const CONFINED: &[(&str, &str)] = &[
-    ("wasmtime", "iog-sandbox"),
-    ("datafusion", "iog-data"),
-    ("sqlparser", "iog-inspect"),
-    ("jsonwebtoken", "iog-protocol"),
-    ("tokio-rustls", "iog-transport"),
-    ("getrandom", "iog-machine"),
-    ("anyhow", "iog"),
-    ("clap", "iog"),
-    ("indicatif", "iog"),
-];
-
-#[test]
-fn crates_depend_only_along_the_arrows() {
-    let mut faults = String::new();
-    for (name, dependencies) in crates() {
-        let Some((_, allowed)) = ARROWS.iter().find(|(of, _)| *of == name) else { continue };
-        for dependency in dependencies.iter().filter(|d| ARROWS.iter().any(|(of, _)| of == d)) {
-            if !allowed.contains(&dependency.as_str()) {
-                writeln!(faults, "`{name}` must not depend on `{dependency}`").unwrap();
-            }
-        }
-        for (heavy, owner) in CONFINED {
-            if name != *owner && dependencies.iter().any(|d| d == heavy) {
-                writeln!(faults, "`{heavy}` belongs to `{owner}` alone, `{name}` names it").unwrap();
-            }
-        }
-    }
-    assert!(faults.is_empty(), "\n{faults}");
-}
-
-#[test]
-fn every_crate_has_its_arrows_written_down() {
-    let unknown: Vec<_> =
-        crates().into_keys().filter(|name| name != "iog-tests" && !ARROWS.iter().any(|(of, _)| of == name)).collect();
-    assert!(unknown.is_empty(), "no arrows for {unknown:?}: add them here and to docs/architecture.md");
-}
 
 #[test]
 fn files_and_functions_stay_small() {
@@ -158,20 +40,6 @@ fn files_and_functions_stay_small() {
         }
     }
     assert!(faults.is_empty(), "\n{faults}");
-}
-
-#[test]
-fn only_the_files_of_tables_write_sql() {
-    let houses = ["host/gateway/src", "center/server/src"];
-    let faults: Vec<_> = files(&["rs"])
-        .into_iter()
-        .map(|path| (shown(&path), read(&path)))
-        .filter(|(shown, _)| houses.iter().any(|house| shown.starts_with(house)))
-        .filter(|(shown, _)| !shown.contains("/src/db/") && !shown.ends_with("/tests.rs") && !shown.contains("/tests/"))
-        .filter(|(_, source)| source.split("#[cfg(test)]").next().is_some_and(|code| code.contains("sqlx::query")))
-        .map(|(shown, _)| shown)
-        .collect();
-    assert!(faults.is_empty(), "SQL outside `db/`: {faults:?}");
 }
 
 #[test]
@@ -236,22 +104,6 @@ fn no_large_text_is_committed() {
         .filter(|path| std::fs::metadata(path).unwrap().len() > TEXT_BYTES_MAX)
         .collect();
     assert!(large.is_empty(), "over {TEXT_BYTES_MAX} bytes: {large:?}");
-}
-
-/// Crate name → the names of its ordinary dependencies.
-fn crates() -> BTreeMap<String, Vec<String>> {
-    let root: toml::Table = read(&root().join("Cargo.toml")).parse().unwrap();
-    let members = root["workspace"]["members"].as_array().unwrap();
-    members
-        .iter()
-        .map(|member| {
-            let path = root_join(member.as_str().unwrap()).join("Cargo.toml");
-            let manifest: toml::Table = read(&path).parse().unwrap();
-            let name = manifest["package"]["name"].as_str().unwrap().to_owned();
-            let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
-            (name, dependencies.map(|table| table.keys().cloned().collect()).unwrap_or_default())
-        })
-        .collect()
 }
 
 /// First line, name and length of every function whose closing brace stands at its own indent (as rustfmt puts it).

@@ -9,7 +9,7 @@ use arrow_array::{BooleanArray, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 
-use crate::Case;
+use crate::flows::Case;
 use crate::native::{Answer, Tally};
 
 const COLUMNS: [&str; 6] = ["ingress_as", "start", "end", "src", "packets", "bytes"];

@@ -1,5 +1,6 @@
 //! Flows as a border router exports them, made of a fixed seed: roughly in the order of their starts, sources and
-//! destinations by a power law, some sixty neighbours, one address in twenty-five IPv6. Not sorted by destination.
+//! destinations by a power law, some sixty neighbours, one address in twenty-five IPv6. Not sorted by destination. And what is
+//! asked about them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +21,20 @@ const NEIGHBOURS: u64 = 60;
 /// 2026-11-01T00:00:00Z, and the mean distance of two starts: ten million flows are some three hours.
 const FIRST_START_US: i64 = 1_793_491_200_000_000;
 const STEP_US: u64 = 1_000;
+
+/// What the module is asked: the target, how many rows it matches in a hundred, and its first and last address.
+pub(crate) struct Case {
+    pub(crate) target: &'static str,
+    pub(crate) percent: u32,
+    pub(crate) first: u128,
+    pub(crate) last: u128,
+}
+
+/// A target that one row in ten matches, and one that every row does.
+pub(crate) const CASES: [Case; 2] = [
+    Case { target: "203.0.113.0/24", percent: 10, first: TARGET_NETWORK, last: TARGET_NETWORK + TARGET_HOSTS - 1 },
+    Case { target: "::/0", percent: 100, first: 0, last: u128::MAX },
+];
 
 /// `flow/1` as the data engine has it.
 pub(crate) fn schema() -> anyhow::Result<TableSchema> {

@@ -18,25 +18,8 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::clock::{Clock, Spent, spread};
+use crate::flows::{CASES, Case};
 use crate::native::Answer;
-
-/// What the module is asked: the target, how many rows it matches in a hundred, and its first and last address.
-pub(crate) struct Case {
-    pub(crate) target: &'static str,
-    pub(crate) percent: u32,
-    pub(crate) first: u128,
-    pub(crate) last: u128,
-}
-
-const CASES: [Case; 2] = [
-    Case {
-        target: "203.0.113.0/24",
-        percent: 10,
-        first: flows::TARGET_NETWORK,
-        last: flows::TARGET_NETWORK + flows::TARGET_HOSTS - 1,
-    },
-    Case { target: "::/0", percent: 100, first: 0, last: u128::MAX },
-];
 
 /// One side of the comparison and its repetitions.
 #[derive(Default)]

@@ -16,8 +16,8 @@ use iog_sandbox::{
 };
 use serde_json::{Value as Json, json};
 
+use crate::flows::{self, Case};
 use crate::native::{Answer, Sums};
-use crate::{Case, flows};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../modules");
 

@@ -10,7 +10,7 @@ use arrow_array::types::{Int64Type, UInt64Type};
 use arrow_array::{Array as _, RecordBatch};
 use iog_data::{Planned, QueryLimits, Rows, Value};
 
-use crate::Case;
+use crate::flows::Case;
 
 /// What came in over a neighbour; 0 stands for inside.
 pub(crate) type Answer = BTreeMap<u32, Sums>;

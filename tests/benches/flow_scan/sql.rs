@@ -10,7 +10,7 @@ use arrow_array::types::{Int64Type, UInt64Type};
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 
-use crate::Case;
+use crate::flows::Case;
 use crate::native::{Answer, Sums};
 
 /// A planned question.

@@ -1,5 +1,6 @@
-//! No circle between files: inside a crate no file uses, directly or through others, what is defined in a file that
-//! uses what it defines itself. Who reads a file then knows everything that it rests on by reading downwards.
+//! No circle between files: inside a crate (a library, a program, a test, a benchmark) no file uses, directly or through
+//! others, what is defined in a file that uses what it defines itself. Who reads a file then knows everything that it rests
+//! on by reading downwards.
 
 mod modules;
 mod names;
@@ -13,7 +14,8 @@ use names::{Arrows, add_arrows};
 #[test]
 fn no_file_uses_a_file_that_uses_it() {
     let mut faults = String::new();
-    for root in crate_roots() {
+    let roots: BTreeSet<PathBuf> = crate::manifests::all().iter().flat_map(|manifest| manifest.roots()).collect();
+    for root in roots {
         let mut arrows = Arrows::new();
         add_arrows(&modules::modules_of(&root), &mut arrows);
         for circle in circles(&arrows) {
@@ -21,16 +23,6 @@ fn no_file_uses_a_file_that_uses_it() {
         }
     }
     assert!(faults.is_empty(), "\n{faults}");
-}
-
-/// The root files of all our crates, guests included.
-fn crate_roots() -> Vec<PathBuf> {
-    let roots = ["src/lib.rs", "src/main.rs"];
-    crate::files(&["rs"])
-        .into_iter()
-        .filter(|path| roots.iter().any(|root| path.ends_with(root)))
-        .filter(|path| !path.starts_with(crate::root_join("tests")))
-        .collect()
 }
 
 /// The strongly connected sets of more than one file.

@@ -23,7 +23,7 @@ use iog_import::flows::{FlowOptions, FlowTable};
 use iog_import::netflow::ExportOptions;
 use iog_import::{FileReport, ImportError, mrt, nfdump, pcap};
 
-use measure::{Input, compare, heading};
+use measure::{Input, Ours, compare, heading};
 
 /// Bytes of a generated file, in units of 10⁶, when the caller names no number.
 const MEGABYTES: usize = 100;
@@ -42,9 +42,6 @@ impl Sink for Nowhere {
         Ok(())
     }
 }
-
-/// How one of our importers reads a file.
-type Ours = fn(&Path, &mut File) -> Result<FileReport, ImportError>;
 
 fn bare(path: &Path, file: &mut File) -> Result<FileReport, ImportError> {
     Exports::default().read(file, path, &mut Nowhere, &mut |_| ())

@@ -5,7 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::Ours;
+use iog_import::{FileReport, ImportError};
+
+/// How one of our importers reads a file.
+pub(crate) type Ours = fn(&Path, &mut File) -> Result<FileReport, ImportError>;
 
 /// A file to read.
 pub(crate) struct Input<'a> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use iog_sandbox::{NothingGranted, Runner as _, TrapKind};
 use serde_json::json;
 
+use super::hostile::{Hostile, succeeded, trapped};
 use super::support::{MEMORY, run_with, sandbox, spec};
-use super::{Hostile, succeeded, trapped};
 
 /// Wants the name of its entry written beyond its memory.
 pub(super) const HOSTILE: Hostile = Hostile {

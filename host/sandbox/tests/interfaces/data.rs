@@ -2,8 +2,8 @@
 
 use iog_sandbox::TrapKind;
 
+use super::hostile::{Hostile, trapped};
 use super::support::data_guest;
-use super::{Hostile, trapped};
 
 /// Opens queries for ever and drops none.
 pub(super) const HOSTILE: Hostile = Hostile {

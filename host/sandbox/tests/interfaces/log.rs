@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use iog_sandbox::{HostRequest, LimitKind, LogLevel, LogRequest, NothingGranted, RunOutcome, TrapKind};
 
+use super::hostile::{Hostile, succeeded, trapped};
 use super::support::{MEMORY, Scripted, run_with};
-use super::{Hostile, succeeded, trapped};
 
 /// Writes for ever.
 pub(super) const HOSTILE: Hostile = Hostile {

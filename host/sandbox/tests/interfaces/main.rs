@@ -4,6 +4,7 @@
 
 mod context;
 mod data;
+mod hostile;
 mod log;
 mod progress;
 #[path = "../support/mod.rs"]
@@ -12,18 +13,9 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
-use iog_sandbox::{Grants, RunOutcome, TrapKind};
+use hostile::Hostile;
+use iog_sandbox::{Grants, RunOutcome};
 use support::{Scripted, run_with, without};
-
-/// A guest that imports one interface and abuses it.
-struct Hostile {
-    /// The interface's full name.
-    interface: &'static str,
-    /// Its text; `run: func()` is what it tries.
-    guest: fn() -> String,
-    /// How it ends when the interface is granted.
-    ends: fn() -> RunOutcome,
-}
 
 const HOSTILE: [Hostile; 4] = [context::HOSTILE, data::HOSTILE, log::HOSTILE, progress::HOSTILE];
 
@@ -63,12 +55,4 @@ async fn abuse_ends_as_data() {
         let report = run_with(&(hostile.guest)(), Arc::new(Scripted::default()), |_| ()).await;
         assert_eq!(report.outcome, (hostile.ends)(), "{}", hostile.interface);
     }
-}
-
-fn succeeded(json: &str) -> RunOutcome {
-    RunOutcome::Succeeded { json: json.into() }
-}
-
-fn trapped(kind: TrapKind) -> RunOutcome {
-    RunOutcome::Trapped { kind }
 }

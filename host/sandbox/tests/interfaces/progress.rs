@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use iog_sandbox::{HostRequest, LimitKind, RunOutcome};
 
+use super::hostile::{Hostile, succeeded};
 use super::support::{Scripted, run_with};
-use super::{Hostile, succeeded};
 
 /// Reports for ever, up and down.
 pub(super) const HOSTILE: Hostile = Hostile {

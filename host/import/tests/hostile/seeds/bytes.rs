@@ -1,4 +1,7 @@
-//! Numbers in network byte order on their way into a seed.
+//! A seed, and numbers in network byte order on their way into one.
+
+/// A seed: its target, its name, its bytes.
+pub(crate) type Seed = (&'static str, String, Vec<u8>);
 
 /// Numbers of two bytes.
 pub(crate) fn shorts(values: &[u16]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Captures and the frames in them.
 
-use super::Seed;
+use super::bytes::Seed;
 use super::bytes::{len16, words};
 use super::exports::{flow_sample, ipfix, raw_header, record, set, sflow, template, v5, v9};
 

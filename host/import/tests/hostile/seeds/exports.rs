@@ -1,6 +1,6 @@
 //! Messages of flow exports: NetFlow v5, v9, IPFIX, sFlow.
 
-use super::Seed;
+use super::bytes::Seed;
 use super::bytes::{len16, len32, shorts, words};
 
 pub(super) fn add(seeds: &mut Vec<Seed>) {

@@ -7,10 +7,9 @@ mod exports;
 mod routes;
 mod text;
 
-use crate::writer::{Method, layout_1, layout_2};
+use bytes::Seed;
 
-/// A seed: its target, its name, its bytes.
-pub(crate) type Seed = (&'static str, String, Vec<u8>);
+use crate::writer::{Method, layout_1, layout_2};
 
 /// All seeds.
 pub(crate) fn all() -> Vec<Seed> {

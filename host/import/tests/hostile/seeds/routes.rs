@@ -1,6 +1,6 @@
 //! Routes: MRT and BMP.
 
-use super::Seed;
+use super::bytes::Seed;
 use super::bytes::{len16, len32, shorts, words};
 
 /// ORIGIN, AS_PATH of four-byte numbers with a set, NEXT_HOP, MED, LOCAL_PREF, aggregates, both kinds of communities.

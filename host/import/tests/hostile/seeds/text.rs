@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::Seed;
+use super::bytes::Seed;
 
 const PDNS: &str = concat!(
     r#"{"rrname":"WWW.Example.org.","rrtype":"a","rdata":["192.0.2.1","192.0.2.2"],"time_first":1,"time_last":2,"count":3}"#,
