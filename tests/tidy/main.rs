@@ -8,6 +8,7 @@ mod circles;
 mod desk;
 mod layout;
 mod manifests;
+mod routes;
 mod sql;
 mod tokens;
 mod tuples;
