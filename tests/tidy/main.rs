@@ -8,6 +8,8 @@ mod circles;
 mod desk;
 mod layout;
 mod manifests;
+mod names;
+mod pure;
 mod routes;
 mod sql;
 mod tokens;
@@ -145,7 +147,7 @@ fn links(text: &str) -> Vec<String> {
     found
 }
 
-/// All files of ours with one of these endings, without build results and hidden folders.
+/// All files of ours with one of these endings (any, where none is named), without build results and hidden folders.
 fn files(endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root()];
@@ -157,7 +159,8 @@ fn files(endings: &[&str]) -> Vec<PathBuf> {
                 if name != "target" && !name.starts_with('.') {
                     folders.push(path);
                 }
-            } else if path.extension().is_some_and(|e| endings.iter().any(|ending| e == *ending)) {
+            } else if endings.is_empty() || path.extension().is_some_and(|e| endings.iter().any(|ending| e == *ending))
+            {
                 found.push(path);
             }
         }
