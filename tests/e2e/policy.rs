@@ -101,8 +101,8 @@ fn how_often() {
 /// What the gateway tells its operator about its data.
 async fn operator_is_told(net: &Net) -> String {
     let background = net.background(PROVIDER);
-    let datasets = background.datasets.lock().await;
-    datasets.problems().map(|(name, problem)| format!("{name}: {problem}\n")).collect()
+    let problems = background.data_problems().await;
+    problems.into_iter().map(|(name, problem)| format!("{name}: {problem}\n")).collect()
 }
 
 #[test]

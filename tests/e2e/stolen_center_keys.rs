@@ -353,7 +353,7 @@ fn history_is_not_rewritten() {
                 (before.size(), before.anomalies().len()),
                 "{name}"
             );
-            assert!(net.background(PROVIDER).registry.problem().is_some(), "{name} shows in the gateway's health");
+            assert!(net.background(PROVIDER).registry().problem().is_some(), "{name} shows in the gateway's health");
             evil.stop().await;
         }
         let outcome = caller.outcome(net.address(PROVIDER), caller.ask(PROVIDER, module)).await.expect("an answer");

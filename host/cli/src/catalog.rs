@@ -108,7 +108,7 @@ async fn publish(ui: Ui, config: &Path) -> Result<ExitCode> {
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
     let deps = Deps { sandbox, machine: Machine::default() };
     let gateway = Gateway::open(config, deps).await.context("the gateway does not open; is it running already?")?;
-    let published = iog_gateway::background::publish::publish(gateway.background()).await;
+    let published = gateway.background().publish().await;
     let (mut rows, mut services, mut all_good) = (Vec::new(), Vec::new(), true);
     for (service, outcome) in published {
         all_good &= outcome.is_ok();

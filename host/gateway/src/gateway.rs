@@ -1,6 +1,7 @@
 //! A gateway from its configuration to its end: open and check everything, finish what a crash cut off, serve, drain. It
 //! puts the parts together and holds none of their rules.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,12 @@ use iog_protocol::receipt::log_origin;
 use iog_protocol::registry::Registry;
 use iog_protocol::run::Outcome;
 use iog_sandbox::Sandbox;
-use iog_transport::{ClientAuth, Drained, HttpClient, Identity, ServeLimits, ServerTls, TransportError};
+use iog_transport::{ClientAuth, Drained, Identity, ServeLimits, ServerTls, TransportError};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::background::{self, Background, publish};
+use crate::background::{self, Background, Follower, Modules, Preparer, Publisher, Renewer};
 use crate::config::GatewayConfig;
 use crate::datasets::Datasets;
 use crate::db::{Store, StoreError};
@@ -90,13 +91,19 @@ pub enum GatewayError {
 }
 
 /// A gateway that is ready to serve.
-#[derive(Debug)]
 pub struct Gateway {
     parts: Parts,
     background: Arc<Background>,
+    tls: Arc<ServerTls>,
     config: Arc<GatewayConfig>,
     home: Home,
     writer: JoinHandle<()>,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("home", &self.home).finish_non_exhaustive()
+    }
 }
 
 impl Gateway {
@@ -125,22 +132,37 @@ impl Gateway {
         let executor = Executor { sandbox: deps.sandbox.clone(), query_memory_bytes };
         let parts =
             Parts::new(&config.capacity, Arc::clone(&services), Recording { vantage, executor, store, receipts });
-        let background = Arc::new(Background {
-            tls: Arc::new(server_tls(&home, &deps.machine.clock)?),
-            home: home.clone(),
-            config: Arc::clone(&config),
-            tools: Tools { sandbox: deps.sandbox, engine: Engine::new()? },
-            center,
-            http,
-            clock: deps.machine.clock,
-            registry,
-            services,
-            under_way: Arc::clone(&parts.lifecycle.under_way),
-            replica: Mutex::new(replica),
-            datasets: Mutex::new(Datasets::default()),
-        });
+        let tls = Arc::new(server_tls(&home, &deps.machine.clock)?);
+        let clock = deps.machine.clock;
+        let background = Background {
+            follower: Follower {
+                center: center.clone(),
+                replica: Mutex::new(replica),
+                registry: Arc::clone(&registry),
+                under_way: Arc::clone(&parts.lifecycle.under_way),
+                clock: Arc::clone(&clock),
+            },
+            preparer: Preparer {
+                config: Arc::clone(&config),
+                modules: Modules { home: home.clone(), center: center.clone() },
+                tools: Tools { sandbox: deps.sandbox, engine: Engine::new()? },
+                registry,
+                services: Arc::clone(&services),
+                datasets: Mutex::new(Datasets::default()),
+                clock: Arc::clone(&clock),
+            },
+            publisher: Publisher {
+                home: home.clone(),
+                center: center.clone(),
+                services,
+                descriptor_hours: config.sync.descriptor_hours,
+                clock: Arc::clone(&clock),
+            },
+            renewer: Renewer { home: home.clone(), center, http, tls: Arc::clone(&tls), clock },
+            times: config.sync.clone(),
+        };
         background.refresh().await;
-        Ok(Self { parts, background, config, home, writer })
+        Ok(Self { parts, background: Arc::new(background), tls, config, home, writer })
     }
 
     /// The domain's home.
@@ -161,12 +183,6 @@ impl Gateway {
         &self.background
     }
 
-    /// The client that shows this domain's certificate.
-    #[must_use]
-    pub fn http(&self) -> &HttpClient {
-        &self.background.http
-    }
-
     /// Serves until `shutdown`, then drains: no new connections, runs end or are stopped, every receipt is written.
     ///
     /// # Errors
@@ -179,14 +195,14 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let work = tokio::spawn(Arc::clone(&self.background).work(stopped));
         let app = routes::router(self.parts.api());
-        let tls = Arc::clone(&self.background.tls);
-        let drained = iog_transport::serve(listener, tls, app, ServeLimits::default(), shutdown).await;
+        let drained =
+            iog_transport::serve(listener, Arc::clone(&self.tls), app, ServeLimits::default(), shutdown).await;
         let _ = stop.send(true);
         if let Err(error) = work.await {
             tracing::error!(%error, "the background work ended badly");
         }
         if self.config.sync.withdraw_on_drain {
-            publish::withdraw(&self.background).await;
+            self.background.withdraw().await;
         }
         self.close().await;
         Ok(drained)

@@ -188,7 +188,7 @@ impl Net {
     pub(crate) async fn step(&self, domain: &str) -> Arc<Registry> {
         let background = self.background(domain);
         background.step().await;
-        background.registry.current()
+        background.registry().current()
     }
 
     /// Where a provider's gateway answers, `host:port`.

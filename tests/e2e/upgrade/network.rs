@@ -87,7 +87,7 @@ fn an_old_network_goes_on() {
             for domain in [OLD_HAND, FRESH] {
                 let background = network.background(domain);
                 background.step().await;
-                assert_eq!(background.registry.current().size(), recorded.facts.log.size + 1, "{domain}");
+                assert_eq!(background.registry().current().size(), recorded.facts.log.size + 1, "{domain}");
             }
             everybody_sees_it(&recorded).await;
             network.close().await;

@@ -1,19 +1,19 @@
 //! When the background work is done: the registry followed, services offered and the certificate looked at, each in its own
-//! time. What is done then is `Background`'s and `publish.rs`'s.
+//! time. What is done then is the tasks' own.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Background, publish};
+use super::Background;
 
 impl Background {
     /// Works until `stop` says so. The registry is followed by itself: a slow database or a large new file delays what is
     /// offered, never a revocation.
     pub async fn work(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        let registry_every = Duration::from_secs(self.config.sync.registry_s);
-        let renew_every = Duration::from_secs(self.config.sync.renew_s);
+        let registry_every = Duration::from_secs(self.times.registry_s);
+        let renew_every = Duration::from_secs(self.times.renew_s);
         let follow = async {
             loop {
                 tokio::time::sleep(registry_every).await;
@@ -21,8 +21,8 @@ impl Background {
             }
         };
         let offer = async {
-            if self.config.sync.publish {
-                publish::publish(&self).await;
+            if self.times.publish {
+                self.publish().await;
             }
             loop {
                 tokio::time::sleep(registry_every).await;
@@ -31,7 +31,7 @@ impl Background {
         };
         let renew = async {
             loop {
-                self.renew().await;
+                self.renewer.renew().await;
                 tokio::time::sleep(renew_every).await;
             }
         };
@@ -48,7 +48,7 @@ impl Background {
     /// One round: renew the certificate if that is due, look at the log, stop what may no longer run, prepare services,
     /// publish them.
     pub async fn step(&self) {
-        self.renew().await;
+        self.renewer.renew().await;
         self.sync().await;
         self.offer().await;
     }
@@ -56,8 +56,8 @@ impl Background {
     /// Prepares services and publishes them.
     async fn offer(&self) {
         self.refresh().await;
-        if self.config.sync.publish {
-            publish::publish(self).await;
+        if self.times.publish {
+            self.publish().await;
         }
     }
 }
