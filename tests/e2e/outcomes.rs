@@ -15,14 +15,15 @@ use crate::harness::net::{ASKER, Net, PROVIDER};
 use crate::harness::play;
 use crate::harness::settings::{BORDER, hostile, service};
 
-/// The hostile guest three times: with little fuel, with little time, and with all it asks for.
+/// The hostile guest four times: with little fuel, with little time, with all it asks for, and without `progress`.
 fn tables() -> String {
     let module = "iog/hostile@1.0.0";
     format!(
-        "{BORDER}{}[service.poor.limits]\nfuel = 200_000_000\nmemory_mib = 16\nresult_kib = 16\n{}[service.hasty.limits]\nwall_s = 1\n{}",
+        "{BORDER}{}[service.poor.limits]\nfuel = 200_000_000\nmemory_mib = 16\nresult_kib = 16\n{}[service.hasty.limits]\nwall_s = 1\n{}{}",
         service("poor", module),
         service("hasty", module),
         service("endless", module),
+        service("silent", module).replace("bind =", "interfaces = [\"data\", \"log\"]\nbind ="),
     )
 }
 
@@ -74,6 +75,22 @@ fn each_misbehaviour_has_its_outcome_and_one_receipt() {
             assert!(!shown.contains("password"), "what a guest says in its panic does not leave: {shown}");
         }
         assert_eq!(net.receipts(PROVIDER), count, "one receipt each");
+        net.close().await;
+    });
+}
+
+#[test]
+fn a_provider_that_does_not_give_an_interface_refuses_and_names_it() {
+    play(async {
+        let (net, module, caller) = stage().await;
+        let ask = |service, entry| through(service, caller.ask_for(PROVIDER, module, entry, json!({})));
+        let outcome = caller.outcome(net.address(PROVIDER), ask("silent", "sum")).await.expect("an answer");
+        let Outcome::Refused { code, reason } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(code, "not-granted");
+        assert!(reason.contains("`iog:guest/progress@0.1.0`"), "{reason}");
+        let given = caller.outcome(net.address(PROVIDER), ask("poor", "sum")).await.expect("an answer");
+        assert_eq!(given, Outcome::Succeeded, "where every interface is given it runs");
+        assert_eq!(net.receipts(PROVIDER), 2, "a receipt each");
         net.close().await;
     });
 }

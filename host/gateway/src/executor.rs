@@ -11,7 +11,6 @@ use iog_module::{Ground, Job, NotRun, execute, limits};
 use iog_protocol::ids::{Digest, EntryName, RequestId, SlotName};
 use iog_sandbox::{Provider, RunReport, Sandbox};
 
-use crate::grants;
 use crate::port::RunPort;
 use crate::prepare::Runnable;
 use crate::runs::under_way::RunHandle;
@@ -72,7 +71,7 @@ impl Executor {
             entry: run.entry.to_string(),
             params: run.params.clone(),
             provider: run.provider.clone(),
-            grants: grants::granted(runnable.module.capabilities(), grants::GIVEN),
+            grants: runnable.grants,
             limits,
             cancel: run.handle.cancel_flag().clone(),
         };

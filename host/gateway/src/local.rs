@@ -11,7 +11,7 @@ use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
 use iog_protocol::run::ResultJson;
 use iog_sandbox::{Provider, RunOutcome, Sandbox, Usage};
 
-use crate::config::{DatasetConfig, LimitsConfig};
+use crate::config::{Allowance, DatasetConfig, LimitsConfig};
 use crate::datasets::{self, Bound};
 use crate::executor::{Executed, Executor, Run, Snapshots};
 use crate::prepare::{PrepareError, Runnable, Tools};
@@ -109,7 +109,13 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
     let bound = open(&spec.datasets).await?;
     let examined =
         Examined::examine(Source { wasm: spec.wasm, manifest: spec.manifest }).map_err(PrepareError::from)?;
-    let prepared = Runnable::new(&tools, examined, spec.wasm, &bound, &spec.limits).await?;
+    let prepared = Runnable::new(
+        &tools,
+        examined, spec.wasm,
+        &bound,
+        &Allowance { limits: spec.limits.clone(), ..Allowance::default() },
+    )
+    .await?;
     let entries = &prepared.module.manifest().module.entry;
     let entry = spec.entry.clone().unwrap_or_else(|| entries[0].clone());
     if !entries.contains(&entry) {

@@ -27,6 +27,12 @@ pub enum NotReady {
     /// The module cannot be loaded.
     #[error("its module could not be loaded")]
     NotLoaded,
+    /// The module imports an interface that the provider does not give.
+    #[error("the provider does not give it `{interface}`, which its module imports")]
+    NotGiven {
+        /// The interface.
+        interface: String,
+    },
     /// A slot has no dataset, one of another schema, or one that cannot be read.
     #[error("the provider's data for slot `{slot}` are not available")]
     NoData {

@@ -11,9 +11,9 @@ use iog_module::{AsSigned, ExamineError, Examined, NotLoaded};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{Digest, SlotName};
 use iog_protocol::manifest::{LimitsDecl, Manifest, ParamType, QueryDecl, ReleaseClass};
-use iog_sandbox::{Module, Sandbox};
+use iog_sandbox::{Grants, Module, Sandbox};
 
-use crate::config::LimitsConfig;
+use crate::config::Allowance;
 use crate::datasets::Bound;
 use crate::not_ready::NotReady;
 use crate::release::{self, NotEnforceable};
@@ -42,6 +42,8 @@ pub struct Runnable {
     pub class: ReleaseClass,
     /// The lesser of what the manifest asks and the provider allows.
     pub limits: LimitsDecl,
+    /// The interfaces that the module imports and the provider gives.
+    pub grants: Grants,
 }
 
 /// A slot with what is bound to it.
@@ -72,6 +74,12 @@ pub enum PrepareError {
     /// The engine refuses it; the author's. Or it is not the file that was examined.
     #[error(transparent)]
     Load(#[from] NotLoaded),
+    /// An interface that the module imports and the provider does not give; the provider's.
+    #[error("the module imports `{interface}`, which the service is not given; name it under `interfaces`")]
+    NotGiven {
+        /// The interface.
+        interface: String,
+    },
     /// A slot without a dataset, or with one of another schema; the provider's.
     #[error("slot `{slot}`: {problem}")]
     Slot {
@@ -112,6 +120,7 @@ impl From<&PrepareError> for NotReady {
         match error {
             PrepareError::Examine(_) => Self::NotInspected,
             PrepareError::Load(_) => Self::NotLoaded,
+            PrepareError::NotGiven { interface } => Self::NotGiven { interface: interface.clone() },
             PrepareError::Slot { slot, .. } | PrepareError::NoSlot { slot, .. } => Self::NoData { slot: slot.clone() },
             PrepareError::Class(class) => Self::Class { reason: class.to_string() },
             PrepareError::Plan(_) | PrepareError::Columns { .. } => Self::NotPlanned,
@@ -129,9 +138,12 @@ impl Runnable {
         module: Examined,
         wasm: &[u8],
         bound: &BTreeMap<SlotName, Bound>,
-        limits: &LimitsConfig,
+        allowance: &Allowance,
     ) -> Result<Self, PrepareError> {
         let manifest = module.manifest();
+        if let Some(interface) = allowance.given.lacking(module.capabilities()) {
+            return Err(PrepareError::NotGiven { interface: interface.to_owned() });
+        }
         let loaded = module.load(&tools.sandbox, wasm).await?;
         check_slots(manifest, bound)?;
         let class = release::effective_class(manifest.release.class, bound.values().map(|b| b.class))?;
@@ -140,8 +152,9 @@ impl Runnable {
             compare_columns(planned, module.capabilities())?;
         }
         let datasets = bound.iter().map(|(slot, bound)| (slot.clone(), slot_facts(bound))).collect();
-        let limits = limits.narrow(&manifest.limits);
-        Ok(Self { module, loaded, planned, datasets, class, limits })
+        let limits = allowance.limits.narrow(&manifest.limits);
+        let grants = allowance.given.granted(module.capabilities());
+        Ok(Self { module, loaded, planned, datasets, class, limits, grants })
     }
 
     /// What the data of each slot were when they were opened.
@@ -161,9 +174,9 @@ impl Prepared {
         module: AsSigned,
         wasm: &[u8],
         bound: &BTreeMap<SlotName, Bound>,
-        limits: &LimitsConfig,
+        allowance: &Allowance,
     ) -> Result<Self, PrepareError> {
-        Runnable::new(tools, module.into_examined(), wasm, bound, limits).await.map(Self)
+        Runnable::new(tools, module.into_examined(), wasm, bound, allowance).await.map(Self)
     }
 }
 

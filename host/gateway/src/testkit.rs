@@ -292,5 +292,5 @@ pub(crate) async fn prepared_on(
     let found = Examined::examine(iog_module::Source { wasm: WASM, manifest: MANIFEST }).unwrap();
     let module = AsSigned::compare(found, &World::new().registry.module(&hello()).unwrap().submission).unwrap();
     let bound = BTreeMap::from([("flows".parse().unwrap(), bound)]);
-    Prepared::new(&tools, module, WASM, &bound, &crate::config::LimitsConfig::default()).await.map(Arc::new)
+    Prepared::new(&tools, module, WASM, &bound, &crate::config::Allowance::default()).await.map(Arc::new)
 }

@@ -201,6 +201,7 @@ impl Refusal {
             Self::NotEffective { .. } | Self::OtherManifest { .. } => ApiErrorCode::ModuleNotEffective,
             Self::OtherModule { .. } => ApiErrorCode::UnknownModule,
             Self::NotReady { reason: NotReady::Class { .. }, .. } => ApiErrorCode::ReleaseDenied,
+            Self::NotReady { reason: NotReady::NotGiven { .. }, .. } => ApiErrorCode::NotGranted,
             Self::NotReady { .. } => ApiErrorCode::Unavailable,
             Self::NoEntry { .. } => ApiErrorCode::UnknownEntry,
             Self::Denied(

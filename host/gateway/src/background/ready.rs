@@ -83,7 +83,7 @@ impl Preparer {
         }
         let (wasm, manifest) = self.modules.fetch(task.name, &effective).await?;
         let module = as_signed(task.name, Source { wasm: &wasm, manifest: &manifest }, &effective)?;
-        let prepared = Prepared::new(&self.tools, module, &wasm, &bound, &task.config.limits).await;
+        let prepared = Prepared::new(&self.tools, module, &wasm, &bound, &task.config.allowance()).await;
         let prepared = prepared.map_err(|error| cannot_be_prepared(task.name, &error))?;
         check_targets(task.name, &prepared, task.config)?;
         Ok(Arc::new(prepared))

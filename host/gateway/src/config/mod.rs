@@ -15,7 +15,7 @@ use serde::Deserialize;
 pub use dataset::{DatasetConfig, DatasetFormat, TimestampUnit};
 pub use error::ConfigError;
 use error::within;
-pub use service::{AllowConfig, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig};
+pub use service::{AllowConfig, Allowance, CoverageConfig, LimitsConfig, QuotaConfig, ServiceConfig, TargetsConfig};
 
 /// Bytes a configuration may have; no honest one comes near.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -185,6 +185,7 @@ columns = { src = "source" }
 [service.traceback]
 module = "iog/ip-traceback@1.0.0"
 bind = { flows = "border" }
+interfaces = ["data", "log"]
 [service.traceback.allow]
 callers = ["members"]
 [service.traceback.limits]
@@ -231,6 +232,9 @@ targets = { parameter = "target", distinct_per_day_max = 20 }
         assert!(complaint("wall_s = 10", "wall_s = 0").contains("`service.traceback.limits.wall_s`"));
         assert!(complaint("wall_s = 10", "wal_s = 10").contains("wal_s"));
         assert!(complaint("[\"members\"]", "[\"all\"]").contains("write `members`"));
+        assert!(
+            complaint("\"log\"]", "\"logs\"]").contains("no interface `logs`; the interfaces are `context`, `data`")
+        );
         assert!(complaint("@1.0.0", "").contains("name@version"));
         assert!(complaint("class = \"reviewed\"", "class = \"secret\"").contains("class"));
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::dataset::DatasetConfig;
 use super::error::{ConfigError, within};
+use crate::grants::Given;
 use crate::policy::{Policy, Principal, Quotas, TargetQuota};
 
 /// One service.
@@ -21,6 +22,9 @@ pub struct ServiceConfig {
     /// Slot of the manifest → dataset of this gateway.
     #[serde(default)]
     pub bind: BTreeMap<SlotName, DatasetName>,
+    /// The interfaces that the module gets of those it imports; absent: all of them.
+    #[serde(default)]
+    pub interfaces: Given,
     /// Who may call; without this table nobody may.
     #[serde(default)]
     pub allow: AllowConfig,
@@ -48,6 +52,15 @@ impl LimitsConfig {
             result_kib: self.result_kib.unwrap_or(all.result_kib),
         })
     }
+}
+
+/// What a run gets from a provider, who it is for apart.
+#[derive(Debug, Clone, Default)]
+pub struct Allowance {
+    /// The most it may use.
+    pub limits: LimitsConfig,
+    /// The interfaces it may touch.
+    pub given: Given,
 }
 
 /// Who may call what for which purpose.
@@ -108,6 +121,12 @@ pub struct TargetsConfig {
 pub type CoverageConfig = Coverage;
 
 impl ServiceConfig {
+    /// What a run of the module gets from this provider.
+    #[must_use]
+    pub fn allowance(&self) -> Allowance {
+        Allowance { limits: self.limits.clone(), given: self.interfaces }
+    }
+
     /// The policy these tables say.
     #[must_use]
     pub fn policy(&self) -> Policy {

@@ -19,6 +19,7 @@ use crate::config::{
 };
 use crate::db::{Store, StoreError};
 use crate::executor::Executor;
+use crate::grants::Given;
 use crate::identity::{Rejection, Shown, identify};
 use crate::journal::{self, Begin};
 use crate::parts::{Parts, Recording};
@@ -144,6 +145,7 @@ fn config(quota: QuotaConfig) -> ServiceConfig {
         module: iog_module::ModuleRef::Digest(hello()),
         bind: [("flows".parse().unwrap(), "border".parse().unwrap())].into(),
         allow: AllowConfig { callers: ["members".parse().unwrap()].into(), ..AllowConfig::default() },
+        interfaces: Given::default(),
         limits: LimitsConfig::default(),
         quota,
         coverage: CoverageConfig::default(),
