@@ -19,6 +19,7 @@ mod review;
 mod root;
 mod runtime;
 mod signals;
+pub mod trial;
 mod ui;
 
 use std::io::IsTerminal as _;

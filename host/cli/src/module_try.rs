@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use iog_gateway::config::{DatasetConfig, DatasetFormat, LimitsConfig, TimestampUnit};
-use iog_gateway::local::{TryReport, TrySpec, try_module};
 use iog_protocol::ids::SlotName;
 use iog_protocol::manifest::Manifest;
 use iog_sandbox::{Provider, RunOutcome, Sandbox, SandboxConfig};
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::args::TryArgs;
 use crate::call::params;
+use crate::trial::{TryReport, TrySpec, try_module};
 use crate::ui::{Tone, Ui, escaped, grouped, size};
 use crate::{module_files, runtime};
 

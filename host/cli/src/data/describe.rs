@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use iog_data::{Report, Snapshot};
+use iog_gateway::background::publish::public;
 use iog_gateway::config::DatasetConfig;
 use iog_gateway::datasets::Bound;
-use iog_gateway::describe::{Reader, public, readers};
 use iog_machine::error::chain;
 use iog_module::ModuleRef;
 use iog_protocol::ids::{DatasetName, Digest};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::check::checked;
 use super::opened::{Read, chosen, load, read};
+use super::readers::{Reader, readers};
 use crate::args::DatasetArgs;
 use crate::link::now;
 use crate::ui::{Tone, Ui, escaped, grouped, size};

@@ -12,6 +12,7 @@ mod flows;
 mod import;
 mod known;
 mod opened;
+mod readers;
 mod rotate;
 
 use std::process::ExitCode;

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use iog_cli::trial::{TryReport, TrySpec, try_module};
 use iog_gateway::config::{DatasetConfig, LimitsConfig};
-use iog_gateway::local::{TryReport, TrySpec, try_module};
 use iog_protocol::manifest::Manifest;
 use iog_sandbox::{
     CancelFlag, Grants, Limits, NothingGranted, Provider, RunOutcome, RunSpec, Runner as _, Sandbox, SandboxConfig,

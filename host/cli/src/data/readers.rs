@@ -1,46 +1,35 @@
-//! What a dataset looks like from outside: which services read it, which of its columns, and what the catalog says of it.
-//! Reads the configuration and the registry as it is held; reaches no network and opens no data.
+//! Which services read a dataset, and which of its columns. Reads the configuration and the registry as it is held; reaches no
+//! network and opens no data.
 
 use std::collections::BTreeSet;
 
-use iog_client::replica::Replica;
-use iog_protocol::catalog::DatasetDescription;
-use iog_protocol::ids::{DatasetName, ServiceName, SlotName};
-use iog_protocol::manifest::ReleaseClass;
-use iog_protocol::registry::Registry;
-use iog_protocol::time::Timestamp;
-
-use crate::config::{GatewayConfig, ServiceConfig};
-use crate::not_ready::NotReady;
+use iog_client::Replica;
+use iog_gateway::config::{GatewayConfig, ServiceConfig};
+use iog_gateway::not_ready::NotReady;
 use iog_home::{Home, connect};
 use iog_machine::error::chain;
 use iog_module::ModuleRef;
+use iog_protocol::ids::{DatasetName, ServiceName, SlotName};
+use iog_protocol::registry::Registry;
+use iog_protocol::time::Timestamp;
 
 /// A service that reads a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader {
+pub(super) struct Reader {
     /// The service.
-    pub service: ServiceName,
+    pub(super) service: ServiceName,
     /// The slot of its module that the dataset is bound to.
-    pub slot: SlotName,
+    pub(super) slot: SlotName,
     /// The module as configured.
-    pub module: ModuleRef,
+    pub(super) module: ModuleRef,
     /// Who may call it, in the words of the policy; empty: nobody.
-    pub callers: Vec<String>,
+    pub(super) callers: Vec<String>,
     /// The columns that its queries read, as signed in the registry; or why they are not known.
-    pub columns: Result<BTreeSet<String>, String>,
-}
-
-/// What the catalog says of a dataset: how many rows there are is said of open data only.
-#[must_use]
-pub fn public(slot: SlotName, schema: &str, class: ReleaseClass, rows: Option<u64>) -> DatasetDescription {
-    let rows = rows.filter(|_| class == ReleaseClass::Open);
-    DatasetDescription { slot, schema: schema.to_owned(), class, rows, span: None }
+    pub(super) columns: Result<BTreeSet<String>, String>,
 }
 
 /// The services that read a dataset, with the columns that the registry in the home folder says.
-#[must_use]
-pub fn readers(config: &GatewayConfig, dataset: &DatasetName, now: Timestamp) -> Vec<Reader> {
+pub(super) fn readers(config: &GatewayConfig, dataset: &DatasetName, now: Timestamp) -> Vec<Reader> {
     let replica = replica(config);
     let mut found = Vec::new();
     for (name, service) in &config.service {
@@ -87,13 +76,6 @@ fn columns(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_are_said_of_open_data_only() {
-        let slot: SlotName = "flows".parse().unwrap();
-        assert_eq!(public(slot.clone(), "flow/1", ReleaseClass::Reviewed, Some(7)).rows, None);
-        assert_eq!(public(slot, "route/1", ReleaseClass::Open, Some(7)).rows, Some(7));
-    }
 
     #[test]
     fn readers_are_the_services_that_bind_it() {

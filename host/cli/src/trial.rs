@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use iog_data::{DataError, Engine, QueryError};
+use anyhow::{Context as _, Result, bail};
+use iog_data::{Engine, QueryError};
+use iog_gateway::config::{Allowance, DatasetConfig, LimitsConfig};
+use iog_gateway::datasets::{self, Bound};
+use iog_gateway::executor::{Executed, Executor, Run, Snapshots};
+use iog_gateway::prepare::{Runnable, Tools};
+use iog_gateway::runs::under_way::RunHandle;
 use iog_module::{Examined, NotRun, Source, ended};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{EntryName, RequestId, SlotName};
 use iog_protocol::manifest::{LimitsDecl, ReleaseClass};
 use iog_protocol::run::ResultJson;
 use iog_sandbox::{Provider, RunOutcome, Sandbox, Usage};
-
-use crate::config::{Allowance, DatasetConfig, LimitsConfig};
-use crate::datasets::{self, Bound};
-use crate::executor::{Executed, Executor, Run, Snapshots};
-use crate::prepare::{PrepareError, Runnable, Tools};
-use crate::runs::under_way::RunHandle;
 
 /// Memory that one query may hold, as a gateway's default has it, in bytes.
 const QUERY_MEMORY_BYTES: usize = 256 << 20;
@@ -62,65 +62,21 @@ pub struct TryReport {
     pub class: ReleaseClass,
 }
 
-/// Why a module cannot be tried.
-#[derive(Debug, thiserror::Error)]
-pub enum TryError {
-    /// A file does not fit its schema.
-    #[error("slot `{slot}`")]
-    Data {
-        /// The slot.
-        slot: SlotName,
-        /// What does not fit.
-        #[source]
-        source: DataError,
-    },
-    /// The module or its binding.
-    #[error(transparent)]
-    Prepare(#[from] PrepareError),
-    /// The manifest has no such entry.
-    #[error("the module has no entry `{entry}`; its entries are {known}")]
-    NoEntry {
-        /// The entry.
-        entry: EntryName,
-        /// What there is.
-        known: String,
-    },
-    /// The query engine does not start, or the data cannot be read any more.
-    #[error("the data cannot be queried")]
-    Engine(#[from] QueryError),
-}
-
-impl From<NotRun<QueryError>> for TryError {
-    fn from(why: NotRun<QueryError>) -> Self {
-        match why {
-            NotRun::Cancelled => Self::Engine(QueryError::Cancelled),
-            NotRun::Late => Self::Engine(QueryError::Deadline),
-            NotRun::NoGround(error) => Self::Engine(error),
-        }
-    }
-}
-
 /// Runs a module once on local files.
 ///
 /// # Errors
-/// [`TryError`]; a trap or a limit is no error but an outcome.
-pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryReport, TryError> {
-    let tools = Tools { sandbox: sandbox.clone(), engine: Engine::new()? };
+/// Why it cannot be tried; a trap or a limit is not an error but an outcome.
+pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryReport> {
+    let tools = Tools { sandbox: sandbox.clone(), engine: Engine::new().context(NOT_QUERIED)? };
     let bound = open(&spec.datasets).await?;
-    let examined =
-        Examined::examine(Source { wasm: spec.wasm, manifest: spec.manifest }).map_err(PrepareError::from)?;
-    let prepared = Runnable::new(
-        &tools,
-        examined, spec.wasm,
-        &bound,
-        &Allowance { limits: spec.limits.clone(), ..Allowance::default() },
-    )
-    .await?;
+    let examined = Examined::examine(Source { wasm: spec.wasm, manifest: spec.manifest })?;
+    let allowance = Allowance { limits: spec.limits.clone(), ..Allowance::default() };
+    let prepared = Runnable::new(&tools, examined, spec.wasm, &bound, &allowance).await?;
     let entries = &prepared.module.manifest().module.entry;
     let entry = spec.entry.clone().unwrap_or_else(|| entries[0].clone());
     if !entries.contains(&entry) {
         let known: Vec<_> = entries.iter().map(|e| format!("`{e}`")).collect();
-        return Err(TryError::NoEntry { entry, known: known.join(", ") });
+        bail!("the module has no entry `{entry}`; its entries are {}", known.join(", "));
     }
     let executor = Executor { sandbox: sandbox.clone(), query_memory_bytes: QUERY_MEMORY_BYTES };
     let run = Run {
@@ -130,7 +86,8 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
         provider: spec.provider.clone(),
         handle: &RunHandle::new(prepared.module.digest()),
     };
-    let Executed { report, snapshots } = executor.execute(&prepared, run).await.map_err(TryError::from)?;
+    let Executed { report, snapshots } =
+        executor.execute(&prepared, run).await.map_err(not_run).context(NOT_QUERIED)?;
     let result = match &report.outcome {
         RunOutcome::Succeeded { json } => ResultJson::parse(json.clone()).ok(),
         _ => None,
@@ -148,11 +105,22 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
     })
 }
 
-async fn open(datasets: &BTreeMap<SlotName, DatasetConfig>) -> Result<BTreeMap<SlotName, Bound>, TryError> {
+/// What stands before the errors of the data engine.
+const NOT_QUERIED: &str = "the data cannot be queried";
+
+fn not_run(why: NotRun<QueryError>) -> QueryError {
+    match why {
+        NotRun::Cancelled => QueryError::Cancelled,
+        NotRun::Late => QueryError::Deadline,
+        NotRun::NoGround(error) => error,
+    }
+}
+
+async fn open(datasets: &BTreeMap<SlotName, DatasetConfig>) -> Result<BTreeMap<SlotName, Bound>> {
     let mut bound = BTreeMap::new();
     for (slot, config) in datasets {
         let opened = datasets::open_one(slot.as_str(), config).await;
-        let opened = opened.map_err(|source| TryError::Data { slot: slot.clone(), source })?;
+        let opened = opened.with_context(|| format!("slot `{slot}`"))?;
         bound.insert(slot.clone(), opened);
     }
     Ok(bound)
@@ -160,16 +128,38 @@ async fn open(datasets: &BTreeMap<SlotName, DatasetConfig>) -> Result<BTreeMap<S
 
 #[cfg(test)]
 mod tests {
+    use iog_gateway::config::{DatasetFormat, TimestampUnit};
+    use iog_module::ExamineError;
+    use iog_sandbox::SandboxConfig;
+
     use super::*;
-    use crate::testkit;
+
+    const WASM: &[u8] = include_bytes!("../../../modules/prebuilt/hello.wasm");
+    const MANIFEST: &str = include_str!("../../../modules/hello/iog.toml");
+    /// Three flows, all to one network.
+    const FLOWS: &str = "start,end,src,dst,proto,packets,bytes,ingress_as
+1800000000,1800000001,198.51.100.1,192.0.2.1,17,3,300,64501
+1800000002,1800000003,198.51.100.2,192.0.2.1,17,4,400,64502
+1800000004,1800000005,198.51.100.3,192.0.2.9,6,5,500,64503
+";
+
+    fn dataset(folder: &std::path::Path) -> DatasetConfig {
+        let path = folder.join("flows.csv");
+        std::fs::write(&path, FLOWS).unwrap();
+        DatasetConfig::file("flow/1", path, DatasetFormat::Csv, TimestampUnit::Seconds)
+    }
+
+    fn sandbox() -> Sandbox {
+        Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() }).unwrap()
+    }
 
     fn spec(folder: &std::path::Path) -> TrySpec<'static> {
         TrySpec {
-            wasm: testkit::WASM,
-            manifest: testkit::MANIFEST,
+            wasm: WASM,
+            manifest: MANIFEST,
             entry: None,
             params: serde_json::json!({ "target": "192.0.2.0/24" }),
-            datasets: [("flows".parse().unwrap(), testkit::dataset(folder))].into(),
+            datasets: [("flows".parse().unwrap(), dataset(folder))].into(),
             limits: LimitsConfig::default(),
             provider: Provider { domain: "local".into(), asn: None },
         }
@@ -178,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_trial_reports_the_result_and_what_it_cost() {
         let folder = tempfile::tempdir().unwrap();
-        let (sandbox, spec) = (testkit::sandbox(), spec(folder.path()));
+        let (sandbox, spec) = (sandbox(), spec(folder.path()));
         let report = try_module(&sandbox, &spec).await.unwrap();
         assert_eq!(report.result.unwrap().as_str(), r#"{"ok":12}"#);
         assert_eq!((report.usage.rows, report.usage.bytes), (3, 24));
@@ -192,13 +182,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let starved =
             TrySpec { limits: LimitsConfig { fuel: Some(1_000), ..LimitsConfig::default() }, ..spec(folder.path()) };
-        let report = try_module(&testkit::sandbox(), &starved).await.unwrap();
+        let report = try_module(&sandbox(), &starved).await.unwrap();
         assert_eq!(report.outcome, RunOutcome::Limit(iog_sandbox::LimitKind::Fuel));
         let wrong = TrySpec { params: serde_json::json!({ "target": 5 }), ..spec(folder.path()) };
-        let report = try_module(&testkit::sandbox(), &wrong).await.unwrap();
+        let report = try_module(&sandbox(), &wrong).await.unwrap();
         assert!(report.ended.contains("target"), "{}", report.ended);
         let nobody = TrySpec { entry: Some("other".parse().unwrap()), ..spec(folder.path()) };
-        let error = try_module(&testkit::sandbox(), &nobody).await.unwrap_err().to_string();
+        let error = try_module(&sandbox(), &nobody).await.unwrap_err().to_string();
         assert_eq!(error, "the module has no entry `other`; its entries are `packets-to`");
     }
 
@@ -206,18 +196,16 @@ mod tests {
     async fn what_does_not_fit_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let unbound = TrySpec { datasets: BTreeMap::new(), ..spec(folder.path()) };
-        let error = try_module(&testkit::sandbox(), &unbound).await.unwrap_err().to_string();
+        let error = try_module(&sandbox(), &unbound).await.unwrap_err().to_string();
         assert_eq!(error, "slot `flows`: no dataset is bound; bind one of schema `flow/1`");
         let lacking = spec(folder.path());
         let path = &lacking.datasets.values().next().unwrap().path;
-        std::fs::write(path, testkit::FLOWS.replace("packets", "pkts")).unwrap();
-        let error = try_module(&testkit::sandbox(), &lacking).await.unwrap_err();
-        let text = iog_machine::error::chain(&error);
+        std::fs::write(path, FLOWS.replace("packets", "pkts")).unwrap();
+        let error = try_module(&sandbox(), &lacking).await.unwrap_err();
+        let text = format!("{error:#}");
         assert!(text.contains("`flows`") && text.contains("`packets`"), "{text}");
-        let cut = TrySpec { wasm: &testkit::WASM[..1_000], ..spec(folder.path()) };
-        assert!(matches!(
-            try_module(&testkit::sandbox(), &cut).await,
-            Err(TryError::Prepare(PrepareError::Examine(iog_module::ExamineError::Inspect(_))))
-        ));
+        let cut = TrySpec { wasm: &WASM[..1_000], ..spec(folder.path()) };
+        let error = try_module(&sandbox(), &cut).await.unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(ExamineError::Inspect(_))), "{error:#}");
     }
 }
