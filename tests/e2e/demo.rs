@@ -66,7 +66,7 @@ fn real_traces_give_the_true_edges(folder: &str, target: &str, domains: usize) {
     let object = demo(&["--data", data.to_str().expect("UTF-8"), "--target", target]);
     assert_shape(&object, domains);
     let expected = edges(&truth["edges_seen_by_answering_ases"]);
-    assert!(!expected.is_empty() && expected.iter().all(|[from, ..]| *from != 0), "0 is no neighbour");
+    assert!(!expected.is_empty() && expected.iter().all(|[from, ..]| *from != 0), "0 is not a neighbour");
     assert_eq!(edges(&object["result"]["edges"]), expected);
     let stored: u64 = std::fs::read_dir(&data)
         .expect("it is there")

@@ -221,7 +221,7 @@ fn a_gateway_that_has_not_heard_of_the_center_for_a_day_runs_nothing() {
         net.world.stop_center().await.expect("it ends");
         for (hours, end) in [(23, "ok"), (2, "registry-stale")] {
             net.clock.advance(hours * 3600);
-            // A token of this hour, which nobody but the center can give, so that only the registry is old.
+            // A token of this hour, which only the center can give, so that only the registry is old.
             caller.token = keys.token(&caller.domain(), &leaf, net.now());
             net.step(PROVIDER).await;
             assert_eq!(ends(&net, &caller, caller.ask(PROVIDER, module)).await, end);

@@ -393,7 +393,7 @@ fn a_catalog_is_not_made_up() {
         let extras = Extras { catalog, ..Extras::default() };
         let evil = EvilCenter::serve_with(&keys, net.world.center_address, log, extras).await;
         let found = center.search(&everything, &registry, net.now()).await.expect("the attacker answers");
-        assert_eq!((found.descriptors.len(), found.refused), (0, count), "nobody but the domain speaks for it");
+        assert_eq!((found.descriptors.len(), found.refused), (0, count), "only the domain speaks for itself");
         evil.stop().await;
         net.close().await;
     });

@@ -64,7 +64,7 @@ fn auditors_read_judge_and_stop() {
     let judge = |verdict: &str, key: &str, further: &[&str]| {
         iog.run(&[&["review", verdict, &digest, "--key", key, "--network", "network.json", "--json"], further].concat())
     };
-    assert_eq!(judge("approve", "publisher.key", &[]).code, 1, "a publisher is no auditor");
+    assert_eq!(judge("approve", "publisher.key", &[]).code, 1, "a publisher is not an auditor");
     assert_eq!(judge("reject", "bob.key", &[]).code, 1, "a rejection needs its reason");
     assert_eq!(judge("approve", "alice.key", &[]).code, 0);
     assert_eq!(state(&network, &digest)["effective"], false, "one of two");

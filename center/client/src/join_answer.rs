@@ -21,7 +21,7 @@ pub(crate) fn statement_digest(request: &JoinRequest) -> Result<Digest, ClientEr
 
 /// Checks what the center answered: a certificate of that domain, authorities, and the very statement that was sent.
 pub(crate) fn check(answer: &JoinAnswer, domain: &DomainId, statement: &Digest) -> Result<(), &'static str> {
-    let leaf = PeerIdentity::from_pem(&answer.certificate_pem).ok_or("the certificate is none")?;
+    let leaf = PeerIdentity::from_pem(&answer.certificate_pem).ok_or("the certificate cannot be read")?;
     let named = leaf.spiffe.as_deref().and_then(|spiffe| spiffe.parse().ok());
     if !matches!(named, Some(SpiffeId::Domain(_, named)) if named == *domain) {
         return Err("the certificate names another domain");

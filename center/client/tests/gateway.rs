@@ -206,7 +206,7 @@ async fn runs_are_asked_for_with_token_and_wait() {
     assert_eq!(error.code(), Some(ApiErrorCode::PolicyDenied));
     let reply = gateway.status(&run.request.request_id, "tok").await.unwrap();
     assert!(matches!(reply, RunReply::Ended(_)));
-    // A status of another request, a token that is no header, an answer without end.
+    // A status of another request, a token that is not a header, an answer without end.
     let service = sign(RunRequest { service: Some("traceback".parse().unwrap()), ..request() });
     assert!(matches!(gateway.run(&service, "tok", 0).await, Err(ClientError::Answer { .. })));
     assert!(matches!(gateway.limits("a\nb").await, Err(ClientError::Input { what: "token", .. })));

@@ -23,7 +23,7 @@ pub enum Finding {
         exported: String,
     },
     /// A function exported and not declared: callers could not reach it, reviewers might miss it.
-    #[error("function `{function}` is exported but is no entry of the manifest")]
+    #[error("function `{function}` is exported but is not an entry of the manifest")]
     Undeclared {
         /// The function.
         function: String,

@@ -19,7 +19,7 @@ pub(crate) const FEATURES: WasmFeatures = WasmFeatures::empty()
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Validates the component, and tells a feature that is off from bytes that are no WebAssembly.
+/// Validates the component, and tells a feature that is off from bytes that are not WebAssembly.
 pub(crate) fn validate(wasm: &[u8]) -> Result<(), InspectError> {
     let Err(error) = Validator::new_with_features(FEATURES).validate_all(wasm) else { return Ok(()) };
     match Validator::new_with_features(WasmFeatures::all()).validate_all(wasm) {

@@ -39,7 +39,7 @@ fn check_magic(wasm: &[u8]) -> Result<(), InspectError> {
     }))
 }
 
-/// Running totals that are no facts worth telling.
+/// Running totals that are not worth telling.
 #[derive(Default)]
 struct Totals {
     element_segments: u64,

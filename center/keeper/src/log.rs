@@ -117,7 +117,7 @@ impl Log {
     }
 
     /// The file at a path of C2SP tlog-tiles (`tile/0/000`, `tile/entries/000`); `None` for what is not there (yet) and
-    /// what is no such path.
+    /// what is not such a path.
     ///
     /// # Errors
     /// [`ServeError`].

@@ -9,7 +9,7 @@ use crate::ids::SlotName;
 use crate::manifest::{LimitsDecl, ReleaseClass};
 use crate::schemas::schema;
 
-/// Interfaces of `iog:guest` that let nothing out and nothing in but what the other fields name. Any other import makes
+/// Interfaces of `iog:guest` that let nothing out and nothing in except what the other fields name. Any other import makes
 /// an analysis need one review more.
 pub const INWARD_INTERFACES: &[&str] = &["context", "data", "log", "progress"];
 

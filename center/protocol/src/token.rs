@@ -33,7 +33,7 @@ pub enum TokenError {
     #[error("the token is not signed by a token key of the center")]
     Signature,
     /// Made by or for somebody else.
-    #[error("the token's `{0}` claim is another one")]
+    #[error("the token's `{0}` claim is not the one expected")]
     Claim(&'static str),
     /// Used before its time.
     #[error("the token is not valid yet")]

@@ -28,7 +28,7 @@ pub enum CenterError {
         reason: String,
     },
     /// Operator: what was given to `init` does not make a genesis.
-    #[error("no genesis can be made: {reason}")]
+    #[error("cannot make a genesis: {reason}")]
     Init {
         /// What is wrong.
         reason: String,
@@ -59,7 +59,7 @@ pub enum CenterError {
         /// `log`, `approval`, `token`, `certificate authority`.
         role: &'static str,
     },
-    /// Root holders: the genesis is not signed by enough of them yet, or is no genesis.
+    /// Root holders: the genesis is not signed by enough of them yet, or is not a genesis.
     #[error("genesis `{}` cannot be used: {reason}", path.display())]
     Genesis {
         /// The file.
@@ -103,7 +103,7 @@ pub enum CenterError {
     #[error("the center has stopped writing its log")]
     Stopped,
     /// Whoever asked for an invitation: its content is wrong.
-    #[error("no invitation can be made: {reason}")]
+    #[error("cannot make an invitation: {reason}")]
     Invitation {
         /// What is wrong.
         reason: String,

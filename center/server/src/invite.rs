@@ -22,7 +22,7 @@ use crate::{
 const NAMES_MAX: usize = 32;
 /// AS numbers of one domain at most.
 const ASNS_MAX: usize = 1024;
-/// The longest time a join token may be good for, hours.
+/// The longest time a join token may be valid, in hours.
 pub const INVITATION_HOURS_MAX: i64 = 30 * 24;
 
 /// Who is invited, and as what.
@@ -97,7 +97,7 @@ pub(crate) async fn invite_in(
 fn check(options: &InviteOptions) -> Result<(), CenterError> {
     let wrong = |reason: String| Err(CenterError::Invitation { reason });
     if !(1..=INVITATION_HOURS_MAX).contains(&options.hours) {
-        return wrong(format!("it would be good for {} hours, expected 1 to {INVITATION_HOURS_MAX}", options.hours));
+        return wrong(format!("it would be valid for {} hours, expected 1 to {INVITATION_HOURS_MAX}", options.hours));
     }
     if options.names.len() > NAMES_MAX || options.asns.len() > ASNS_MAX {
         return wrong(format!("at most {NAMES_MAX} names and {ASNS_MAX} AS numbers"));

@@ -1,5 +1,5 @@
 //! What a client did wrong, or what we cannot do now, as the one problem document that every route answers with. Our own failures are
-//! logged here, once, and tell the client nothing but that they are ours.
+//! logged here, once, and tell the client only that they are ours.
 
 use std::error::Error as StdError;
 

@@ -60,7 +60,7 @@ pub enum KeyError {
     #[error("signature type 0x{0:02x} is not supported")]
     UnsupportedKind(u8),
     /// Not a usable Ed25519 public key (wrong length, not on the curve, or of small order).
-    #[error("verifier key of `{0}` is no usable Ed25519 public key")]
+    #[error("verifier key of `{0}` is not a usable Ed25519 public key")]
     Material(String),
     /// The id in the text is not the one computed from name, type and key.
     #[error("verifier key of `{0}` carries a wrong key id")]

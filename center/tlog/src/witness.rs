@@ -31,7 +31,7 @@ pub enum AddCheckpointError {
         /// What is wrong.
         source: TextError,
     },
-    /// The checkpoint is no signed note.
+    /// The checkpoint is not a signed note.
     #[error("checkpoint of the witness request is malformed")]
     Note(#[from] NoteError),
 }

@@ -55,7 +55,7 @@ pub fn load(path: &Path) -> Result<String, TransportError> {
     })
 }
 
-/// Reads a private key file, which nobody but its owner may read.
+/// Reads a private key file, which only its owner may read.
 ///
 /// # Errors
 /// [`TransportError::File`], [`TransportError::KeyExposed`].

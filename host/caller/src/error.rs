@@ -1,4 +1,4 @@
-//! Why a call did not come to be. What one provider did or did not do is no error here; `report.rs` has it.
+//! Why a call did not come to be. What one provider did or did not do is not an error here; it is in `report.rs`.
 
 use iog_client::ClientError;
 use iog_home::blobs::BlobError;
@@ -7,7 +7,7 @@ use iog_machine::entropy::NoEntropy;
 use iog_module::{ExamineError, NotAsSigned};
 use iog_protocol::ids::{Digest, EntryName, ServiceName};
 
-/// Why a call did not come to be. A domain that does not answer is no error: it is in the report.
+/// Why a call did not come to be. A domain that does not answer is not an error: it is in the report.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// This domain cannot call.
@@ -48,7 +48,7 @@ pub enum CallError {
         #[source]
         source: Box<ClientError>,
     },
-    /// The catalog's answer is no catalog.
+    /// The catalog's answer is not a catalog.
     #[error("the catalog's answer cannot be read")]
     BadCatalog,
     /// The module or its manifest cannot be had.

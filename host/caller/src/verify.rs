@@ -117,7 +117,7 @@ pub enum VerifyError {
     /// The replica is empty.
     #[error("this home holds no registry yet; run any command that reaches the center once")]
     NoRegistry,
-    /// A domain that was no member when the receipt was made.
+    /// A domain that was not a member when the receipt was made.
     #[error("the registry has no domain `{domain}` in force among its first {size} entries")]
     UnknownDomain {
         /// The domain.
@@ -125,8 +125,8 @@ pub enum VerifyError {
         /// The entries that the receipt rests on.
         size: u64,
     },
-    /// The request is no envelope.
-    #[error("the request in the bundle is no signed run request")]
+    /// The request is not an envelope.
+    #[error("the request in the bundle is not a signed run request")]
     Envelope(#[from] EnvelopeError),
     /// The caller did not sign the request.
     #[error("the request is not signed by the logged key of domain `{domain}`")]

@@ -65,7 +65,7 @@ pub struct TryReport {
 /// Runs a module once on local files.
 ///
 /// # Errors
-/// Why it cannot be tried; a trap or a limit is not an error but an outcome.
+/// Why it cannot be tried; a trap or a limit is an outcome, not an error.
 pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryReport> {
     let tools = Tools { sandbox: sandbox.clone(), engine: Engine::new().context(NOT_QUERIED)? };
     let bound = open(&spec.datasets).await?;

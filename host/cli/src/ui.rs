@@ -135,7 +135,7 @@ impl Ui {
         }
         self.line(format!("{question} [y/N]"));
         let mut answer = String::new();
-        // An answer that cannot be read is no consent.
+        // An answer that cannot be read is not consent.
         let _ = std::io::stdin().lock().take(64).read_line(&mut answer);
         Some(matches!(answer.trim(), "y" | "Y" | "yes"))
     }

@@ -8,7 +8,7 @@ const TEXT_BYTES_MAX: usize = 64;
 /// First 12 bytes of an IPv4-mapped address.
 const V4_MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
-/// Text to 16 bytes. `None` where the text is no address; scope ids and leading zeros are refused.
+/// Text to 16 bytes. `None` where the text is not an address; scope ids and leading zeros are refused.
 pub fn parse_address(text: &str) -> Option<[u8; 16]> {
     if text.len() > TEXT_BYTES_MAX {
         return None;
@@ -80,13 +80,13 @@ impl AddressRange {
     }
 }
 
-/// Why a text is no prefix.
+/// Why a text is not a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrefixError {
     /// No address before the slash.
     #[error("`{0}` is neither an address nor a prefix, such as `192.0.2.0/24` or `2001:db8::1`")]
     Address(String),
-    /// The length is no number or does not fit the address family.
+    /// The length is not a number or does not fit the address family.
     #[error("`{0}` has no valid prefix length: 0 to 32 for IPv4, 0 to 128 for IPv6")]
     Length(String),
     /// Bits are set behind the length. Refused, not masked: whoever checked the text must have meant the same range.

@@ -43,7 +43,7 @@ pub enum DataError {
         /// Path or glob as configured.
         pattern: String,
     },
-    /// The path or pattern itself is no use.
+    /// The path or pattern itself cannot be used.
     #[error("path `{pattern}` cannot be used: {reason}")]
     Path {
         /// Path or glob as configured.
@@ -247,7 +247,7 @@ pub enum QueryError {
     /// The provider's data are at fault.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The computation itself failed: division by zero, overflow, a text that is no address.
+    /// The computation itself failed: division by zero, overflow, a text that is not an address.
     #[error("the query failed on its data: {reason}")]
     Computation {
         /// What failed.

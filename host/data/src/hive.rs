@@ -26,7 +26,7 @@ pub(crate) fn fixed_part(pattern: &Path) -> PathBuf {
     pattern.components().take_while(plain).collect()
 }
 
-/// `%3A` as `:`; what is no such escape stays as it is.
+/// `%3A` as `:`; what is not such an escape stays as it is.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

@@ -203,7 +203,7 @@ impl ExecutionPlan for ScanExec {
         &self,
         _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        // The predicate's parameters are no columns of any input, so no rule may look into it.
+        // The predicate's parameters are not columns of any input, so no rule may look into it.
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -353,7 +353,7 @@ impl Feed {
     }
 }
 
-/// The next batch of a database. Where the run has to stop, the statement that its deadline broke off is no fault.
+/// The next batch of a database. Where the run has to stop, the statement that its deadline broke off is not a fault.
 async fn received(batches: &mut Batches, run: &Run) -> Result<Option<RecordBatch>> {
     match batches.recv().await.transpose() {
         Ok(batch) => Ok(batch),

@@ -5,7 +5,7 @@
 pub struct Snapshot {
     /// SHA-256 over the content of all files in order (or of all values in memory): it proves what was read. Of a SQLite file
     /// over its bytes and the statement that reads them. Of PostgreSQL over what names the state of the database and that
-    /// statement: the same digest means the same rows, but it is no hash of them, and equal rows may have another one.
+    /// statement: the same digest means the same rows, but it is not a hash of them, and equal rows may have another one.
     pub digest: [u8; 32],
     /// Bytes as stored: of a gzip file the compressed ones; of PostgreSQL 0, for it is not asked.
     pub stored_bytes: u64,

@@ -45,7 +45,7 @@ impl TimestampUnit {
     }
 }
 
-/// Text in the given unit to microseconds. `None` where it is no time or does not fit 64 bits.
+/// Text in the given unit to microseconds. `None` where it is not a time or does not fit 64 bits.
 pub fn parse_timestamp(text: &[u8], unit: TimestampUnit) -> Option<i64> {
     if text.len() > TEXT_BYTES_MAX {
         return None;

@@ -84,7 +84,7 @@ pub enum ReachError {
         /// What the client says.
         source: Box<ClientError>,
     },
-    /// The publisher's: a manifest that is no text.
+    /// The publisher's: a manifest that is not text.
     #[error("the manifest is not UTF-8")]
     NotText(#[source] FromUtf8Error),
     /// The center refused a statement, or could not be reached.
@@ -230,7 +230,7 @@ impl Link {
     /// Component and manifest of a submission; other bytes than those of their digests are refused.
     ///
     /// # Errors
-    /// When the center does not give them, or the manifest is no text.
+    /// When the center does not give them, or the manifest is not text.
     pub async fn files(&self, submission: &Submission) -> Result<ModuleFiles, ReachError> {
         let cannot = |what| move |source| ReachError::Fetch { what, source: Box::new(source) };
         let wasm = self.center.blob(&submission.module, MODULE_BYTES_MAX).await.map_err(cannot("module"))?;

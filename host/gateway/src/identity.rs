@@ -21,7 +21,7 @@ pub struct Shown {
     pub token: Option<String>,
 }
 
-/// The longest a signed request may be good for, in seconds.
+/// The longest that a signed request may be valid, in seconds.
 pub const LIFETIME_S_MAX: i64 = 600;
 
 /// Why a request was not accepted. Nothing is recorded, there is no receipt.
@@ -70,8 +70,8 @@ pub enum Rejection {
         /// The domain.
         domain: DomainId,
     },
-    /// The body is no signed run request.
-    #[error("the body is no signed run request: {problem}")]
+    /// The body is not a signed run request.
+    #[error("the body is not a signed run request: {problem}")]
     Envelope {
         /// What is wrong with it.
         problem: String,
@@ -93,8 +93,8 @@ pub enum Rejection {
         /// Who sent it.
         sender: DomainId,
     },
-    /// It is good for too long.
-    #[error("the request is good for {found_s} s, {LIFETIME_S_MAX} are the most")]
+    /// It is valid for too long.
+    #[error("the request is valid for {found_s} s; at most {LIFETIME_S_MAX} s are allowed")]
     Lifetime {
         /// For how long.
         found_s: i64,

@@ -25,7 +25,7 @@ pub enum Full {
     #[error("the gateway is at its capacity")]
     Gateway,
     /// This caller has as many as one caller may.
-    #[error("the caller has {max} requests here already, as many as one caller may")]
+    #[error("the caller already has {max} requests here, as many as one caller may")]
     Caller {
         /// How many one caller may have.
         max: u32,

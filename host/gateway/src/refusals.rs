@@ -1,4 +1,4 @@
-//! How often a caller was refused lately. A refused request costs no quota but a row and a receipt, for ever; past the rate a
+//! How often a caller was refused lately. A refused request costs no quota, but it costs a row and a receipt, for ever; past the rate a
 //! caller is turned away before the journal. Counted in memory: it starts anew with the gateway. It knows no policy.
 
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
 //! The registry as a gateway holds it: replaced as a whole when the log has grown, read by every request, never waited for.
-//! A center that is away changes nothing but the age.
+//! While the center is away only the age changes.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 

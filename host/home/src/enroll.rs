@@ -45,7 +45,7 @@ pub enum EnrollError {
         #[source]
         source: Box<ClientError>,
     },
-    /// The center's genesis is no genesis.
+    /// The center's genesis is not a genesis.
     #[error("the center's genesis cannot be used: {problem}")]
     Genesis {
         /// What is wrong with it.

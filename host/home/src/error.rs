@@ -8,14 +8,14 @@ use iog_protocol::ids::DomainId;
 /// Why a home cannot be used; the operator has to look at the file named.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// The folder is no home.
-    #[error("`{path}` is no home of a domain; make one with `iog enroll`")]
+    /// The folder is not a home.
+    #[error("`{path}` is not the home of a domain; make one with `iog enroll`")]
     NotAHome {
         /// The folder.
         path: PathBuf,
     },
     /// There is a domain already.
-    #[error("`{path}` is the home of domain `{domain}` already")]
+    #[error("`{path}` is already the home of domain `{domain}`")]
     Taken {
         /// The folder.
         path: PathBuf,

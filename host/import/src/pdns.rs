@@ -1,5 +1,5 @@
 //! Passive DNS in the Common Output Format (draft-dulaunoy-dnsop-passive-dns-cof): one JSON object a line, into
-//! `pdns/1`. Streaming; a line that is no such object is counted and passed over.
+//! `pdns/1`. Streaming; a line that is not such an object is counted and passed over.
 
 use std::borrow::Cow;
 use std::io::Read;

@@ -177,7 +177,7 @@ impl Numbers {
     }
 }
 
-/// Keeps nothing, but holds batches to their bounds.
+/// Keeps nothing, and holds batches to their bounds.
 struct Bounded;
 
 impl Sink for Bounded {

@@ -154,7 +154,7 @@ pub enum SandboxError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The bytes are no component in binary form (a core module, text, something else).
+    /// The bytes are not a component in binary form (a core module, text, something else).
     #[error("not a WebAssembly component: {0}")]
     NotAComponent(String),
     /// Too much of something.
@@ -171,12 +171,12 @@ pub enum LoadError {
     #[error("invalid component: {0}")]
     Invalid(String),
     /// It imports something else than the interfaces of `iog:guest`.
-    #[error("the import `{name}` is none of `iog:guest`")]
+    #[error("the import `{name}` is not an interface of `iog:guest`")]
     Import {
         /// The import.
         name: String,
     },
-    /// An entry has a type that is no value (a resource, stream, future …).
+    /// An entry has a type that is not a value (a resource, stream, future …).
     #[error("entry `{entry}` uses `{found}`, which has no value form")]
     Type {
         /// The exported function.

@@ -65,7 +65,7 @@ impl Grants {
 }
 
 impl Default for Grants {
-    /// Nothing but `context`.
+    /// Only `context`.
     fn default() -> Self {
         Self(CONTEXT)
     }

@@ -133,7 +133,7 @@ pub enum TrapKind {
     IntegerOverflow,
     /// Division by zero.
     DivisionByZero,
-    /// A float that is no integer converted to one.
+    /// A float that is not an integer converted to one.
     BadConversion,
     /// The call stack is exhausted.
     StackOverflow,

@@ -1,4 +1,4 @@
-//! What is refused before it runs: bytes that are no component, structures that are too large, features that are off,
+//! What is refused before it runs: bytes that are not a component, structures that are too large, features that are off,
 //! imports and types that do not exist here. And the compile cache.
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 

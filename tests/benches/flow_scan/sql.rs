@@ -25,7 +25,7 @@ pub(crate) async fn plan(path: &Path, case: &Case, push: bool) -> anyhow::Result
     config.options_mut().execution.parquet.pushdown_filters = push;
     config.options_mut().execution.parquet.reorder_filters = push;
     let context = SessionContext::new_with_config(config);
-    let path = path.to_str().context("the path is no text")?;
+    let path = path.to_str().context("the path is not UTF-8")?;
     context.register_parquet("flows", path, ParquetReadOptions::default()).await?;
     let address = |bits: u128| format!("arrow_cast(X'{bits:032x}', 'FixedSizeBinary(16)')");
     let sql = format!(

@@ -149,7 +149,7 @@ fn copy(from: &Path, to: &Path) {
             copy(&path, &target);
         } else {
             std::fs::copy(&path, &target).expect("a file is copied");
-            // Git keeps no modes but the executable bit; as recorded, keys were their owner's alone.
+            // Git keeps no mode except the executable bit; as recorded, keys were their owner's alone.
             let mode = std::fs::Permissions::from_mode(0o600);
             std::fs::set_permissions(&target, mode).expect("a copy is its owner's");
         }

@@ -37,7 +37,7 @@ pub enum ReplicaError {
     /// Ours: the background task that writes was cut off.
     #[error("the replica's writer was cut off")]
     Interrupted,
-    /// The center is away, or it answered something that is no answer. Go on with what is held.
+    /// The center is away, or it answered with something that is not an answer. Go on with what is held.
     #[error("the center's log cannot be fetched")]
     Fetch(#[from] ClientError),
     /// The center's fault: its checkpoint is malformed or not signed by the pinned log key.

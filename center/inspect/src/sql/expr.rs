@@ -71,7 +71,7 @@ impl Resolver<'_> {
         QueryFinding::UnknownColumn { name: crate::text::clean(name, 80), columns }
     }
 
-    /// Resolves an expression that is no bare name; says whether it is a float.
+    /// Resolves an expression that is not a bare name; says whether it is a float.
     fn float(&mut self, expr: &Expr) -> Result<bool, QueryFinding> {
         match expr {
             Expr::Value(value) => self.value(&value.value),
@@ -184,8 +184,8 @@ impl Resolver<'_> {
         let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
         refuse_any(&[
             (!list.clauses.is_empty(), "a clause inside a function"),
-            (distinct && !rules.aggregate, "DISTINCT in a function that is no aggregate"),
-            (function.filter.is_some() && !rules.aggregate, "FILTER on a function that is no aggregate"),
+            (distinct && !rules.aggregate, "DISTINCT in a function that is not an aggregate"),
+            (function.filter.is_some() && !rules.aggregate, "FILTER on a function that is not an aggregate"),
         ])?;
         if let Some(filter) = &function.filter {
             self.expr(filter)?;

@@ -28,8 +28,8 @@ pub enum QueryFinding {
         /// What is allowed.
         expected: String,
     },
-    /// A table that is no slot of the manifest.
-    #[error("table `{name}` is no slot of the manifest: slots are {slots}")]
+    /// A table that is not a slot of the manifest.
+    #[error("table `{name}` is not a slot of the manifest: the slots are {slots}")]
     UnknownSlot {
         /// The table.
         name: String,

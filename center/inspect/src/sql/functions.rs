@@ -1,4 +1,4 @@
-//! The functions a query may call. All are deterministic and see nothing but their arguments. The data engine registers
+//! The functions a query may call. All are deterministic and see only their arguments. The data engine registers
 //! exactly these; a test of the gateway compares the lists.
 
 use super::finding::QueryFinding;

@@ -133,7 +133,10 @@ fn names_that_do_not_resolve_are_refused_with_what_there_is() {
         ("SELECT f.nope FROM flows f", "column `nope` does not exist"),
         ("SELECT flows.src FROM flows f", "column `flows.src` does not exist"),
         ("SELECT \"SRC\" FROM flows", "column `SRC` does not exist"),
-        ("SELECT src FROM secrets", "table `secrets` is no slot of the manifest: slots are flows, places, routes"),
+        (
+            "SELECT src FROM secrets",
+            "table `secrets` is not a slot of the manifest: the slots are flows, places, routes",
+        ),
         ("SELECT src FROM public.flows", "the qualified name `public.flows` is not allowed"),
         ("SELECT flows.src.x FROM flows", "the qualified name `flows.src.x` is not allowed"),
         ("SELECT prefix FROM routes, places", "name `prefix` is ambiguous: 2 tables have it"),
@@ -206,7 +209,7 @@ fn only_a_plain_select_is_a_query() {
         ("SELECT x FROM UNNEST(ARRAY[1]) AS t(x)", "UNNEST"),
         ("SELECT a.src FROM flows a, LATERAL (SELECT dst FROM flows) b", "LATERAL"),
         ("SELECT src FROM flows TABLESAMPLE BERNOULLI (10)", "not"),
-        ("SELECT src FROM '/etc/passwd'", "is no slot"),
+        ("SELECT src FROM '/etc/passwd'", "is not a slot"),
     ] {
         let finding = refused(sql);
         assert!(finding.contains(expected), "{sql}: {finding}");
@@ -229,7 +232,7 @@ fn only_listed_functions_with_their_arguments() {
         ("SELECT count() FROM flows", "not 0"),
         ("SELECT sum(bytes) OVER () FROM flows", "a window"),
         ("SELECT count(src ORDER BY src) FROM flows", "a clause inside a function"),
-        ("SELECT lower(DISTINCT as_path) FROM routes", "DISTINCT in a function that is no aggregate"),
+        ("SELECT lower(DISTINCT as_path) FROM routes", "DISTINCT in a function that is not an aggregate"),
         ("SELECT abs(bytes) FILTER (WHERE proto = 6) FROM flows", "FILTER on a function"),
         ("SELECT abs(x => bytes) FROM flows", "a named argument"),
         ("SELECT sum(latitude) FROM places", "`sum` over a float"),

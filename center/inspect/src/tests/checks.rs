@@ -45,7 +45,7 @@ fn every_misfit_is_told_at_once() {
         [
             "entry `trace` is not exported: exported are `other`",
             "entry `second` is not exported: exported are `other`",
-            "function `other` is exported but is no entry of the manifest",
+            "function `other` is exported but is not an entry of the manifest",
             "query `a`: a wildcard is not allowed: name the columns",
             "query `b`: column `x` does not exist: there are start, end, src, dst, proto, src_port, dst_port, packets, \
              bytes, tcp_flags, ingress_as, egress_as, src_as, dst_as, ingress_if, egress_if, icmp_type, tos, sampling, exporter",

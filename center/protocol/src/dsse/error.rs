@@ -1,4 +1,4 @@
-//! Why bytes are no envelope, and why what an envelope carries is not to be believed.
+//! Why bytes are not an envelope, and why what an envelope carries is not to be believed.
 
 use crate::ids::KeyId;
 
@@ -52,7 +52,7 @@ pub enum SignatureError {
         keyid: String,
     },
     /// A signature does not verify.
-    #[error("the signature of key `{keyid}` is false")]
+    #[error("the signature of key `{keyid}` does not verify")]
     False {
         /// The key it names.
         keyid: KeyId,

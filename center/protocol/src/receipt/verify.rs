@@ -1,5 +1,5 @@
 //! Believing a receipt: every opened field against its commitment, all of them against the leaf, the leaf against the
-//! gateway's signed log. Needs nothing but the view and the gateway's key.
+//! gateway's signed log. Needs only the view and the gateway's key.
 
 use std::ops::Deref;
 

@@ -40,7 +40,7 @@ macro_rules! invalid {
                 /// What is trusted.
                 pinned: Digest,
             },
-            /// Entry 0 is no genesis, or a later entry is one.
+            /// Entry 0 is not a genesis, or a later entry is one.
             #[error("a genesis is entry 0 and no other")]
             GenesisPlace,
             /// The registry stopped before this entry: this software is older than its rules.

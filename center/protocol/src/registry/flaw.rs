@@ -27,7 +27,7 @@ pub enum Flaw {
         expected: &'static str,
     },
     /// A key has another role already.
-    #[error("`{member}` has a key that serves another purpose already")]
+    #[error("`{member}` has a key that already serves another purpose")]
     KeyReused {
         /// The member.
         member: &'static str,

@@ -20,7 +20,7 @@ pub(crate) async fn post(
     State(sequencer): State<Sequencer>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let busy = |_| Refusal::new(ApiErrorCode::Busy, "many submissions wait already");
+    let busy = |_| Refusal::new(ApiErrorCode::Busy, "too many submissions are waiting");
     let _upload = intake.uploads.try_acquire().map_err(busy)?;
     let module_bytes_max = intake.module_bytes_max;
     let bytes = read(body, module_bytes_max.div_ceil(3) * 4 + FRAME_BYTES).await?;

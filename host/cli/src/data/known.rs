@@ -75,7 +75,7 @@ fn row(line: &str) -> Result<(Interface, u32)> {
         "*" => None,
         text => Some(address(text.parse::<IpAddr>().context("the exporter is neither an address nor `*`")?)),
     };
-    let interface = interface.parse().context("the interface is no SNMP index")?;
+    let interface = interface.parse().context("the interface is not an SNMP index")?;
     let digits = asn.strip_prefix("AS").unwrap_or(asn);
     Ok(((exporter, interface), digits.parse().context("the AS is not a number")?))
 }

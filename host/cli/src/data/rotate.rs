@@ -97,7 +97,7 @@ impl Rotation {
     }
 
     /// Removes files of collectors of this kind in folders of days that are no longer kept. What cannot be removed is
-    /// logged and tried again: it is no reason to stop collecting.
+    /// logged and tried again: that is not a reason to stop collecting.
     fn prune(&self, now: Timestamp) {
         let Some(days) = self.keep_days else { return };
         let oldest = Timestamp::from_unix(now.unix() - i64::from(days) * DAY_S).rfc3339();

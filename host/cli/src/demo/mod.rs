@@ -1,5 +1,5 @@
 //! `iog demo`: a whole network on loopback, one question, one merged answer, every receipt verified. The first thing a
-//! newcomer runs, so it uses nothing but what the other commands use.
+//! newcomer runs, so it uses only what the other commands use.
 
 mod generate;
 pub mod inputs;

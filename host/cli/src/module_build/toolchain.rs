@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The target every module is built for: no operating system, so no import but the module's own.
+/// The target every module is built for: no operating system, so no imports except the module's own.
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// Debian's compiler, which rustup's own hides on the search path.

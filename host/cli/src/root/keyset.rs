@@ -75,11 +75,11 @@ fn read(file: &Path, registry: &Registry) -> Result<(Envelope, Keyset)> {
     let envelope =
         Envelope::parse(&read_small(file)?).with_context(|| format!("`{}` is not an envelope", file.display()))?;
     let statement =
-        parse_payload(envelope.payload()).with_context(|| format!("`{}` holds no statement", file.display()))?;
+        parse_payload(envelope.payload()).with_context(|| format!("`{}` does not hold a statement", file.display()))?;
     ensure!(statement.registry().as_ref() == Some(registry.genesis_digest()), "the statement is of another registry");
     match statement.predicate {
         Predicate::Keyset(keyset) => Ok((envelope, *keyset)),
-        other => bail!("`{}` holds a {}, no keyset", file.display(), other.type_uri()),
+        other => bail!("`{}` holds a {}, not a keyset", file.display(), other.type_uri()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! What the identity of the data says. It is the hash of: the cluster's system identifier and timeline, the database, the
 //! `pg_current_snapshot()` of the state (which transactions it sees) and the statement that reads the rows. Two runs with the
 //! same identity read the same rows. Two with different ones may have: any transaction that writes anything anywhere in the
-//! cluster makes a new one. It is no hash of the rows: it lets a provider tell states apart, it proves none to anybody else,
+//! cluster makes a new one. It is not a hash of the rows: a provider can tell states apart by it, it proves nothing to others,
 //! and it says nothing of what a view takes from outside the database or from functions such as `now()`.
 
 use std::collections::BTreeMap;

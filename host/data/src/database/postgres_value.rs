@@ -67,9 +67,9 @@ fn inet(bytes: &[u8]) -> Result<Cell<'static>, String> {
         [INET_V6, 128, _, 16, address @ ..] if address.len() == 16 => {
             Ok(Cell::Address(address.try_into().expect("the length was just tested")))
         }
-        [INET_V4, bits, _, 4, ..] | [INET_V6, bits, _, 16, ..] => {
-            Err(format!("a network of {bits} bits and no single address (`host(…)::inet` in a view would make it one)"))
-        }
+        [INET_V4, bits, _, 4, ..] | [INET_V6, bits, _, 16, ..] => Err(format!(
+            "a network of {bits} bits and not a single address (`host(…)::inet` in a view would make it one)"
+        )),
         _ => Err(format!("an inet of {} bytes", bytes.len())),
     }
 }

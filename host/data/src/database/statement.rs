@@ -1,5 +1,5 @@
 //! The statement that reads a relation: quoted names, ranges as conditions with bound values, a total order. Pure text;
-//! nothing of a query or a module gets into it but bound values.
+//! of a query or a module only bound values get into it.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;

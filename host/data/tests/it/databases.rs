@@ -282,7 +282,12 @@ async fn what_does_not_fit_sqlite_is_named() {
 async fn what_does_not_fit_postgres_is_named() {
     let Some(postgres) = Postgres::start().await else { return };
     for (at, (change, line, column, reason)) in [
-        ("UPDATE t SET src = '10.0.0.0/8' WHERE id = 5", Some(6), "src", "a network of 8 bits and no single address"),
+        (
+            "UPDATE t SET src = '10.0.0.0/8' WHERE id = 5",
+            Some(6),
+            "src",
+            "a network of 8 bits and not a single address",
+        ),
         ("UPDATE t SET \"end\" = 'infinity' WHERE id = 1", Some(2), "end", "an infinite time"),
         ("UPDATE t SET bytes = -1 WHERE id = 0", Some(1), "bytes", "`-1` does not fit"),
         ("UPDATE t SET packets = NULL WHERE id = 2", Some(3), "packets", "the value is missing"),

@@ -112,7 +112,7 @@ async fn a_run_sees_one_state_of_postgres_and_the_next_run_the_next() {
     nobody_stays(&postgres).await;
 }
 
-/// Waits until no transaction is open but the one that looks.
+/// Waits until no transaction is open except the one that looks.
 async fn nobody_stays(postgres: &Postgres) {
     let mut connection = postgres.connect().await;
     let open = "SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() \

@@ -144,7 +144,7 @@ pub struct Waiting {
     pub domain: Domain,
 }
 
-/// Why a waiting statement is shown to nobody as one; the center's fault.
+/// Why a waiting statement is not shown as one; the center's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum NotWaiting {
     /// No envelope.

@@ -155,7 +155,7 @@ fn check_targets(name: &ServiceName, prepared: &Prepared, config: &ServiceConfig
         None => Ok(()),
         Some(entry) => {
             let (parameter, entry) = (&targets.parameter, &entry.name);
-            tracing::warn!(service = %name, parameter, entry, "`quota.targets.parameter` is no parameter of the entry");
+            tracing::warn!(service = %name, parameter, entry, "`quota.targets.parameter` is not a parameter of the entry");
             Err(NotReady::PolicyMismatch)
         }
     }

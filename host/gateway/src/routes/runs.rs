@@ -90,7 +90,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ServiceNamed {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let Named(name) = Named::from_request_parts(parts, state).await?;
-        let nothing = |_| Refused::new(ApiErrorCode::UnknownService, "this is no name of a service");
+        let nothing = |_| Refused::new(ApiErrorCode::UnknownService, "this is not the name of a service");
         name.parse().map(Self).map_err(nothing)
     }
 }

@@ -1,5 +1,5 @@
 //! How fast files are decoded, against the tools that operators use on the same files: `nfdump`, `nfpcapd`, `tshark`,
-//! `bgpdump`. `cargo bench -p iog-import --bench import -- [MB a file] [runs] [part of a name]`; the part is no number.
+//! `bgpdump`. `cargo bench -p iog-import --bench import -- [MB a file] [runs] [part of a name]`; the part is not a number.
 //!
 //! Ours is one thread, from the file as stored to Arrow batches, which are dropped; writing Parquet is another crate's
 //! work and not in it. Theirs is the whole command as printed, its output written to nowhere. Both read the same file

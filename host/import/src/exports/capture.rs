@@ -36,7 +36,7 @@ impl Exports {
     }
 
     /// Writes the flows exported in a capture to the sink. Exporters are told apart by the addresses that datagrams come
-    /// from; sFlow has the time of capture. Datagrams that are no exports, or damaged ones, are counted.
+    /// from; sFlow has the time of capture. Datagrams that are not exports, or damaged ones, are counted.
     ///
     /// # Errors
     /// The capture cannot be read or is damaged, passes a bound of the templates, or the rows cannot be stored.

@@ -1,5 +1,5 @@
 //! Packets into flows: a bounded table of the flows that are open, and rows of `flow/1` as they end. The order of the
-//! rows depends on the packets alone. It reads no file and knows no clock but the packets' times.
+//! rows depends on the packets alone. It reads no file and knows no clock except the packets' times.
 
 use std::collections::HashMap;
 

@@ -107,7 +107,7 @@ fn header(bytes: &[u8]) -> Option<Header> {
 /// Refuses what cannot be the header of a record. Types are those that IANA lists, deprecated ones included.
 fn check(header: Header, path: &Path, offset: u64) -> Result<(), ImportError> {
     if !matches!(header.kind, 0..=13 | 16 | 17 | 32 | 33 | 48 | 49) {
-        let reason = format!("a record is of type {}, which is none of MRT", header.kind);
+        let reason = format!("a record is of type {}, which MRT does not have", header.kind);
         return Err(ImportError::Damaged { path: path.to_path_buf(), offset, reason });
     }
     if header.len > RECORD_BYTES_MAX {

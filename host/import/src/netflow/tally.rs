@@ -29,7 +29,7 @@ pub enum Reason {
     NotIp,
     /// A sample of a kind without a sampled header (sFlow).
     OtherSample,
-    /// The rest of a set that is no record of its template: damaged, or the template is another exporter's.
+    /// The rest of a set that is not a record of its template: damaged, or the template is another exporter's.
     CutShort,
 }
 

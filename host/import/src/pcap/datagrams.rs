@@ -36,7 +36,7 @@ pub type Take<'a> = &'a mut dyn FnMut(Datagram<'_>) -> Result<(), ImportError>;
 /// rows are the business of whom the datagrams are for. `progress` is told the bytes read so far.
 ///
 /// # Errors
-/// The file cannot be read, is no capture, breaks its format, or a datagram was not taken.
+/// The file cannot be read, is not a capture, breaks its format, or a datagram was not taken.
 pub fn datagrams(
     input: &mut dyn Read,
     path: &Path,

@@ -34,7 +34,7 @@ pub fn is_capture(head: &[u8]) -> bool {
 /// `progress` is told the bytes read so far.
 ///
 /// # Errors
-/// The file cannot be read, is no capture, breaks its format, or the rows cannot be stored.
+/// The file cannot be read, is not a capture, breaks its format, or the rows cannot be stored.
 pub fn read(
     input: &mut dyn Read,
     path: &Path,

@@ -152,7 +152,7 @@ fn sample(format: u32, mut body: Cursor<'_>) -> Result<Sample, Fault> {
             body.skip_words(2, "a flow sample")?;
             sample.rate = body.u32("a sampling rate")?;
             body.skip_words(2, "a flow sample")?;
-            // The two upper bits say that the rest is no interface but a reason or a number of interfaces.
+            // The two upper bits say that the rest is a reason or a number of interfaces instead of an interface.
             let number = |value: u32| (value >> 30 == 0 && value != INTERNAL).then_some(value);
             sample.ingress_if = number(body.u32("an interface")?);
             sample.egress_if = number(body.u32("an interface")?);

@@ -41,7 +41,7 @@ pub fn read(
     }
 }
 
-/// The format of a file (decompressed) that begins with `head`, by its first line that is no comment.
+/// The format of a file (decompressed) that begins with `head`, by its first line that is not a comment.
 #[must_use]
 pub fn looks_like(head: &[u8]) -> Option<TableFormat> {
     let text = match std::str::from_utf8(head) {

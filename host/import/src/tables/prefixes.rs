@@ -25,7 +25,7 @@ impl IpPrefix {
     }
 }
 
-/// A text that is no prefix.
+/// A text that is not a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a prefix")]
 pub struct NoPrefix;
@@ -59,7 +59,7 @@ pub fn parse_prefix(text: &str) -> Result<IpPrefix, NoPrefix> {
 /// 254 for IPv6.
 ///
 /// # Errors
-/// When one of them is no address, they are of two families or the range is backwards.
+/// When one of them is not an address, they are of two families or the range is backwards.
 pub fn prefixes_of(start: &str, end: &str) -> Result<impl Iterator<Item = IpPrefix> + use<>, NoPrefix> {
     let (start, bits) = value_of(start.parse().map_err(|_| NoPrefix)?);
     let (end, end_bits) = value_of(end.parse().map_err(|_| NoPrefix)?);

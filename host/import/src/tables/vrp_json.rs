@@ -52,7 +52,7 @@ struct Scan {
     in_roas: bool,
     /// Whether the array was found.
     found: bool,
-    /// Values of the array that are no objects, and whether the scan is in one.
+    /// Values of the array that are not objects, and whether the scan is in one.
     others: u64,
     in_other: bool,
     capturing: bool,

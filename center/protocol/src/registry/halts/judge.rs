@@ -1,5 +1,5 @@
 //! Suspension and revocation (rule R4), the same for modules and domains. One auditor's organisation may stop a target for
-//! some hours, once; two organisations, the root, or the owner stop it for good. The center is no party here.
+//! some hours, once; two organisations, the root, or the owner stop it for good. The center has no part in this.
 
 use std::collections::BTreeMap;
 

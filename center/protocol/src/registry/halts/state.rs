@@ -49,7 +49,7 @@ pub struct Halts {
 static NONE: Halts = Halts { suspensions: Vec::new(), votes: BTreeMap::new(), revoked: None, said: BTreeSet::new() };
 
 impl Halts {
-    /// What is left of them for a domain that the root lets in again: nothing, but that no statement counts twice.
+    /// What is left of them for a domain that the root lets in again: only that no statement counts twice.
     fn forgiven(&self) -> Self {
         Self { said: self.said.clone(), ..Self::default() }
     }

@@ -95,7 +95,7 @@ pub struct RequiredFamily {
     pub version: u32,
 }
 
-/// Reads the member also where it is no list of families: under rules version 1 it may be anything and means nothing, so it
+/// Reads the member also where it is not a list of families: under rules version 1 it may be anything and means nothing, so it
 /// must not make a statement unreadable. What is read in its place has a name that no check lets pass.
 fn whatever_it_is<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RequiredFamily>, D::Error> {
     let found = serde_json::Value::deserialize(from)?;

@@ -31,7 +31,7 @@ pub enum Invalid {
         index: u64,
     },
     /// The name and version stand for another file.
-    #[error("`{name}` version `{version}` stands for another file already")]
+    #[error("`{name}` version `{version}` already stands for another file")]
     VersionTaken {
         /// The name.
         name: ModuleName,
@@ -48,7 +48,7 @@ pub enum Invalid {
         found: Digest,
     },
     /// The auditor said something later already.
-    #[error("auditor `{auditor}` reviewed this module at `{latest}` already, which is not earlier")]
+    #[error("auditor `{auditor}` already reviewed this module at `{latest}`, which is not earlier")]
     ReviewOutdated {
         /// The auditor.
         auditor: String,
@@ -62,7 +62,7 @@ pub enum Invalid {
     #[error("the target is revoked")]
     Revoked,
     /// An approval names a review that is not one of this module's.
-    #[error("the approval rests on `{0}`, which is no review of this module")]
+    #[error("the approval rests on `{0}`, which is not a review of this module")]
     UnknownEvidence(Digest),
     /// An approval that the reviews do not carry: what a stolen center key can produce.
     #[error("the approval has no effect")]

@@ -100,7 +100,7 @@ fn a_required_family_that_is_unknown_stops_the_reader() {
     let keyset = Keyset { version: 2, required_families: vec![required("ballots", 1)], ..keyset() };
     let statement = Statement::new(&world.id(), keyset);
     world.force(sealed(&statement, &[&root(0)]));
-    assert_eq!(world.registry.stopped(), None, "nobody but the root stops anything");
+    assert_eq!(world.registry.stopped(), None, "only the root stops anything");
     world.force(sealed(&statement, &[&root(0), &root(1)]));
     let lacking = lacks("ballots", 1, None);
     assert_eq!(world.registry.stopped(), Some(&lacking));

@@ -184,7 +184,7 @@ fn software_that_is_too_old_stops_at_the_keyset_that_says_so() {
     let keyset = next(|k| k.min_rules_version = Some(9));
     let unsigned = sealed(&Statement::new(&world.id(), keyset.clone()), &[&root(0)]);
     world.force(unsigned);
-    assert_eq!(world.registry.stopped(), None, "nobody but the root stops anything");
+    assert_eq!(world.registry.stopped(), None, "only the root stops anything");
     world.force(sealed(&Statement::new(&world.id(), keyset), &[&root(0), &root(1)]));
     assert_eq!(world.registry.stopped(), Some(&rules(9)));
     assert_eq!(world.effective(&module, 1), Err(NotEffective::TooNew(rules(9))));

@@ -60,7 +60,7 @@ fn order_matters_only_through_the_rules() {
     assert_eq!(ids(&registry), ids(&world.registry), "two admissions by the root do not depend on each other");
     swapped.swap(1, 3);
     let registry = fold(&swapped);
-    assert!(registry.domain(&"as3".parse().unwrap(), hour(1)).is_none(), "its co-signers were no members yet");
+    assert!(registry.domain(&"as3".parse().unwrap(), hour(1)).is_none(), "its co-signers were not members yet");
 }
 
 /// Every single entry, with one bit flipped at every byte.
