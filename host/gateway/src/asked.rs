@@ -169,9 +169,9 @@ async fn every_way_of_not_answering_has_a_reason_of_its_own() {
     let imposter = Provider { domain: id("other"), ..net.provider() };
     assert!(matches!(why(&net.ask(imposter, "192.0.2.1").await), Why::Unreachable { .. }));
     let spent = Net { token: net.gateway.world.token("caller", 9, |_| ()), ..net };
-    let rejected = spent.ask(spent.provider(), "192.0.2.1").await;
-    assert!(matches!(why(&rejected), Why::NotAccepted { code, .. } if code == "token-invalid"));
-    assert!(rejected.receipt.is_none());
+    let unaccepted = spent.ask(spent.provider(), "192.0.2.1").await;
+    assert!(matches!(why(&unaccepted), Why::NotAccepted { code, .. } if code == "token-invalid"));
+    assert!(unaccepted.receipt.is_none());
 }
 
 #[tokio::test]

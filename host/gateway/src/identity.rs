@@ -26,7 +26,7 @@ pub const LIFETIME_S_MAX: i64 = 600;
 
 /// Why a request was not accepted. Nothing is recorded, there is no receipt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
+pub enum NotAccepted {
     /// The connection carries no certificate of a domain.
     #[error("the connection shows no certificate of a domain of `{trust_domain}`")]
     NoPeer {
@@ -101,7 +101,7 @@ pub enum Rejection {
     },
 }
 
-impl Rejection {
+impl NotAccepted {
     /// The stable code of the problem that the caller gets.
     #[must_use]
     pub fn code(&self) -> ApiErrorCode {
@@ -126,8 +126,8 @@ impl Rejection {
 /// Says who is at the other end of a connection: what every route asks that is not public.
 ///
 /// # Errors
-/// [`Rejection`]: certificate, token or registry do not hold.
-pub fn identify(shown: &Shown, here: &Here) -> Result<Caller, Rejection> {
+/// [`NotAccepted`]: certificate, token or registry do not hold.
+pub fn identify(shown: &Shown, here: &Here) -> Result<Caller, NotAccepted> {
     let (peer, domain) = peer_domain(shown.peer.as_ref(), here)?;
     check_token(shown.token.as_deref(), peer, &domain, here)?;
     let record = here.registry.domain(&domain, here.now).ok_or_else(|| not_in_force(&domain, here))?;
@@ -135,25 +135,25 @@ pub fn identify(shown: &Shown, here: &Here) -> Result<Caller, Rejection> {
 }
 
 /// The domain that a TLS peer's certificate names.
-fn peer_domain<'p>(peer: Option<&'p PeerIdentity>, here: &Here) -> Result<(&'p PeerIdentity, DomainId), Rejection> {
+fn peer_domain<'p>(peer: Option<&'p PeerIdentity>, here: &Here) -> Result<(&'p PeerIdentity, DomainId), NotAccepted> {
     let trust_domain = &here.registry.founding().trust_domain;
     let named = peer.and_then(|peer| Some((peer, trust_domain.domain_named(peer.spiffe.as_deref()?)?)));
-    named.ok_or_else(|| Rejection::NoPeer { trust_domain: trust_domain.clone() })
+    named.ok_or_else(|| NotAccepted::NoPeer { trust_domain: trust_domain.clone() })
 }
 
-pub(crate) fn not_in_force(sender: &DomainId, here: &Here) -> Rejection {
+pub(crate) fn not_in_force(sender: &DomainId, here: &Here) -> NotAccepted {
     let domain = sender.clone();
     if let Some(needed) = here.registry.stopped() {
-        return Rejection::RulesTooNew { needed: needed.needed() };
+        return NotAccepted::RulesTooNew { needed: needed.needed() };
     }
     match here.registry.domain_history(sender) {
-        Some(_) => Rejection::Suspended { domain },
-        None => Rejection::UnknownCaller { domain },
+        Some(_) => NotAccepted::Suspended { domain },
+        None => NotAccepted::UnknownCaller { domain },
     }
 }
 
-fn check_token(token: Option<&str>, peer: &PeerIdentity, sender: &DomainId, here: &Here) -> Result<(), Rejection> {
-    let token = token.ok_or(Rejection::NoToken)?;
+fn check_token(token: Option<&str>, peer: &PeerIdentity, sender: &DomainId, here: &Here) -> Result<(), NotAccepted> {
+    let token = token.ok_or(NotAccepted::NoToken)?;
     let trust_domain = &here.registry.founding().trust_domain;
     let expected = Expected {
         issuer: &token_issuer(trust_domain),
@@ -161,8 +161,8 @@ fn check_token(token: Option<&str>, peer: &PeerIdentity, sender: &DomainId, here
         now: here.now,
         cert_sha256: &peer.leaf_sha256,
     };
-    let wrong = |e: TokenError| Rejection::Token { expired: e == TokenError::Expired, problem: e.to_string() };
+    let wrong = |e: TokenError| NotAccepted::Token { expired: e == TokenError::Expired, problem: e.to_string() };
     let claims = token::verify(token, &here.registry.keyset().token, &expected).map_err(wrong)?;
     let named = claims.domain().map_err(wrong)?;
-    if named == *sender { Ok(()) } else { Err(Rejection::OtherDomain { token: named, peer: sender.clone() }) }
+    if named == *sender { Ok(()) } else { Err(NotAccepted::OtherDomain { token: named, peer: sender.clone() }) }
 }

@@ -55,18 +55,13 @@ pub struct Unfinished {
     pub request_digest: Digest,
     /// What was asked; its signature was verified when it was accepted.
     pub request: RunRequest,
-    /// The service, where one could be told.
-    pub service: Option<ServiceName>,
 }
 
 /// What a stored run looks like to its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredRun {
     /// Accepted, no answer yet.
-    UnderWay {
-        /// When it came.
-        accepted_at: Timestamp,
-    },
+    UnderWay,
     /// Answered with these bytes.
     Answered(Vec<u8>),
 }
@@ -139,7 +134,6 @@ fn cut_off(run: Unanswered) -> Result<Unfinished, StoreError> {
     Ok(Unfinished {
         request_digest: run.request_digest,
         request: serde_json::from_slice(envelope.payload()).map_err(db::damaged)?,
-        service: run.service.parse().ok(),
     })
 }
 
@@ -149,9 +143,7 @@ fn cut_off(run: Unanswered) -> Result<Unfinished, StoreError> {
 /// [`StoreError`].
 pub async fn stored(store: &Store, caller: &DomainId, id: &RequestId) -> Result<Option<StoredRun>, StoreError> {
     let known = runs::find(store.readers(), RunKey { caller, request_id: id }).await?;
-    let told =
-        |Known { accepted_at, answer, .. }| answer.map_or(StoredRun::UnderWay { accepted_at }, StoredRun::Answered);
-    Ok(known.map(told))
+    Ok(known.map(|known| known.answer.map_or(StoredRun::UnderWay, StoredRun::Answered)))
 }
 
 #[cfg(test)]

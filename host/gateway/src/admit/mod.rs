@@ -10,7 +10,7 @@ use iog_protocol::ids::{Digest, DomainId, EntryName, ServiceName};
 use iog_protocol::registry::Registry;
 use iog_protocol::run::RunRequest;
 
-use crate::identity::{LIFETIME_S_MAX, Rejection, not_in_force};
+use crate::identity::{LIFETIME_S_MAX, NotAccepted, not_in_force};
 use crate::not_ready::NotReady;
 use crate::policy::{Caller, Denied, Policy, Question, Used};
 use crate::vantage::Here;
@@ -31,11 +31,11 @@ pub struct Authenticated {
 /// Says whether a signed request is one of `caller`, in this order: registry, signature, audience, times, caller.
 ///
 /// # Errors
-/// [`Rejection`]: the first thing that does not hold.
-pub fn accept(envelope: &[u8], caller: Caller, here: &Here) -> Result<Authenticated, Rejection> {
+/// [`NotAccepted`]: the first thing that does not hold.
+pub fn accept(envelope: &[u8], caller: Caller, here: &Here) -> Result<Authenticated, NotAccepted> {
     let sender = &caller.domain;
     let record = here.registry.domain(sender, here.now).ok_or_else(|| not_in_force(sender, here))?;
-    let signed = Signed::<RunRequest>::parse(envelope).map_err(|e| Rejection::Envelope { problem: e.to_string() })?;
+    let signed = Signed::<RunRequest>::parse(envelope).map_err(|e| NotAccepted::Envelope { problem: e.to_string() })?;
     let digest = signed.digest();
     let request =
         signed.verify(std::slice::from_ref(&record.caller_key)).map_err(|e| signature_problem(e, sender))?.into_inner();
@@ -43,20 +43,20 @@ pub fn accept(envelope: &[u8], caller: Caller, here: &Here) -> Result<Authentica
     Ok(Authenticated { request, envelope: envelope.to_vec(), digest, caller })
 }
 
-fn signature_problem(error: iog_protocol::dsse::SignatureError, sender: &DomainId) -> Rejection {
+fn signature_problem(error: iog_protocol::dsse::SignatureError, sender: &DomainId) -> NotAccepted {
     match error {
-        iog_protocol::dsse::SignatureError::Content(problem) => Rejection::Envelope { problem },
-        _ => Rejection::Signature { domain: sender.clone() },
+        iog_protocol::dsse::SignatureError::Content(problem) => NotAccepted::Envelope { problem },
+        _ => NotAccepted::Signature { domain: sender.clone() },
     }
 }
 
-fn check_request(request: &RunRequest, sender: &DomainId, here: &Here) -> Result<(), Rejection> {
+fn check_request(request: &RunRequest, sender: &DomainId, here: &Here) -> Result<(), NotAccepted> {
     request.check(&here.domain, here.now)?;
     if request.caller != *sender {
-        return Err(Rejection::Caller { found: request.caller.clone(), sender: sender.clone() });
+        return Err(NotAccepted::Caller { found: request.caller.clone(), sender: sender.clone() });
     }
     let found_s = request.expires.seconds_since(request.issued);
-    if found_s > LIFETIME_S_MAX { Err(Rejection::Lifetime { found_s }) } else { Ok(()) }
+    if found_s > LIFETIME_S_MAX { Err(NotAccepted::Lifetime { found_s }) } else { Ok(()) }
 }
 
 /// A service as the decision sees it.

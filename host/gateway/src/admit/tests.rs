@@ -30,7 +30,7 @@ impl Case {
         Self { world, peer, token, request: request(1), signer: 21, envelope: None }
     }
 
-    fn authenticate(&self) -> Result<Authenticated, Rejection> {
+    fn authenticate(&self) -> Result<Authenticated, NotAccepted> {
         let own = || signed(&self.request, self.signer).to_bytes();
         let envelope = self.envelope.clone().unwrap_or_else(own);
         let here = here(&self.world);
@@ -40,7 +40,7 @@ impl Case {
     fn code(change: impl FnOnce(&mut Self)) -> &'static str {
         let mut case = Self::new();
         change(&mut case);
-        case.authenticate().map_or_else(|rejection| rejection.code().code(), |_| "accepted")
+        case.authenticate().map_or_else(|why| why.code().code(), |_| "accepted")
     }
 }
 

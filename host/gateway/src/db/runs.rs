@@ -40,8 +40,6 @@ pub struct Accepted<'a> {
 pub struct Known {
     /// The digest of the signed request.
     pub request_digest: Digest,
-    /// When it came.
-    pub accepted_at: Timestamp,
     /// Its answer, once there is one.
     pub answer: Option<Vec<u8>>,
 }
@@ -51,8 +49,6 @@ pub struct Known {
 pub struct Unanswered {
     /// The digest of the signed request.
     pub request_digest: Digest,
-    /// The service; empty where none could be told.
-    pub service: String,
     /// The signed request.
     pub envelope: Vec<u8>,
 }
@@ -87,17 +83,13 @@ pub async fn find<'e>(
     database: impl Executor<'e, Database = Any>,
     key: RunKey<'_>,
 ) -> Result<Option<Known>, StoreError> {
-    let row = sqlx::query("SELECT request_digest, accepted_at, answer FROM runs WHERE caller = $1 AND request_id = $2")
+    let row = sqlx::query("SELECT request_digest, answer FROM runs WHERE caller = $1 AND request_id = $2")
         .bind(key.caller.as_str())
         .bind(key.request_id.as_str())
         .fetch_optional(database)
         .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(Known {
-        request_digest: row.try_get::<String, _>(0)?.parse().map_err(damaged)?,
-        accepted_at: Timestamp::from_unix(row.try_get(1)?),
-        answer: row.try_get(2)?,
-    }))
+    Ok(Some(Known { request_digest: row.try_get::<String, _>(0)?.parse().map_err(damaged)?, answer: row.try_get(1)? }))
 }
 
 /// Every request without an answer, oldest first.
@@ -106,7 +98,7 @@ pub async fn find<'e>(
 /// [`StoreError`].
 pub async fn unanswered(readers: &Reader) -> Result<Vec<Unanswered>, StoreError> {
     let rows = sqlx::query(
-        "SELECT request_digest, service, envelope FROM runs
+        "SELECT request_digest, envelope FROM runs
          WHERE answer IS NULL ORDER BY accepted_at, caller, request_id",
     )
     .fetch_all(readers)
@@ -114,8 +106,7 @@ pub async fn unanswered(readers: &Reader) -> Result<Vec<Unanswered>, StoreError>
     let unanswered = |row: &sqlx::any::AnyRow| {
         Ok(Unanswered {
             request_digest: row.try_get::<String, _>(0)?.parse().map_err(damaged)?,
-            service: row.try_get(1)?,
-            envelope: row.try_get(2)?,
+            envelope: row.try_get(1)?,
         })
     };
     rows.iter().map(unanswered).collect()

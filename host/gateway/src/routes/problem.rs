@@ -11,7 +11,7 @@ use iog_keeper::ServeError;
 use iog_protocol::api::{ApiErrorCode, PROBLEM_MEDIA_TYPE, Problem};
 
 use crate::db::StoreError;
-use crate::identity::Rejection;
+use crate::identity::NotAccepted;
 use crate::queue::Full;
 use crate::runs::lifecycle::LifecycleError;
 use crate::runs::submit::SubmitError;
@@ -55,9 +55,9 @@ impl IntoResponse for Refused {
     }
 }
 
-impl From<Rejection> for Refused {
-    fn from(rejection: Rejection) -> Self {
-        Self::new(rejection.code(), rejection.to_string())
+impl From<NotAccepted> for Refused {
+    fn from(why: NotAccepted) -> Self {
+        Self::new(why.code(), why.to_string())
     }
 }
 
@@ -81,7 +81,7 @@ impl From<ServeError<StoreError>> for Refused {
 impl From<SubmitError> for Refused {
     fn from(error: SubmitError) -> Self {
         let code = match error {
-            SubmitError::Rejected(rejection) => return rejection.into(),
+            SubmitError::NotAccepted(why) => return why.into(),
             SubmitError::Lifecycle(LifecycleError::Store(error)) => return error.into(),
             SubmitError::Full(Full::Gateway) => ApiErrorCode::Busy,
             SubmitError::Full(Full::Caller { .. }) | SubmitError::Refused(_) => ApiErrorCode::RateLimited,

@@ -113,7 +113,7 @@ pub(super) async fn show(
     let stage = under_way.stage(&caller.domain, &id);
     match stored(&store, &caller, &id).await? {
         StoredRun::Answered(answer) => Ok(json(answer)),
-        StoredRun::UnderWay { .. } => Ok(axum::Json(status(id, stage)).into_response()),
+        StoredRun::UnderWay => Ok(axum::Json(status(id, stage)).into_response()),
     }
 }
 

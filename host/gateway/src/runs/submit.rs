@@ -9,7 +9,7 @@ use iog_protocol::ids::{RequestId, ServiceName};
 use super::lifecycle::{Destination, Lifecycle, LifecycleError, new_run};
 use super::under_way::Stage;
 use crate::admit::{self, Authenticated};
-use crate::identity::{Rejection, Shown, identify};
+use crate::identity::{NotAccepted, Shown, identify};
 use crate::journal::{self, Begin};
 use crate::queue::{FairQueue, Full};
 use crate::refusals::{Refusals, TooMany};
@@ -35,7 +35,7 @@ pub enum Submitted {
 pub enum SubmitError {
     /// It was not accepted; the caller's.
     #[error(transparent)]
-    Rejected(#[from] Rejection),
+    NotAccepted(#[from] NotAccepted),
     /// There is no room now; nothing was recorded.
     #[error(transparent)]
     Full(#[from] Full),

@@ -20,7 +20,7 @@ use crate::config::{
 use crate::db::{Store, StoreError};
 use crate::executor::Executor;
 use crate::grants::Given;
-use crate::identity::{Rejection, Shown, identify};
+use crate::identity::{NotAccepted, Shown, identify};
 use crate::journal::{self, Begin};
 use crate::parts::{Parts, Recording};
 use crate::queue::Full;
@@ -302,7 +302,7 @@ async fn what_is_not_authenticated_leaves_no_trace() {
     let envelope = signed(&request(1), 21).to_bytes();
     let other = gateway.shown("other");
     let refused = gateway.parts.submitter.submit(&other, &envelope, None, Duration::from_secs(1)).await;
-    assert!(matches!(refused, Err(SubmitError::Rejected(Rejection::Signature { .. }))));
+    assert!(matches!(refused, Err(SubmitError::NotAccepted(NotAccepted::Signature { .. }))));
     assert_eq!(gateway.receipts().await, 0);
     assert_eq!(gateway.stored(&request(1)).await, None);
 }
@@ -315,7 +315,7 @@ async fn a_token_that_ends_while_the_body_comes_is_not_enough() {
     gateway.clock.advance(3_700);
     let envelope = signed(&request(1), 21).to_bytes();
     let refused = gateway.parts.submitter.submit(&shown, &envelope, None, Duration::from_secs(1)).await;
-    assert!(matches!(refused, Err(SubmitError::Rejected(Rejection::Token { expired: true, .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(SubmitError::NotAccepted(NotAccepted::Token { expired: true, .. }))), "{refused:?}");
     assert_eq!(gateway.stored(&request(1)).await, None);
 }
 
