@@ -7,11 +7,12 @@ use crate::manifests::{self, For};
 
 /// Which crate may depend on which of ours (`docs/architecture.md`, "Arrows").
 const ARROWS: &[(&str, &[&str])] = &[
+    ("iog-prefix", &[]),
     ("iog-tlog", &[]),
     ("iog-sandbox", &[]),
-    ("iog-data", &[]),
-    ("iog-import", &[]),
-    ("iog-protocol", &["iog-tlog"]),
+    ("iog-data", &["iog-prefix"]),
+    ("iog-import", &["iog-prefix"]),
+    ("iog-protocol", &["iog-prefix", "iog-tlog"]),
     ("iog-machine", &["iog-protocol"]),
     ("iog-transport", &["iog-machine", "iog-protocol"]),
     ("iog-keeper", &["iog-machine", "iog-tlog"]),
@@ -78,6 +79,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "iog-inspect",
             "iog-machine",
             "iog-module",
+            "iog-prefix",
             "iog-protocol",
             "iog-sandbox",
             "iog-tlog",

@@ -8,6 +8,7 @@ use crate::tokens::tokens;
 
 /// The pure crates and their folders.
 const PURE: &[(&str, &str)] = &[
+    ("iog-prefix", "center/prefix/src/"),
     ("iog-tlog", "center/tlog/src/"),
     ("iog-protocol", "center/protocol/src/"),
     ("iog-inspect", "center/inspect/src/"),
@@ -19,6 +20,7 @@ const COMPUTES: &[&str] = &[
     "base64",
     "ed25519-dalek",
     "hex",
+    "iog-prefix",
     "iog-protocol",
     "iog-tlog",
     "jsonwebtoken",

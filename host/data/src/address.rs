@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use iog_prefix::{NotPrefix, Written};
+
 /// Longest text of an address or prefix that is looked at (`xxxx:…:255.255.255.255/128` has 49 characters).
 const TEXT_BYTES_MAX: usize = 64;
 /// First 12 bytes of an IPv4-mapped address.
@@ -101,32 +103,20 @@ pub fn parse_prefix(text: &str) -> Result<AddressRange, PrefixError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(PrefixError::Address(shown()));
     }
-    let (address, length) = match text.split_once('/') {
-        Some((address, length)) => (address, Some(length)),
-        None => (text, None),
-    };
-    let ip: IpAddr = address.parse().map_err(|_| PrefixError::Address(shown()))?;
-    let width: u32 = if ip.is_ipv4() { 32 } else { 128 };
-    let bits = match length {
-        None => width,
-        Some(digits) => parse_length(digits, width).ok_or_else(|| PrefixError::Length(shown()))?,
-    };
-    let bytes = address_bytes(ip);
-    let range = range_of(bytes, 128 - width + bits);
-    if range.first != bytes {
-        let network = if ip.is_ipv4() { address_text(&range.first) } else { Ipv6Addr::from(range.first).to_string() };
-        return Err(PrefixError::HostBits(shown(), format!("{network}/{bits}")));
+    let written = Written::parse(text).map_err(|why| match why {
+        NotPrefix::Address => PrefixError::Address(shown()),
+        NotPrefix::Length => PrefixError::Length(shown()),
+    })?;
+    if written.is_padded() {
+        return Err(PrefixError::Length(shown()));
     }
-    Ok(range)
-}
-
-/// Digits only, no sign, no leading zero, at most `max`.
-fn parse_length(digits: &str, max: u32) -> Option<u32> {
-    let plain = !digits.is_empty() && digits.len() <= 3 && digits.bytes().all(|b| b.is_ascii_digit());
-    if !plain || (digits.len() > 1 && digits.starts_with('0')) {
-        return None;
+    let bits = written.length();
+    if written.has_host_bits() {
+        return Err(PrefixError::HostBits(shown(), format!("{}/{bits}", written.network())));
     }
-    digits.parse().ok().filter(|bits| *bits <= max)
+    let address = written.address();
+    let before = 128 - iog_prefix::width(address);
+    Ok(range_of(address_bytes(address), u32::from(before + bits)))
 }
 
 /// All addresses that share the first `bits` (0 to 128) with `address`.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use iog_prefix::Written;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Why a text is not a prefix: the writer's fault.
@@ -34,23 +35,8 @@ impl IpPrefix {
     /// Whether an address of the same family lies in it.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.address.is_ipv4() == address.is_ipv4() && network_bits(address, self.length) == bits(self.address).0
+        self.address.is_ipv4() == address.is_ipv4() && iog_prefix::network(address, self.length) == self.address
     }
-}
-
-/// The address as a number and the width of its family.
-fn bits(address: IpAddr) -> (u128, u32) {
-    match address {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()), 32),
-        IpAddr::V6(v6) => (v6.to_bits(), 128),
-    }
-}
-
-/// The address with everything beyond `length` bits cleared.
-fn network_bits(address: IpAddr, length: u8) -> u128 {
-    let (number, width) = bits(address);
-    let host = width.saturating_sub(u32::from(length));
-    number.checked_shr(host).and_then(|head| head.checked_shl(host)).unwrap_or(0)
 }
 
 impl FromStr for IpPrefix {
@@ -58,15 +44,11 @@ impl FromStr for IpPrefix {
 
     fn from_str(text: &str) -> Result<Self, PrefixError> {
         let error = || PrefixError(text.chars().take(60).flat_map(char::escape_default).collect());
-        let (address, length) = text.split_once('/').ok_or_else(error)?;
-        let address: IpAddr = address.parse().map_err(|_| error())?;
-        let plain = !length.is_empty() && length.len() <= 3 && length.bytes().all(|b| b.is_ascii_digit());
-        let length: u8 = if plain { length.parse().map_err(|_| error())? } else { return Err(error()) };
-        let (number, width) = bits(address);
-        if u32::from(length) > width || network_bits(address, length) != number {
+        let written = Written::parse(text).map_err(|_| error())?;
+        if !written.has_length() || written.has_host_bits() {
             return Err(error());
         }
-        Ok(Self { address, length })
+        Ok(Self { address: written.address(), length: written.length() })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use iog_prefix::Written;
+
 use crate::tally::Why;
 
 /// A prefix.
@@ -41,18 +43,9 @@ impl From<NoPrefix> for Why {
 /// # Errors
 /// When it is neither.
 pub fn parse_prefix(text: &str) -> Result<IpPrefix, NoPrefix> {
-    let (address, len) = match text.split_once('/') {
-        Some((address, len)) => (address, Some(len)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| NoPrefix)?;
-    let (value, bits) = value_of(address);
-    let len = match len {
-        None => bits,
-        Some(len) if len.starts_with('+') => return Err(NoPrefix),
-        Some(len) => len.parse::<u8>().ok().filter(|len| *len <= bits).ok_or(NoPrefix)?,
-    };
-    Ok(prefix(value & mask(bits - len), len, bits))
+    let written = Written::parse(text).map_err(|_| NoPrefix)?;
+    let (value, bits) = value_of(written.network());
+    Ok(prefix(value, written.length(), bits))
 }
 
 /// The fewest prefixes that cover the addresses from `start` to `end`, both included, in order: at most 62 for IPv4 and
