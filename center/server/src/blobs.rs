@@ -1,5 +1,5 @@
 //! Module files and manifests, named by their digests. A file is written whole or not at all, and what is read back is what was written:
-//! the digest is compared on every read.
+//! the digest is compared on every read. A read holds a few pieces of a file, never the whole.
 
 use std::{
     io,
@@ -8,8 +8,16 @@ use std::{
 
 use iog_machine::files::{self, Readers};
 use iog_protocol::ids::Digest;
+use iog_transport::{HoldsAtMost, Pieces, pieces};
+use sha2::{Digest as _, Sha256};
+use tokio::{fs::File, io::AsyncReadExt as _};
 
 use crate::error::CenterError;
+
+/// Bytes of a file that are read at once.
+const PIECE_BYTES: usize = 32 * 1024;
+/// Pieces of a file in memory while it is sent: one with HTTP, one on its way there, and one that is read, twice.
+const PIECES_HELD: usize = 4;
 
 /// A folder of files named by digest.
 #[derive(Debug, Clone)]
@@ -46,15 +54,63 @@ impl Blobs {
         Ok(digest)
     }
 
-    /// The file of a digest; `None` if there is none. An altered file is an error.
-    pub(crate) async fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, CenterError> {
+    /// The file of a digest; `None` if there is none. The last piece comes only when the digest is right: an altered file is an error,
+    /// at once where it is one piece, else a body that breaks off.
+    pub(crate) async fn get(&self, digest: &Digest) -> Result<Option<Blob>, CenterError> {
         let path = self.path(digest);
-        match tokio::fs::read(&path).await {
-            Ok(bytes) if Digest::of(&bytes) == *digest => Ok(Some(bytes)),
-            Ok(_) => Err(CenterError::Blob { digest: *digest }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(CenterError::File { action: "read", path, source }),
+        let failed = |source| CenterError::File { action: "read", path: path.clone(), source };
+        let file = match File::open(&path).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(failed(source)),
+        };
+        let length = file.metadata().await.map_err(failed)?.len();
+        let mut reading = Reading { file, left: length, hash: Sha256::new(), digest: *digest };
+        let first = reading.piece().await?;
+        let (sender, body) = pieces(length);
+        tokio::spawn(async move {
+            let mut next = Ok(first);
+            loop {
+                let is_last = reading.left == 0 || next.is_err();
+                let next_piece = next.map(Into::into).map_err(Into::into);
+                if sender.send(next_piece).await.is_err() || is_last {
+                    return;
+                }
+                next = reading.piece().await;
+            }
+        });
+        Ok(Some(Blob { body, held: HoldsAtMost(PIECES_HELD * PIECE_BYTES) }))
+    }
+}
+
+/// A file on its way out.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    pub(crate) body: Pieces,
+    pub(crate) held: HoldsAtMost,
+}
+
+/// A file being read.
+struct Reading {
+    file: File,
+    left: u64,
+    hash: Sha256,
+    digest: Digest,
+}
+
+impl Reading {
+    /// The next piece; with the last of them the digest is compared.
+    async fn piece(&mut self) -> Result<Vec<u8>, CenterError> {
+        let altered = CenterError::Blob { digest: self.digest };
+        let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        let mut piece = vec![0; length];
+        if self.file.read_exact(&mut piece).await.is_err() {
+            return Err(altered);
         }
+        self.left -= length as u64;
+        self.hash.update(&piece);
+        let is_right = self.left > 0 || self.hash.clone().finalize().as_slice() == self.digest.as_bytes();
+        if is_right { Ok(piece) } else { Err(altered) }
     }
 }
 
@@ -71,16 +127,49 @@ fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
+    use http_body_util::BodyExt as _;
+
+    async fn read(blobs: &Blobs, digest: &Digest) -> Result<Vec<u8>, String> {
+        let blob = blobs.get(digest).await.map_err(|error| error.to_string())?.ok_or("there is none")?;
+        let whole = axum::body::to_bytes(Body::new(blob.body), usize::MAX).await;
+        whole.map(Into::into).map_err(|error| error.to_string())
+    }
 
     #[tokio::test]
     async fn files_come_back_as_they_went_and_altered_ones_do_not() {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(dir.path()).unwrap();
-        let digest = blobs.put(b"one".to_vec()).await.unwrap();
-        assert_eq!(blobs.put(b"one".to_vec()).await.unwrap(), digest);
-        assert_eq!(blobs.get(&digest).await.unwrap().unwrap(), b"one");
+        for bytes in [0, 3, PIECE_BYTES, PIECE_BYTES + 1, 5 * PIECE_BYTES, 300_000] {
+            let content = vec![b'a'; bytes];
+            let digest = blobs.put(content.clone()).await.unwrap();
+            assert_eq!(blobs.put(content.clone()).await.unwrap(), digest);
+            assert_eq!(read(&blobs, &digest).await.unwrap(), content);
+            let mut altered = content;
+            altered.push(b'b');
+            std::fs::write(blobs.path(&digest), &altered).unwrap();
+            assert!(read(&blobs, &digest).await.is_err(), "{bytes}");
+            altered.truncate(bytes.saturating_sub(1));
+            std::fs::write(blobs.path(&digest), &altered).unwrap();
+            assert!(bytes == 0 || read(&blobs, &digest).await.is_err(), "{bytes}");
+        }
         assert!(blobs.get(&Digest::of(b"two")).await.unwrap().is_none());
-        std::fs::write(blobs.path(&digest), b"two").unwrap();
-        assert!(matches!(blobs.get(&digest).await, Err(CenterError::Blob { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_nobody_reads_is_not_in_memory_and_an_altered_one_never_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(dir.path()).unwrap();
+        let digest = blobs.put(vec![b'a'; 4 * 1024 * 1024]).await.unwrap();
+        let unread = blobs.get(&digest).await.unwrap().unwrap();
+        assert!(unread.held.0 <= 128 * 1024);
+        std::fs::write(blobs.path(&digest), vec![b'b'; 4 * 1024 * 1024]).unwrap();
+        let blob = blobs.get(&digest).await.unwrap().unwrap();
+        let mut body = Body::new(blob.body);
+        let mut seen = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, |data| data.len());
+        }
+        assert_eq!(seen, 4 * 1024 * 1024 - PIECE_BYTES, "the last piece is withheld");
     }
 }

@@ -5,7 +5,7 @@ use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
 use iog_machine::Clock;
 use iog_protocol::{enroll::JoinToken, ids::Digest, registry::Registry};
 use iog_tlog::NoteSigner;
-use iog_transport::{ClientAuth, Drained, ServerTls};
+use iog_transport::{App, ClientAuth, Drained, ServerTls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     parts::{GenesisEntry, Intake, Parts},
     present::Present,
     replay::replay,
-    router::router,
+    router::{no_room, router},
     sequencer::Writer,
     tokens::TokenIssuer,
 };
@@ -127,7 +127,7 @@ impl Center {
         let (stop, stopped) = oneshot::channel::<()>();
         let renewal = tokio::spawn(Arc::clone(&own).keep());
         let database = parts.database.clone();
-        let (app, limits) = (router(parts, &config.limits), config.serve_limits());
+        let (app, limits) = (App::new(router(parts, &config.limits), no_room), config.serve_limits());
         let server = tokio::spawn(async move {
             let until_stopped = async {
                 let _ = stopped.await;

@@ -46,7 +46,8 @@ pub struct Limits {
     pub module_bytes_max: usize,
     /// Submissions inspected at the same time; four times as many may wait, more are told to come back.
     pub submissions_at_once: usize,
-    /// Requests in work at the same time; more are told to come back. With the bodies' bounds this bounds memory.
+    /// Requests in work at the same time that only read, from their headers to the last byte of their answers; half as many more may
+    /// write. One peer has at most an eighth of either, those without a certificate half. More are told to come back.
     pub requests_at_once: usize,
     /// Life of a domain's certificate, hours.
     pub certificate_hours: u32,
@@ -80,13 +81,32 @@ pub struct Connections {
     pub total_max: usize,
     /// Connections at once from one IPv4 address or IPv6 /64.
     pub per_peer_max: usize,
+    /// MiB of answers that are not sent yet; one peer has at most an eighth.
+    pub unsent_mib_max: usize,
+    /// MiB of request bodies held at once; one peer has at most an eighth.
+    pub bodies_mib_max: usize,
 }
+
+const MIB: usize = 1024 * 1024;
 
 impl Default for Connections {
     fn default() -> Self {
         let limits = ServeLimits::default();
-        Self { total_max: limits.connections_max, per_peer_max: limits.per_peer_max }
+        Self {
+            total_max: limits.connections_max,
+            per_peer_max: limits.per_peer_max,
+            unsent_mib_max: limits.unsent_bytes_max / MIB,
+            bodies_mib_max: limits.received_bytes_max / MIB,
+        }
     }
+}
+
+/// Envelope, manifest and the frame around them, in bytes of JSON.
+const FRAME_BYTES: usize = 256 * 1024;
+
+/// The largest body that submits a module of at most so many bytes.
+pub(crate) const fn submission_bytes_max(module_bytes_max: usize) -> usize {
+    module_bytes_max.div_ceil(3) * 4 + FRAME_BYTES
 }
 
 fn here() -> PathBuf {
@@ -141,6 +161,8 @@ impl CenterConfig {
             ("limits.services_per_domain", limits.services_per_domain, 1..=10_000),
             ("connections.total_max", self.connections.total_max, 1..=1_000_000),
             ("connections.per_peer_max", self.connections.per_peer_max, 1..=1_000_000),
+            ("connections.unsent_mib_max", self.connections.unsent_mib_max, 8..=1_048_576),
+            ("connections.bodies_mib_max", self.connections.bodies_mib_max, self.bodies_mib_min()..=1_048_576),
         ];
         for (key, value, range) in ranges {
             if !range.contains(&value) {
@@ -172,8 +194,17 @@ impl CenterConfig {
         ServeLimits {
             connections_max: self.connections.total_max,
             per_peer_max: self.connections.per_peer_max,
+            reads_max: self.limits.requests_at_once,
+            writes_max: self.limits.requests_at_once.div_ceil(2),
+            unsent_bytes_max: self.connections.unsent_mib_max * MIB,
+            received_bytes_max: self.connections.bodies_mib_max * MIB,
             ..ServeLimits::default()
         }
+    }
+
+    /// The least of `connections.bodies_mib_max`: a peer, who has an eighth, can submit the largest module.
+    fn bodies_mib_min(&self) -> usize {
+        8 * submission_bytes_max(self.limits.module_bytes_max).div_ceil(MIB)
     }
 }
 
@@ -186,7 +217,7 @@ const HEADER: &str = "\
 # data_dir        keys, genesis, database and module files; relative to this file
 # database        sqlite:<path> or postgres://...; default: center.db in data_dir
 # limits          sizes in bytes, times as the key says
-# connections     connections at once, in total and from one address
+# connections     connections at once, in total and from one address; bytes of answers and of request bodies
 
 ";
 
@@ -219,6 +250,8 @@ mod tests {
     fn unknown_keys_and_values_out_of_range_are_named() {
         assert!(reason(&format!("{MINIMAL}\nlissten = 1")).contains("lissten"));
         assert!(reason(&format!("{MINIMAL}\n[limits]\ntoken_hours = 25")).contains("`limits.token_hours` is 25"));
+        let large = format!("{MINIMAL}\n[limits]\nmodule_bytes_max = 67108864");
+        assert!(reason(&large).contains("`connections.bodies_mib_max` is 192, expected 688"), "{}", reason(&large));
         assert!(reason(&MINIMAL.replace("localhost:8443", "localhost")).contains("public_address"));
         assert!(reason(&MINIMAL.replace("[\"localhost\"]", "[]")).contains("names"));
         assert!(reason(&MINIMAL.replace("net.example", "No Domain")).contains("trust domain"));

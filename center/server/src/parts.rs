@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use iog_protocol::ids::TrustDomain;
+use iog_transport::{ShareLimits, Shares};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -14,6 +15,8 @@ use crate::{
 
 /// Uploads taken into memory for each inspection that runs.
 const UPLOADS_PER_INSPECTION: usize = 5;
+/// Uploads of one peer at once, so that nobody who leaves them unfinished stops others.
+const UPLOADS_PER_PEER: usize = 3;
 
 /// Entry 0 of the log, as its signers made it.
 #[derive(Clone)]
@@ -22,8 +25,8 @@ pub(crate) struct GenesisEntry(pub(crate) Arc<[u8]>);
 /// Places for submissions, which are large and take long.
 pub(crate) struct Intake {
     pub(crate) module_bytes_max: usize,
-    /// Places for uploads, which wait in memory.
-    pub(crate) uploads: Semaphore,
+    /// Places for uploads, which wait in memory: a few for each peer, and some that only members have.
+    pub(crate) uploads: Shares,
     /// Places for inspections.
     pub(crate) inspections: Semaphore,
 }
@@ -31,9 +34,11 @@ pub(crate) struct Intake {
 impl Intake {
     pub(crate) fn new(limits: &Limits) -> Self {
         let at_once = limits.submissions_at_once;
+        let total = at_once * UPLOADS_PER_INSPECTION;
+        let uploads = ShareLimits { total, unnamed: total - at_once, per_peer: UPLOADS_PER_PEER };
         Self {
             module_bytes_max: limits.module_bytes_max,
-            uploads: Semaphore::new(at_once * UPLOADS_PER_INSPECTION),
+            uploads: Shares::new(uploads),
             inspections: Semaphore::new(at_once),
         }
     }

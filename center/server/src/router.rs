@@ -1,7 +1,8 @@
-//! The table of routes: the only place where paths meet handlers. Around all of them: a request id in the log, a bound on requests in
-//! work, a limit of time, a problem document for what no handler answers, and a caught panic as the last resort.
+//! The table of routes: the only place where paths meet handlers. Around all of them: a request id in the log, a limit of time, a
+//! problem document for what no handler answers, and a caught panic as the last resort. Whether there is a place for a request is
+//! the accept loop's business; what it then says is here.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, time::Duration};
 
 use axum::{
     Router,
@@ -13,7 +14,6 @@ use axum::{
 use http::HeaderValue;
 use iog_machine::{Entropy as _, OsEntropy};
 use iog_protocol::api::{ApiErrorCode, paths};
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{config::Limits, parts::Parts, refusal::Refusal, routes};
@@ -21,7 +21,6 @@ use crate::{config::Limits, parts::Parts, refusal::Refusal, routes};
 #[rustfmt::skip]
 pub(crate) fn router(parts: Parts, limits: &Limits) -> Router {
     let limit = Duration::from_secs(limits.request_seconds);
-    let places = Arc::new(Semaphore::new(limits.requests_at_once));
     let quick = Router::new()
         .route(paths::HEALTH,         get(routes::health::get))
         .route(paths::LOG_CHECKPOINT, get(routes::log::checkpoint))
@@ -44,7 +43,6 @@ pub(crate) fn router(parts: Parts, limits: &Limits) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_method)
         .layer(CatchPanicLayer::custom(after_panic))
-        .layer(from_fn_with_state(places, if_there_is_room))
         .layer(from_fn(logged))
         .with_state(parts)
 }
@@ -62,12 +60,9 @@ fn after_panic(_: Box<dyn Any + Send>) -> Response {
     Refusal::new(ApiErrorCode::Internal, "the center failed; its operator's log says why").into_response()
 }
 
-/// Requests beyond the bound are told to come back instead of waiting in memory.
-async fn if_there_is_room(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    match places.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => Refusal::new(ApiErrorCode::Busy, "too many requests are in work").into_response(),
-    }
+/// Requests beyond the bound, of one peer or of all, are told to come back instead of waiting in memory.
+pub(crate) fn no_room() -> Response {
+    Refusal::new(ApiErrorCode::Busy, "too many requests are in work, of this peer or of all").into_response()
 }
 
 /// Drops a handler that needs too long. What it gave to the sequencer is still written.

@@ -2,8 +2,7 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc};
 
-use axum::{Router, body::Body};
-use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -15,31 +14,36 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tower::ServiceExt;
 
 use crate::{
-    body::{Activity, CountedBody, FlowingBody, Running},
+    activity::Activity,
+    context::Context,
     limits::{ServeLimits, ms},
-    peer::{PeerAddr, PeerIdentity},
-    tls::ServerTls,
+    outflow::Outflow,
+    peer::PeerIdentity,
+    request::{self, Line},
+    shares::PeerKey,
 };
 
-/// The client's certificate has ended on an open connection: nothing that comes over it now is the client's any more.
-#[derive(Debug, thiserror::Error)]
-#[error("the client's certificate has ended")]
-struct CertificateEnded;
-
-/// What all connections of a server share.
-pub(crate) struct Context {
-    pub(crate) tls: Arc<ServerTls>,
-    pub(crate) app: Router,
-    pub(crate) limits: ServeLimits,
-}
+/// Bytes of request bodies that one connection may send ahead of whoever reads them; nobody reads a request that waits, so these are
+/// nobody's share and stay small.
+const BODY_WINDOW_BYTES: u32 = 128 * 1024;
+/// The same for one request. At 100 ms of distance it still carries 640 KB a second.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// Bytes of one answer that HTTP/2 takes over from its body at once. They are pieces of it, not copies.
+const SEND_BUFFER_BYTES: usize = 32 * 1024;
+/// Requests of one HTTP/2 connection that were reset by the peer before we looked at them; more, and it is closed.
+const RESET_STREAMS_MAX: usize = 20;
 
 /// Runs a connection to its end. `closing` turns true when the server shuts down.
-pub(crate) async fn run(context: &Context, stream: TcpStream, address: SocketAddr, mut closing: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    context: Arc<Context>,
+    stream: TcpStream,
+    address: SocketAddr,
+    mut closing: watch::Receiver<bool>,
+) {
     let opened = tokio::select! {
-        opened = open(context, stream) => opened,
+        opened = open(&context, stream) => opened,
         _ = closing.wait_for(|closing| *closing) => return,
     };
     match opened {
@@ -60,7 +64,7 @@ async fn open(context: &Context, stream: TcpStream) -> std::io::Result<Option<Tl
 }
 
 async fn exchange(
-    context: &Context,
+    context: Arc<Context>,
     stream: TlsStream<TcpStream>,
     address: SocketAddr,
     mut closing: watch::Receiver<bool>,
@@ -74,19 +78,22 @@ async fn exchange(
     let age_end = Instant::now() + ms(age_ms(limits.age_max_ms, identity.as_ref(), now()));
 
     let activity = Arc::new(Activity::default());
-    let service = service_fn(|request| {
-        let ended = ended();
-        let request = with_peer(request, limits, identity.as_ref(), address);
-        // Started also where it is refused, so that the loop below wakes and closes the connection.
-        let running = activity.start();
-        let app = context.app.clone();
-        async move { if ended { Err(CertificateEnded) } else { Ok(answer(app, request, running).await) } }
+    let outflow = Arc::new(Outflow::new(&limits, Instant::now()));
+    let line = Arc::new(Line {
+        context: Arc::clone(&context),
+        peer: PeerKey::of(identity.as_ref(), address.ip()),
+        identity: identity.clone(),
+        address,
+        outflow: Arc::clone(&outflow),
     });
+    // Started also where it is refused, so that the loop below wakes and closes the connection.
+    let service = service_fn(|request| request::answer(Arc::clone(&line), request, activity.start(), ended()));
     let builder = builder(is_h2, limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // The first headers must come within `header_ms`, later ones within `idle_ms`.
     let mut idle_end = Instant::now() + ms(limits.header_ms);
     loop {
+        let look_at = outflow.look_at();
         tokio::select! {
             result = connection.as_mut() => {
                 if let Err(error) = result {
@@ -99,6 +106,12 @@ async fn exchange(
                 // The timer above counts seconds of this process; the clock may have moved by more than that.
                 if ended() {
                     break;
+                }
+            }
+            () = sleep_until(look_at.unwrap_or(age_end)), if look_at.is_some() => {
+                if !outflow.keeps_up(Instant::now()) {
+                    tracing::debug!(%address, "connection cut: its peer does not take its answers");
+                    return;
                 }
             }
             () = sleep_until(idle_end), if activity.is_idle() => break,
@@ -134,28 +147,13 @@ fn builder(is_h2: bool, limits: ServeLimits) -> Builder<TokioExecutor> {
         .keep_alive_interval(ms(20_000))
         .keep_alive_timeout(ms(10_000))
         .max_concurrent_streams(limits.streams_max)
+        .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(BODY_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
         .max_header_list_size(32 * 1024);
     // ALPN has decided, so the protocol need not be guessed from the first bytes.
     if is_h2 { builder.http2_only() } else { builder.http1_only() }
-}
-
-fn with_peer(
-    request: Request<Incoming>,
-    limits: ServeLimits,
-    identity: Option<&PeerIdentity>,
-    address: SocketAddr,
-) -> Request<Body> {
-    let mut request = request.map(|body| Body::new(FlowingBody::new(body, ms(limits.body_idle_ms))));
-    request.extensions_mut().insert(PeerAddr(address));
-    if let Some(identity) = identity {
-        request.extensions_mut().insert(identity.clone());
-    }
-    request
-}
-
-async fn answer(app: Router, request: Request<Body>, running: Running) -> Response<CountedBody> {
-    let Ok(response) = app.oneshot(request).await;
-    response.map(|inner| CountedBody { inner, _running: running })
 }
 
 #[cfg(test)]

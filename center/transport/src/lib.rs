@@ -2,22 +2,32 @@
 //! authority. A certificate only admits to the transport; who somebody is in the platform is decided by the log, elsewhere.
 //! Certificates begin and end by a clock that is passed in. This crate knows nothing of the platform's messages.
 
-mod body;
+mod activity;
 pub mod ca;
 pub mod client;
 mod connection;
 mod connector;
+mod context;
 mod error;
 mod limits;
+mod outflow;
 mod peer;
 pub mod pem;
+mod received;
+mod request;
+mod sent;
 mod serve;
+mod shares;
 mod tls;
 mod verify;
 
 pub use client::{HttpClient, Request, Response};
+pub use context::App;
 pub use error::{Cause, TransportError};
 pub use limits::ServeLimits;
 pub use peer::{PeerAddr, PeerIdentity};
+pub use received::BodyError;
+pub use sent::{HoldsAtMost, Pieces, pieces};
 pub use serve::{Drained, serve};
+pub use shares::{PeerKey, Share, ShareLimits, Shares};
 pub use tls::{ClientAuth, ClientTls, Identity, ServerTls};

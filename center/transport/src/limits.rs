@@ -1,4 +1,5 @@
-//! The bounds of a server's connections, and the counting of connections per peer. Nothing here touches a socket.
+//! The bounds of a server's connections and of what goes over them, and the counting of connections per peer. Nothing here touches a
+//! socket.
 
 use std::{
     collections::HashMap,
@@ -7,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-/// How long and how many. Every wait of a server ends at one of these.
+use crate::shares::{ShareLimits, Shares, network_of};
+
+/// How long, how many and how fast. Every wait of a server ends at one of these. Of what is counted in all, one peer has at most an
+/// eighth, and those without a certificate half (see [`ShareLimits::of`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServeLimits {
     /// From TCP accept to the end of the TLS handshake, milliseconds.
@@ -30,6 +34,26 @@ pub struct ServeLimits {
     pub drain_ms: u64,
     /// Requests at once on one HTTP/2 connection.
     pub streams_max: u32,
+    /// Requests in work at once that only read (GET, HEAD), from their headers to the last byte of their answers; more are told to come
+    /// back.
+    pub reads_max: usize,
+    /// The same for all other requests, so that neither kind takes the places of the other.
+    pub writes_max: usize,
+    /// Bytes of answers that are not sent yet. A connection has half of what its peer has. Small answers are not counted: the places
+    /// bound them.
+    pub unsent_bytes_max: usize,
+    /// Bytes of request bodies held at once, from their arrival until their requests end.
+    pub received_bytes_max: usize,
+    /// Time besides that which its bytes are given in which a request body must have come, milliseconds.
+    pub body_grace_ms: u64,
+    /// Least rate of a request body, bytes a second.
+    pub body_bytes_per_s: u64,
+    /// Time besides that which its bytes are given in which an answer must be gone, milliseconds.
+    pub answer_grace_ms: u64,
+    /// Least rate of a connection that has unsent answers, bytes a second.
+    pub answer_bytes_per_s: u64,
+    /// The time over which that rate is taken, milliseconds: a peer that takes nothing for so long is cut off.
+    pub answer_stretch_ms: u64,
 }
 
 impl Default for ServeLimits {
@@ -41,10 +65,77 @@ impl Default for ServeLimits {
             body_idle_ms: 20_000,
             idle_ms: 60_000,
             connections_max: 4_096,
-            per_peer_max: 512,
+            // With 32 streams each, 4,096 requests of one peer: what has no place is refused in a few KiB each.
+            per_peer_max: 128,
             age_max_ms: 3_600_000,
             drain_ms: 20_000,
-            streams_max: 64,
+            streams_max: 32,
+            reads_max: 1_024,
+            writes_max: 512,
+            // A peer has 8 MiB: the largest catalog and some bundles of the log.
+            unsent_bytes_max: 64 * 1024 * 1024,
+            // A peer has 24 MiB: two modules as they are submitted.
+            received_bytes_max: 192 * 1024 * 1024,
+            body_grace_ms: 10_000,
+            body_bytes_per_s: 16 * 1024,
+            answer_grace_ms: 60_000,
+            answer_bytes_per_s: 16 * 1024,
+            answer_stretch_ms: 20_000,
+        }
+    }
+}
+
+/// How slow somebody may be: a time for everybody, and a least rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    grace: Duration,
+    bytes_per_s: u64,
+}
+
+impl Pace {
+    /// The longest that so many bytes may take.
+    pub(crate) const fn longest(self, bytes: u64) -> Duration {
+        let rate = if self.bytes_per_s == 0 { 1 } else { self.bytes_per_s };
+        self.grace.saturating_add(Duration::from_millis(bytes.saturating_mul(1000) / rate))
+    }
+
+    /// The fewest bytes in so much time.
+    pub(crate) fn bytes_in(self, time: Duration) -> u64 {
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX).saturating_mul(self.bytes_per_s) / 1000
+    }
+}
+
+impl ServeLimits {
+    pub(crate) const fn body_pace(&self) -> Pace {
+        Pace { grace: ms(self.body_grace_ms), bytes_per_s: self.body_bytes_per_s }
+    }
+
+    pub(crate) const fn answer_pace(&self) -> Pace {
+        Pace { grace: ms(self.answer_grace_ms), bytes_per_s: self.answer_bytes_per_s }
+    }
+
+    /// Unsent bytes of one connection.
+    pub(crate) const fn unsent_of_connection(&self) -> usize {
+        ShareLimits::of(self.unsent_bytes_max).per_peer.div_ceil(2)
+    }
+}
+
+/// What the requests of a server share.
+pub(crate) struct Pools {
+    pub(crate) reads: Shares,
+    pub(crate) writes: Shares,
+    pub(crate) unsent: Shares,
+    pub(crate) received: Shares,
+}
+
+impl Pools {
+    pub(crate) fn new(limits: &ServeLimits) -> Self {
+        let pool = |total| Shares::new(ShareLimits::of(total));
+        Self {
+            reads: pool(limits.reads_max),
+            writes: pool(limits.writes_max),
+            unsent: pool(limits.unsent_bytes_max),
+            received: pool(limits.received_bytes_max),
         }
     }
 }
@@ -90,17 +181,19 @@ impl Drop for PeerPlace {
     }
 }
 
-/// One IPv4 address, or the /64 of an IPv6 address: what one subscriber holds.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pace_gives_time_for_bytes_and_bytes_for_time() {
+        let pace = Pace { grace: Duration::from_secs(10), bytes_per_s: 16 * 1024 };
+        assert_eq!(pace.longest(0), Duration::from_secs(10));
+        assert_eq!(pace.longest(512 * 1024), Duration::from_secs(42));
+        assert!(pace.longest(u64::MAX) > Duration::from_secs(3_600));
+        assert_eq!(pace.bytes_in(Duration::from_secs(20)), 320 * 1024);
+        assert_eq!(Pace { bytes_per_s: 0, ..pace }.bytes_in(Duration::from_secs(20)), 0);
+    }
 
     #[test]
     fn places_are_counted_per_network_and_given_back() {

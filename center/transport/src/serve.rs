@@ -3,7 +3,6 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -12,8 +11,9 @@ use tokio::{
 };
 
 use crate::{
-    connection::{self, Context},
-    limits::{PeerCounts, ServeLimits, ms},
+    connection,
+    context::{App, Context},
+    limits::{PeerCounts, Pools, ServeLimits, ms},
     tls::ServerTls,
 };
 
@@ -28,16 +28,17 @@ pub struct Drained {
 
 /// Serves `app` on `listener` until `shutdown` completes, then lets running requests finish for at most `drain_ms`.
 ///
-/// Requests carry [`crate::PeerAddr`] and, if the client showed a certificate, [`crate::PeerIdentity`] as extensions.
+/// Requests carry [`crate::PeerAddr`], [`crate::PeerKey`] and, if the client showed a certificate, [`crate::PeerIdentity`] as extensions.
+/// The error of a request body that was cut off has a [`crate::BodyError`] among its causes.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<ServerTls>,
-    app: Router,
+    app: impl Into<App>,
     limits: ServeLimits,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Drained {
     let (close, closing) = watch::channel(false);
-    let context = Arc::new(Context { tls, app, limits });
+    let context = Arc::new(Context { tls, app: app.into(), limits, pools: Pools::new(&limits) });
     let places = Arc::new(Semaphore::new(limits.connections_max.max(1)));
     let peers = PeerCounts::default();
     let mut connections = JoinSet::new();
@@ -59,7 +60,7 @@ pub async fn serve(
         };
         let (context, closing) = (Arc::clone(&context), closing.clone());
         connections.spawn(async move {
-            connection::run(&context, stream, address, closing).await;
+            connection::run(context, stream, address, closing).await;
             drop((place, peer_place));
         });
     }

@@ -15,7 +15,7 @@ use iog_protocol::receipt::log_origin;
 use iog_protocol::registry::Registry;
 use iog_protocol::run::Outcome;
 use iog_sandbox::Sandbox;
-use iog_transport::{ClientAuth, Drained, Identity, ServeLimits, ServerTls, TransportError};
+use iog_transport::{App, ClientAuth, Drained, Identity, ServerTls, TransportError};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -194,9 +194,9 @@ impl Gateway {
     ) -> Result<Drained, GatewayError> {
         let (stop, stopped) = watch::channel(false);
         let work = tokio::spawn(Arc::clone(&self.background).work(stopped));
-        let app = routes::router(self.parts.api());
-        let drained =
-            iog_transport::serve(listener, Arc::clone(&self.tls), app, ServeLimits::default(), shutdown).await;
+        let app = App::new(routes::router(self.parts.api()), routes::no_room);
+        let (limits, tls) = (self.config.connections.serve_limits(), Arc::clone(&self.tls));
+        let drained = iog_transport::serve(listener, tls, app, limits, shutdown).await;
         let _ = stop.send(true);
         if let Err(error) = work.await {
             tracing::error!(%error, "the background work ended badly");

@@ -8,6 +8,8 @@ use super::json;
 use crate::{admission, db::Database, present::Present, refusal::Refusal};
 
 pub(crate) async fn get(State(database): State<Database>, State(present): State<Present>) -> Result<Response, Refusal> {
+    // Asked first: the long list is made and handed on in one go, so that few of them are in memory uncounted.
+    let stored = database.all_pending().await?;
     let (registry, now) = (present.registry(), present.now());
     let in_force = registry
         .domains(now)
@@ -19,7 +21,6 @@ pub(crate) async fn get(State(database): State<Database>, State(present): State<
             index: record.index,
         })
         .collect();
-    let stored = database.all_pending().await?;
     let pending = stored.into_iter().filter_map(|(envelope, since)| admission::shown(&envelope, since)).collect();
     Ok(json(StatusCode::OK, &DomainList { in_force, pending }))
 }

@@ -29,7 +29,7 @@ use iog_protocol::{
     api::{ApiErrorCode, JSON_MEDIA_TYPE},
     ids::{DomainId, TrustDomain},
 };
-use iog_transport::PeerIdentity;
+use iog_transport::{BodyError, PeerIdentity};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::refusal::Refusal;
@@ -93,9 +93,12 @@ where
 pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
     axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
         if std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>()) {
-            Refusal::new(ApiErrorCode::TooLarge, format!("the body is larger than {bytes_max} bytes"))
-        } else {
-            Refusal::new(ApiErrorCode::RequestTimeout, "the body did not arrive")
+            return Refusal::new(ApiErrorCode::TooLarge, format!("the body is larger than {bytes_max} bytes"));
+        }
+        match BodyError::among(&error) {
+            Some(no_room @ BodyError::NoRoom) => Refusal::because(ApiErrorCode::Busy, &no_room),
+            Some(late) => Refusal::because(ApiErrorCode::RequestTimeout, &late),
+            None => Refusal::new(ApiErrorCode::RequestTimeout, "the body did not arrive"),
         }
     })
 }

@@ -3,27 +3,29 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{Extension, body::Body, extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::api::{ApiErrorCode, ModuleSubmission, ModuleSubmitted};
+use iog_transport::PeerKey;
 
 use super::{from_json, json, read};
-use crate::{blobs::Blobs, head::Published, parts::Intake, refusal::Refusal, sequencer::Sequencer, submission};
-
-/// Envelope, manifest and the frame around them, in bytes of JSON.
-const FRAME_BYTES: usize = 256 * 1024;
+use crate::{
+    blobs::Blobs, config::submission_bytes_max, head::Published, parts::Intake, refusal::Refusal, sequencer::Sequencer,
+    submission,
+};
 
 pub(crate) async fn post(
     State(intake): State<Arc<Intake>>,
     State(published): State<Published>,
     State(blobs): State<Blobs>,
     State(sequencer): State<Sequencer>,
+    Extension(peer): Extension<PeerKey>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let busy = |_| Refusal::new(ApiErrorCode::Busy, "too many submissions are waiting");
-    let _upload = intake.uploads.try_acquire().map_err(busy)?;
+    let busy = || Refusal::new(ApiErrorCode::Busy, "too many submissions are waiting, of this peer or of all");
+    let _upload = intake.uploads.take(&peer, 1).ok_or_else(busy)?;
     let module_bytes_max = intake.module_bytes_max;
-    let bytes = read(body, module_bytes_max.div_ceil(3) * 4 + FRAME_BYTES).await?;
+    let bytes = read(body, submission_bytes_max(module_bytes_max)).await?;
     let stopping = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
     let place = intake.inspections.acquire().await.map_err(stopping)?;
     let registry = published.registry();

@@ -22,8 +22,13 @@ use iog_transport::{
     ca::{self, Ca, SubjectNames, Validity},
 };
 use rustls::time_provider::TimeProvider;
-use rustls_pki_types::UnixTime;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use rustls_pki_types::{ServerName, UnixTime};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// The time at which every story begins.
 pub(crate) const fn now() -> i64 {
@@ -73,6 +78,21 @@ pub(crate) fn client_by(clock: Arc<ManualClock>, ca: &Ca, identity: Option<Ident
     HttpClient::new(Arc::new(ClientTls::new(ca.certificate_pem(), identity, clock).unwrap()))
 }
 
+/// A connection of TLS without a certificate, to be spoken over by hand.
+pub(crate) async fn raw(ca: &Ca, server: &Server, alpn: &[u8]) -> TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(iog_transport::pem::certificates(ca.certificate_pem(), "ca").unwrap().remove(0)).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(Begin))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![alpn.to_vec()];
+    let tcp = TcpStream::connect(server.addr).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap()
+}
+
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) tls: Arc<ServerTls>,
@@ -87,6 +107,13 @@ impl Server {
         Self::start_with(tls, limits).await
     }
 
+    /// A server of other routes.
+    pub(crate) async fn start_app(ca: &Ca, limits: ServeLimits, app: Router) -> Self {
+        let auth = ClientAuth::Optional;
+        let tls = ServerTls::new(identity(ca, "server"), ca.certificate_pem(), auth, clock()).unwrap();
+        Self::serve(tls, limits, app, Arc::default()).await
+    }
+
     pub(crate) async fn start_by(clock: Arc<ManualClock>, ca: &Ca) -> Self {
         let (auth, limits) = (ClientAuth::Required, ServeLimits::default());
         // Ten years, so that only what a story looks at ends.
@@ -95,12 +122,16 @@ impl Server {
     }
 
     async fn start_with(tls: ServerTls, limits: ServeLimits) -> Self {
+        let finished = Arc::new(AtomicUsize::new(0));
+        let app = app(Arc::clone(&finished));
+        Self::serve(tls, limits, app, finished).await
+    }
+
+    async fn serve(tls: ServerTls, limits: ServeLimits, app: Router, finished: Arc<AtomicUsize>) -> Self {
         let tls = Arc::new(tls);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let finished = Arc::new(AtomicUsize::new(0));
-        let app = app(Arc::clone(&finished));
         let shared = Arc::clone(&tls);
         let task = tokio::spawn(async move {
             iog_transport::serve(listener, shared, app, limits, async {

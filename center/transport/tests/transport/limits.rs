@@ -1,19 +1,17 @@
 //! Slow, silent, greedy and oversized peers: real sockets, real TLS.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
-use crate::common::{Begin, Server, authority, client};
+use crate::common::{Server, authority, client, raw};
 use http::StatusCode;
-use iog_transport::{ClientAuth, Request, ServeLimits, TransportError, ca::Ca};
-use rustls_pki_types::ServerName;
+use iog_transport::{ClientAuth, Request, ServeLimits, TransportError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
 
 fn tight() -> ServeLimits {
     ServeLimits {
@@ -25,20 +23,6 @@ fn tight() -> ServeLimits {
         drain_ms: 2_000,
         ..ServeLimits::default()
     }
-}
-
-async fn raw(ca: &Ca, server: &Server, alpn: &[u8]) -> TlsStream<TcpStream> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(iog_transport::pem::certificates(ca.certificate_pem(), "ca").unwrap().remove(0)).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(Begin))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![alpn.to_vec()];
-    let tcp = TcpStream::connect(server.addr).await.unwrap();
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap()
 }
 
 /// Reads until the server closes; how long that took and what it sent.

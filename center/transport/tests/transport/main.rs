@@ -4,5 +4,6 @@
 
 mod admission;
 mod common;
+mod flow;
 mod limits;
 mod resumption;

@@ -1,6 +1,7 @@
 //! `gateway.toml`: what a provider binds, allows and limits. Parsing refuses unknown keys; checking names the key and the
 //! remedy. Nothing here opens a dataset or asks the registry.
 
+mod connections;
 mod dataset;
 mod error;
 mod service;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use iog_protocol::ids::{DatasetName, ServiceName};
 use serde::Deserialize;
 
+pub use connections::ConnectionsConfig;
 pub use dataset::{DatasetConfig, DatasetFormat, TimestampUnit};
 pub use error::ConfigError;
 use error::within;
@@ -35,6 +37,9 @@ pub struct GatewayConfig {
     /// How much is done at once.
     #[serde(default)]
     pub capacity: CapacityConfig,
+    /// Connections, and what they hold.
+    #[serde(default)]
+    pub connections: ConnectionsConfig,
     /// The datasets, by name.
     #[serde(default)]
     pub dataset: BTreeMap<DatasetName, DatasetConfig>,
@@ -131,6 +136,7 @@ impl GatewayConfig {
     fn check(&self) -> Result<(), ConfigError> {
         self.sync.check()?;
         self.capacity.check()?;
+        self.connections.check()?;
         for (name, dataset) in &self.dataset {
             dataset.check(&format!("dataset.{name}"))?;
         }

@@ -12,10 +12,13 @@ mod services;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use iog_protocol::api::{BODY_BYTES_MAX, paths};
+use iog_protocol::api::paths;
+use iog_protocol::dsse::Content as _;
+use iog_protocol::run::RunRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use api::Api;
+pub(crate) use problem::no_room;
 
 /// The gateway's HTTP interface.
 pub(crate) fn router(api: Api) -> Router {
@@ -31,7 +34,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route(paths::HEALTH, get(log::health))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(RunRequest::ENVELOPE_BYTES_MAX))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .with_state(api)
 }

@@ -98,6 +98,11 @@ impl From<SubmitError> for Refused {
     }
 }
 
+/// What those are told for whose request, body or answer there is no room.
+pub(crate) fn no_room() -> Response {
+    Refused::new(ApiErrorCode::Busy, "too many requests are in work, of this caller or of all").into_response()
+}
+
 pub(super) async fn not_found() -> Refused {
     Refused::new(ApiErrorCode::NotFound, "there is nothing at this path")
 }

@@ -8,9 +8,11 @@ use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use iog_protocol::api::{ApiErrorCode, BODY_BYTES_MAX, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
+use iog_protocol::api::{ApiErrorCode, ENVELOPE_MEDIA_TYPE, JSON_MEDIA_TYPE, RunStatus, paths};
+use iog_protocol::dsse::Content as _;
 use iog_protocol::ids::{RequestId, ServiceName};
-use iog_protocol::run::{RunAnswer, RunState};
+use iog_protocol::run::{RunAnswer, RunRequest, RunState};
+use iog_transport::BodyError;
 
 use super::identified::Identified;
 use super::problem::{Named, Refused};
@@ -54,9 +56,14 @@ impl<S: Send + Sync> FromRequest<S> for Envelope {
         let whole = Bytes::from_request(request, &()).await;
         whole.map(Self).map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                Refused::new(ApiErrorCode::TooLarge, format!("a run request has at most {BODY_BYTES_MAX} bytes"))
+                let most = RunRequest::ENVELOPE_BYTES_MAX;
+                Refused::new(ApiErrorCode::TooLarge, format!("a run request has at most {most} bytes"))
             }
-            _ => Refused::new(ApiErrorCode::BadRequest, "the body could not be read"),
+            _ => match BodyError::among(&rejection) {
+                Some(no_room @ BodyError::NoRoom) => Refused::new(ApiErrorCode::Busy, no_room.to_string()),
+                Some(late) => Refused::new(ApiErrorCode::RequestTimeout, late.to_string()),
+                None => Refused::new(ApiErrorCode::BadRequest, "the body could not be read"),
+            },
         })
     }
 }

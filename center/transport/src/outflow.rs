@@ -1,0 +1,203 @@
+//! The answers that a connection has begun and not yet got rid of: how many bytes they hold, and whether the peer takes them. Who reads
+//! too slowly is told from who is only far away by a least amount in each stretch of time. Pure: the time is passed in.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::limits::{Pace, ServeLimits, ms};
+
+/// The unsent answers of one connection.
+pub(crate) struct Outflow {
+    pace: Pace,
+    stretch: Duration,
+    bytes_max: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    open: Vec<Open>,
+    next: u64,
+    /// Bytes that the open answers hold.
+    held: usize,
+    /// The stretch of time that is being looked at, and what the peer took in it.
+    since: Instant,
+    taken: u64,
+}
+
+struct Open {
+    id: u64,
+    began: Instant,
+    /// When its last byte must be gone.
+    end: Instant,
+    held: usize,
+    is_refusal: bool,
+}
+
+/// What an answer is, for the one who counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// Bytes of its body, from first to last.
+    pub(crate) sent: u64,
+    /// Bytes of it in memory at once.
+    pub(crate) held: usize,
+    /// Whether it says only that there is no room.
+    pub(crate) is_refusal: bool,
+}
+
+impl Outflow {
+    pub(crate) fn new(limits: &ServeLimits, now: Instant) -> Self {
+        let state = State { open: Vec::new(), next: 0, held: 0, since: now, taken: 0 };
+        Self {
+            pace: limits.answer_pace(),
+            stretch: ms(limits.answer_stretch_ms),
+            bytes_max: limits.unsent_of_connection(),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Whether one more answer fits that holds `bytes`. One alone always does: larger ones go one at a time.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        let held = self.lock().held;
+        held == 0 || held.saturating_add(bytes) <= self.bytes_max
+    }
+
+    /// How many of the open answers say only that there is no room.
+    pub(crate) fn refusals(&self) -> usize {
+        self.lock().open.iter().filter(|open| open.is_refusal).count()
+    }
+
+    /// An answer begins.
+    pub(crate) fn open(&self, size: Size, now: Instant) -> u64 {
+        let mut state = self.lock();
+        if state.open.is_empty() {
+            (state.since, state.taken) = (now, 0);
+        }
+        let id = state.next;
+        state.next += 1;
+        state.held += size.held;
+        let end = now + self.pace.longest(size.sent);
+        state.open.push(Open { id, began: now, end, held: size.held, is_refusal: size.is_refusal });
+        id
+    }
+
+    /// The peer took bytes of some answer.
+    pub(crate) fn took(&self, bytes: usize) {
+        self.lock().taken += bytes as u64;
+    }
+
+    /// An answer has ended, or was given up.
+    pub(crate) fn close(&self, id: u64) {
+        let mut state = self.lock();
+        if let Some(at) = state.open.iter().position(|open| open.id == id) {
+            let open = state.open.swap_remove(at);
+            state.held -= open.held;
+        }
+    }
+
+    /// When to ask again whether the peer keeps up; `None` while nothing is unsent.
+    pub(crate) fn look_at(&self) -> Option<Instant> {
+        let state = self.lock();
+        let first_end = state.open.iter().map(|open| open.end).min()?;
+        Some(first_end.min(state.since + self.stretch))
+    }
+
+    /// Whether the peer takes what is sent to it: no answer is older than it may become, and since the last look an answer that was there
+    /// all the time has not stood still.
+    pub(crate) fn keeps_up(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        if state.open.iter().any(|open| open.end <= now) {
+            return false;
+        }
+        if state.since + self.stretch > now {
+            return true;
+        }
+        let was_there = state.open.iter().any(|open| open.began <= state.since);
+        let keeps_up = !was_there || state.taken >= self.pace.bytes_in(self.stretch);
+        (state.since, state.taken) = (now, 0);
+        keeps_up
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten seconds a stretch, 1,000 bytes a second, 60 s besides; at most 10,000 bytes.
+    fn outflow(now: Instant) -> Outflow {
+        let limits = ServeLimits {
+            answer_stretch_ms: 10_000,
+            answer_grace_ms: 60_000,
+            answer_bytes_per_s: 1_000,
+            unsent_bytes_max: 160_000,
+            ..ServeLimits::default()
+        };
+        Outflow::new(&limits, now)
+    }
+
+    fn size(sent: u64) -> Size {
+        Size { sent, held: usize::try_from(sent).unwrap(), is_refusal: false }
+    }
+
+    #[test]
+    fn who_takes_nothing_is_found_and_who_takes_enough_is_not() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let outflow = outflow(now);
+        assert_eq!(outflow.look_at(), None);
+        outflow.open(size(100_000), at(5));
+        assert_eq!(outflow.look_at(), Some(at(15)));
+        outflow.took(10_000);
+        assert!(outflow.keeps_up(at(15)));
+        outflow.took(9_999);
+        assert!(outflow.keeps_up(at(24)), "not yet");
+        assert!(!outflow.keeps_up(at(25)));
+    }
+
+    #[test]
+    fn answers_that_come_and_go_are_not_slow() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let outflow = outflow(now);
+        for second in 0..100 {
+            let id = outflow.open(size(10), at(second));
+            assert!(outflow.keeps_up(at(second)));
+            let next = outflow.open(size(10), at(second));
+            outflow.close(id);
+            outflow.close(next);
+        }
+        assert_eq!(outflow.look_at(), None);
+    }
+
+    #[test]
+    fn a_drop_now_and_then_does_not_keep_an_answer_for_ever() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let outflow = outflow(now);
+        outflow.open(size(10_000), now);
+        for second in 1..70 {
+            outflow.took(1_000_000);
+            assert!(outflow.keeps_up(at(second)), "{second}");
+        }
+        assert!(!outflow.keeps_up(at(70)), "60 s and 10 s for its bytes are over, whatever else was taken");
+    }
+
+    #[test]
+    fn bytes_of_a_connection_are_bounded_and_given_back() {
+        let now = Instant::now();
+        let outflow = outflow(now);
+        assert!(outflow.fits(1 << 30), "one alone always fits");
+        let first = outflow.open(size(6_000), now);
+        assert!(outflow.fits(4_000) && !outflow.fits(4_001));
+        outflow.close(first);
+        outflow.close(first);
+        assert!(outflow.fits(1 << 30));
+    }
+}
