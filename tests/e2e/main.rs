@@ -4,6 +4,8 @@ mod analyses;
 mod calls;
 mod collect;
 mod demo;
+#[path = "../flood/mod.rs"]
+mod flood;
 mod golden;
 mod governance;
 mod harness;

@@ -111,7 +111,11 @@ const FOR_TESTS: &[(&str, &[&str], &str)] = &[
         &["iog-caller"],
         "runs are asked for as callers ask, and what they get is believed as callers believe",
     ),
-    ("iog", &["sqlx"], "stories fill databases and read journals"),
+    (
+        "iog",
+        &["sqlx", "tokio-rustls"],
+        "stories fill databases and read journals; attackers speak TLS and HTTP/2 as no client of ours does",
+    ),
     ("iog-import", &["iog-protocol"], "the rows of the decoders are compared with the schemas"),
     (
         "iog-tests",

@@ -27,6 +27,7 @@ mod routes;
 mod sequencer;
 mod submission;
 mod tokens;
+mod upload;
 
 pub use center::{Center, CenterHandle};
 pub use config::{CONFIG_FILE, CenterConfig};

@@ -15,8 +15,10 @@ use crate::{
 
 /// Uploads taken into memory for each inspection that runs.
 const UPLOADS_PER_INSPECTION: usize = 5;
-/// Uploads of one peer at once, so that nobody who leaves them unfinished stops others.
+/// Uploads of one publisher at once, so that nobody who leaves them unfinished stops others.
 const UPLOADS_PER_PEER: usize = 3;
+/// Uploads of which the statement is being read, 64 KiB each.
+const OPENINGS: usize = 128;
 
 /// Entry 0 of the log, as its signers made it.
 #[derive(Clone)]
@@ -25,7 +27,9 @@ pub(crate) struct GenesisEntry(pub(crate) Arc<[u8]>);
 /// Places for submissions, which are large and take long.
 pub(crate) struct Intake {
     pub(crate) module_bytes_max: usize,
-    /// Places for uploads, which wait in memory: a few for each peer, and some that only members have.
+    /// Places for the beginnings of uploads, until it is known who signed them.
+    pub(crate) openings: Shares,
+    /// Places for uploads, which wait in memory: a few for each publisher, and a few of all for those whose signature is not known yet.
     pub(crate) uploads: Shares,
     /// Places for inspections.
     pub(crate) inspections: Semaphore,
@@ -35,9 +39,10 @@ impl Intake {
     pub(crate) fn new(limits: &Limits) -> Self {
         let at_once = limits.submissions_at_once;
         let total = at_once * UPLOADS_PER_INSPECTION;
-        let uploads = ShareLimits { total, unnamed: total - at_once, per_peer: UPLOADS_PER_PEER };
+        let uploads = ShareLimits { total, unnamed: at_once, per_peer: UPLOADS_PER_PEER };
         Self {
             module_bytes_max: limits.module_bytes_max,
+            openings: Shares::new(ShareLimits::of(OPENINGS)),
             uploads: Shares::new(uploads),
             inspections: Semaphore::new(at_once),
         }

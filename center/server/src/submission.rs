@@ -11,6 +11,7 @@ use iog_protocol::{
     registry::Registry,
     statements::{Predicate, Submission, parse_payload},
 };
+use iog_transport::PeerKey;
 
 use crate::refusal::Refusal;
 
@@ -42,6 +43,13 @@ pub(crate) fn check(
         return Err(Refusal::new(ApiErrorCode::InspectionFailed, detail));
     }
     Ok(Checked { entry, manifest: submitted.manifest.into_bytes(), module })
+}
+
+/// Who sends a submission, by its statement alone: the publisher whose key signed it, if the registry would take it.
+pub(crate) fn publisher(entry: &[u8], registry: &Registry) -> Result<PeerKey, Refusal> {
+    let submission = read_statement(entry)?;
+    registry.check(entry).map_err(|invalid| Refusal::from(&invalid))?;
+    Ok(PeerKey::Named(format!("publisher {}", submission.publisher_organisation).into()))
 }
 
 fn read_statement(entry: &[u8]) -> Result<Submission, Refusal> {

@@ -39,6 +39,8 @@ pub struct ServeLimits {
     pub reads_max: usize,
     /// The same for all other requests, so that neither kind takes the places of the other.
     pub writes_max: usize,
+    /// Until a request without a place is told so, milliseconds.
+    pub refusal_ms: u64,
     /// Bytes of answers that are not sent yet. A connection has half of what its peer has. Small answers are not counted: the places
     /// bound them.
     pub unsent_bytes_max: usize,
@@ -72,6 +74,7 @@ impl Default for ServeLimits {
             streams_max: 32,
             reads_max: 1_024,
             writes_max: 512,
+            refusal_ms: 1_000,
             // A peer has 8 MiB: the largest catalog and some bundles of the log.
             unsent_bytes_max: 64 * 1024 * 1024,
             // A peer has 24 MiB: two modules as they are submitted.

@@ -14,6 +14,7 @@ use tower::ServiceExt;
 use crate::{
     activity::Running,
     context::Context,
+    limits::ms,
     outflow::{Outflow, Size},
     peer::{PeerAddr, PeerIdentity},
     received::{Received, ReceivedBody},
@@ -59,6 +60,10 @@ pub(crate) async fn answer(
     }
     let Some(place) = line.place(request.method()) else {
         tracing::debug!(address = %line.address, "request refused: no place for it");
+        // Whoever comes again at once has its streams taken meanwhile, and the window of its bodies, so that refusing costs little.
+        let body = request.into_body();
+        tokio::time::sleep(ms(line.context.limits.refusal_ms)).await;
+        drop(body);
         return line.refuse(Holds { running, _place: None, _received: None, _unsent: None });
     };
     let received = Arc::new(Received::new(line.context.pools.received.clone(), line.peer.clone()));

@@ -105,6 +105,11 @@ impl Server {
         Some(serde_json::from_str(&line).expect("one object a line"))
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM: it ends by itself; what it still prints.
     pub(crate) fn terminate(mut self) -> Vec<Value> {
         let pid = self.child.id().to_string();

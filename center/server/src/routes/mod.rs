@@ -16,7 +16,7 @@ pub(crate) mod module_submit;
 pub(crate) mod statements;
 pub(crate) mod token;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, error::Error as StdError};
 
 use axum::{
     body::{Body, Bytes},
@@ -91,16 +91,20 @@ where
 
 /// Reads a whole body of at most `bytes_max`.
 pub(crate) async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
-    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
-        if std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>()) {
-            return Refusal::new(ApiErrorCode::TooLarge, format!("the body is larger than {bytes_max} bytes"));
-        }
-        match BodyError::among(&error) {
-            Some(no_room @ BodyError::NoRoom) => Refusal::because(ApiErrorCode::Busy, &no_room),
-            Some(late) => Refusal::because(ApiErrorCode::RequestTimeout, &late),
-            None => Refusal::new(ApiErrorCode::RequestTimeout, "the body did not arrive"),
-        }
-    })
+    axum::body::to_bytes(body, bytes_max).await.map_err(|error| unread(&error, bytes_max))
+}
+
+/// Why a body of at most `bytes_max` was not read to its end.
+pub(crate) fn unread(error: &(dyn StdError + 'static), bytes_max: usize) -> Refusal {
+    let too_large = |error: &(dyn StdError + 'static)| error.is::<LengthLimitError>();
+    if too_large(error) || error.source().is_some_and(too_large) {
+        return Refusal::new(ApiErrorCode::TooLarge, format!("the body is larger than {bytes_max} bytes"));
+    }
+    match BodyError::among(error) {
+        Some(no_room @ BodyError::NoRoom) => Refusal::because(ApiErrorCode::Busy, &no_room),
+        Some(late) => Refusal::because(ApiErrorCode::RequestTimeout, &late),
+        None => Refusal::new(ApiErrorCode::RequestTimeout, "the body did not arrive"),
+    }
 }
 
 /// Reads a JSON body.

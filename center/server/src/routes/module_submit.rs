@@ -1,5 +1,5 @@
 //! `POST /v1/modules`: a publisher offers a module for review. Whoever holds a publisher key may send it from anywhere: the signature
-//! counts, not the connection.
+//! counts, not the connection, and it is looked at before the module is read.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use http::StatusCode;
 use iog_protocol::api::{ApiErrorCode, ModuleSubmission, ModuleSubmitted};
 use iog_transport::PeerKey;
 
-use super::{from_json, json, read};
+use super::{from_json, json};
 use crate::{
     blobs::Blobs, config::submission_bytes_max, head::Published, parts::Intake, refusal::Refusal, sequencer::Sequencer,
-    submission,
+    submission, upload::Upload,
 };
 
 pub(crate) async fn post(
@@ -23,9 +23,17 @@ pub(crate) async fn post(
     body: Body,
 ) -> Result<Response, Refusal> {
     let busy = || Refusal::new(ApiErrorCode::Busy, "too many submissions are waiting, of this peer or of all");
-    let _upload = intake.uploads.take(&peer, 1).ok_or_else(busy)?;
     let module_bytes_max = intake.module_bytes_max;
-    let bytes = read(body, submission_bytes_max(module_bytes_max)).await?;
+    let mut upload = Upload::new(body, submission_bytes_max(module_bytes_max));
+    let opening = intake.openings.take(&peer, 1).ok_or_else(busy)?;
+    // Who signed it is who sends it; without a statement first it is whoever connects.
+    let sender = match upload.statement().await? {
+        Some(entry) => submission::publisher(&entry, &published.registry())?,
+        None => peer,
+    };
+    let _place = intake.uploads.take(&sender, 1).ok_or_else(busy)?;
+    drop(opening);
+    let bytes = upload.whole().await?;
     let stopping = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
     let place = intake.inspections.acquire().await.map_err(stopping)?;
     let registry = published.registry();

@@ -26,6 +26,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use iog_transport::{BodyError, HoldsAtMost, Request, ServeLimits, ca::Ca, pieces};
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::mpsc,
     task::{JoinHandle, JoinSet},
 };
@@ -190,6 +191,21 @@ async fn what_is_made_piece_by_piece_holds_only_its_pieces() {
     let member = client(&ca, Some(identity(&ca, "member")));
     let whole = member.send(Request::get(server.url("/file")).response_bytes_max(8 * MIB)).await.unwrap();
     assert_eq!(whole.body.len(), 8 * MIB);
+}
+
+#[tokio::test]
+async fn an_answer_over_http_1_that_nobody_reads_is_given_up_too() {
+    let ca = authority();
+    let meter = Arc::new(Meter::default());
+    let server = Server::start_app(&ca, limits(), app(&meter)).await;
+    let mut stream = raw(&ca, &server, b"http/1.1").await;
+    stream.write_all(b"GET /file HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    stream.flush().await.unwrap();
+    until("it is sent", || meter.now.load(Ordering::SeqCst) > 0).await;
+    until("it is given up", || meter.now.load(Ordering::SeqCst) == 0).await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.len() < 8 * MIB, "it broke off");
 }
 
 #[tokio::test]

@@ -1,0 +1,61 @@
+//! Floods on real servers in processes of their own, bounded and on loopback: attackers come from 127.0.0.2 and from one member, honest
+//! callers from 127.0.0.1. A short form runs with every test; the figures of `docs/reliability.md` come from
+//!
+//! ```sh
+//! cargo test --workspace --test e2e flood::figures -- --ignored --nocapture
+//! ```
+
+mod attacks;
+mod bare;
+mod honest;
+mod line;
+mod stage;
+
+use std::time::Duration;
+
+use stage::Stage;
+
+use self::honest::Figures;
+
+/// Growth of a server under a flood that the short form allows, in MiB: a peer's share of answers and bodies, the pages of its
+/// connections, and what the allocator keeps. Without bounds the same flood takes some hundreds.
+const GROWTH_MIB_MAX: u64 = 96;
+/// What an honest checkpoint may take, with a machine that is busy with other tests.
+const CHECKPOINT_MAX: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_short_flood_leaves_memory_and_honest_callers_alone() {
+    let stage = Stage::set();
+    let idle = stage.measure(&[], Duration::from_secs(1));
+    let all = stage.assaults(3);
+    let flooded = stage.measure(&all, Duration::from_secs(6));
+    println!("idle {idle}\nflooded {flooded}");
+    stage.publish_under(&all);
+    assert_eq!(flooded.failed, 0, "{flooded}");
+    assert!(flooded.runs.count() > 5, "{flooded}");
+    assert!(flooded.checkpoints.longest() < CHECKPOINT_MAX, "{flooded}");
+    for (server, before, under) in
+        [("center", idle.center_mib, flooded.center_mib), ("gateway", idle.gateway_mib, flooded.gateway_mib)]
+    {
+        assert!(under < before + GROWTH_MIB_MAX, "the {server} grew from {before} to {under} MiB");
+    }
+}
+
+#[test]
+#[ignore = "takes minutes; its figures are in docs/reliability.md"]
+fn figures() {
+    let span = Duration::from_secs(std::env::var("IOG_FLOOD_S").ok().and_then(|s| s.parse().ok()).unwrap_or(30));
+    let stage = Stage::set();
+    println!("{}", Figures::HEAD);
+    // What is measured first pays for first times.
+    stage.measure(&[], Duration::from_secs(3));
+    println!("| nothing | {} |", stage.measure(&[], span));
+    let all = stage.assaults(10);
+    let only = std::env::var("IOG_FLOOD_ONLY").unwrap_or_default();
+    for assault in all.iter().filter(|assault| assault.name.contains(&only)) {
+        println!("| {} | {} |", assault.name, stage.measure(std::slice::from_ref(assault), span));
+    }
+    println!("| all at once | {} |", stage.measure(&all, span));
+    println!("| nothing, afterwards | {} |", stage.measure(&[], span));
+    bare::figures(span);
+}
