@@ -19,6 +19,7 @@ mod processes;
 mod requests;
 mod sources;
 mod stolen_center_keys;
+mod stolen_tls_key;
 mod time;
 mod upgrade;
 mod workbench;

@@ -1,8 +1,8 @@
 //! The attacker has all of the center's online keys (log, approval, token, certificate authority), its address and its
 //! log. It can delay; it cannot run an unapproved module, impersonate a domain, forge a receipt or rewrite history.
 
-use iog_client::ReplicaError;
 use iog_client::gateway::{BeliefError, believe};
+use iog_client::{CenterClient, Remote, ReplicaError};
 use iog_inspect::{InspectLimits, check, inspect};
 use iog_protocol::api::{ApiErrorCode, Base64Bytes, ModuleSubmission};
 use iog_protocol::catalog::{CatalogQuery, Descriptor};
@@ -12,12 +12,13 @@ use iog_protocol::keys::SecretKey;
 use iog_protocol::manifest::Manifest;
 use iog_protocol::receipt::{CallerFields, ReceiptError, log_origin};
 use iog_protocol::registry::{Fault, Invalid, Registry, modules};
+use iog_protocol::renewal::CertificateOrder;
 use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest};
 use iog_protocol::statements::{
     Approval, Auditor, DigestSet, Domain, Keyset, PolicyRef, ResourceRef, Review, Scope, Source, Statement, Submission,
     Verdict, VerificationResult, Verifier,
 };
-use iog_transport::ca::Validity;
+use iog_transport::ca::{self, Validity};
 
 use crate::harness::caller::{Caller, declined, fresh_id, problem, refused, sign_with, through};
 use crate::harness::evil::{EvilCenter, Extras, StolenKeys, entries, entry};
@@ -429,6 +430,18 @@ fn the_center_itself_refuses_what_its_keys_cannot_carry() {
             "{error:?}"
         );
         assert_eq!(net.registry().await.size(), registry.size(), "nothing was logged");
+
+        // Nor does the center renew a domain's certificate for whoever holds its keys and not the domain's.
+        let identity = keys.identity(ASKER, Validity::leaf(net.now().unix()));
+        let csr = ca::csr_pem(&ca::new_key_pem().expect("a key")).expect("a request");
+        let domain = ASKER.parse().expect("an id");
+        let order = CertificateOrder::new(&keys.trust_domain, &domain, &csr, net.now());
+        let center = CenterClient::new(Remote::new(keys.client(identity), link.center.remote().address()));
+        for signer in [&keys.log, &keys.approval, &keys.token, &attackers_key()] {
+            let order = Signed::sign(&order, &[signer]).expect("it can be signed");
+            let error = center.renew_certificate(&csr, &order).await.expect_err("not the domain's key");
+            assert_eq!(declined(&error), ApiErrorCode::SignatureInvalid);
+        }
 
         // What anybody may read without a certificate stays readable, what members may do stays theirs.
         let stranger = Caller::of(&net, ASKER).await;

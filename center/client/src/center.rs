@@ -15,6 +15,7 @@ use iog_protocol::dsse::{Signed, Verified};
 use iog_protocol::enroll::{JoinAnswer, JoinRequest};
 use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
+use iog_protocol::renewal::CertificateOrder;
 use iog_protocol::time::Timestamp;
 use std::time::Duration;
 
@@ -189,12 +190,17 @@ impl CenterClient {
         }
     }
 
-    /// Renews the certificate the client shows, for the key of a signing request.
+    /// Renews the certificate the client shows, for the key of a signing request, with the order that its domain signed.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn renew_certificate(&self, csr_pem: &str) -> Result<CertificateAnswer, ClientError> {
-        self.remote.post_json(paths::CERTIFICATES, &CertificateRequest { csr: csr_pem.to_owned() }).await
+    pub async fn renew_certificate(
+        &self,
+        csr_pem: &str,
+        order: &Signed<CertificateOrder>,
+    ) -> Result<CertificateAnswer, ClientError> {
+        let request = CertificateRequest { csr: csr_pem.to_owned(), order: Some(order.to_bytes().into()) };
+        self.remote.post_json(paths::CERTIFICATES, &request).await
     }
 
     /// A fresh token for the certificate the client shows. The caller keeps it.

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod manifest;
 pub mod receipt;
 pub mod registry;
+pub mod renewal;
 pub mod run;
 pub mod schemas;
 pub mod spiffe;

@@ -111,7 +111,16 @@ pub(crate) fn shown(envelope: &str, since: i64) -> Option<PendingDomain> {
     })
 }
 
-/// Whether a domain statement of this domain may be replaced by somebody who connects as `peer`.
-pub(crate) fn may_replace(peer: Option<&DomainId>, domain: &DomainId) -> bool {
-    peer == Some(domain)
+/// Whether `offered`, from somebody who connects as `peer`, may take the place of the statement that waits. While the registry does not
+/// know the domain, the caller key of the one that waits renews its certificate, so its successor has that key too: a certificate alone
+/// does not change who renews it. Whoever wants another key enrolls again.
+pub(crate) fn may_replace(
+    registry: &Registry,
+    peer: Option<&DomainId>,
+    offered: &Offered,
+    waiting: Option<&Offered>,
+) -> bool {
+    let known = registry.domain_history(&offered.domain.id).is_some();
+    let same_key = |before: &Offered| offered.domain.caller_key == before.domain.caller_key;
+    peer == Some(&offered.domain.id) && (known || waiting.is_none_or(same_key))
 }

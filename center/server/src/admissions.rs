@@ -92,8 +92,9 @@ impl Turn<'_> {
         let id = offered.domain.id.clone();
         let waiting = self.of.database.pending(&id).await?;
         let waiting = waiting.and_then(|envelope| admission::read(envelope.as_bytes()).ok());
-        let may_replace = admission::may_replace(connected, &id);
-        match admission::judge(&self.of.present.registry(), offered, waiting, may_replace)? {
+        let registry = self.of.present.registry();
+        let may_replace = admission::may_replace(&registry, connected, &offered, waiting.as_ref());
+        match admission::judge(&registry, offered, waiting, may_replace)? {
             Verdict::Append(candidate) => {
                 let index = self.append(&id, candidate.envelope.to_json()).await?;
                 tracing::info!(domain = %id, index, "domain in force");

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use iog_protocol::{
     api::{ApiErrorCode, CertificateAnswer},
-    ids::{DomainId, TrustDomain},
-    registry::Registry,
+    ids::TrustDomain,
     time::Timestamp,
 };
 use iog_transport::{
@@ -17,16 +16,6 @@ use crate::{db::members::Member, error::CenterError, refusal::Refusal};
 
 /// Certificates are valid from a little before they are made, so that clocks may differ. Seconds.
 const BACKDATE_S: i64 = 300;
-
-/// A revoked domain gets no certificate; one that is not a member yet does, since it must be able to ask.
-pub(crate) fn may_renew(domain: &DomainId, registry: &Registry) -> Result<(), Refusal> {
-    match registry.domain_history(domain) {
-        Some((_, halts)) if halts.revoked().is_some() => {
-            Err(Refusal::new(ApiErrorCode::DomainSuspended, format!("domain `{domain}` is revoked")))
-        }
-        _ => Ok(()),
-    }
-}
 
 /// Makes the certificates of one trust domain.
 pub(crate) struct Issuer {

@@ -21,6 +21,7 @@ mod names;
 mod parts;
 mod present;
 mod refusal;
+mod renewal;
 mod replay;
 mod router;
 mod routes;

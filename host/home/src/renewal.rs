@@ -1,6 +1,8 @@
 //! Renewal of the transport certificate: asked for when a third of its life is gone, taken into use without a restart.
 
 use iog_client::{CenterClient, ClientError};
+use iog_protocol::dsse::{EnvelopeError, Signed};
+use iog_protocol::renewal::CertificateOrder;
 use iog_protocol::time::Timestamp;
 use iog_transport::{HttpClient, Identity, PeerIdentity, ServerTls, TransportError, ca};
 
@@ -16,7 +18,10 @@ pub enum RenewError {
     /// What it gave cannot be used.
     #[error("the new certificate cannot be used")]
     Transport(#[from] TransportError),
-    /// It could not be stored.
+    /// The order could not be signed.
+    #[error("the order for a certificate could not be signed")]
+    Order(#[from] EnvelopeError),
+    /// The home has no caller key that can be read, or did not take the certificate.
     #[error(transparent)]
     Home(#[from] HomeError),
 }
@@ -45,7 +50,11 @@ impl Renewal<'_> {
         }
         // A new key each time: one that was copied is of no use once its certificate has ended.
         let key_pem = ca::new_key_pem()?;
-        let answer = self.center.renew_certificate(&ca::csr_pem(&key_pem)?).await?;
+        let csr_pem = ca::csr_pem(&key_pem)?;
+        // And the caller key signs for it: a copied transport key alone gets no successor.
+        let order = CertificateOrder::new(self.home.trust_domain(), self.home.domain(), &csr_pem, now);
+        let order = Signed::sign(&order, &[&self.home.caller_key()?])?;
+        let answer = self.center.renew_certificate(&csr_pem, &order).await?;
         // Read before anything is replaced: a chain that does not fit the key must not reach the disk.
         let shown = Identity::from_pem(&answer.certificate_chain, &key_pem)?;
         self.home.store_identity(&key_pem, &answer.certificate_chain)?;

@@ -5,5 +5,6 @@ mod journal;
 mod network;
 mod receipts;
 mod recorded;
+mod renewal;
 mod revived;
 mod wire;

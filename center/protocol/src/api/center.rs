@@ -188,6 +188,10 @@ pub struct DomainList {
 pub struct CertificateRequest {
     /// PKCS#10, PEM. Names in it are ignored: the center sets them.
     pub csr: String,
+    /// The [`CertificateOrder`](crate::renewal::CertificateOrder) for it, signed with the domain's caller key. Clients of
+    /// 2026-11-22 and before send none; they are told to update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Base64Bytes>,
 }
 
 /// 201 of `POST /v1/certificates`.

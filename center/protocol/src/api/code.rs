@@ -69,6 +69,8 @@ codes! {
     WrongAudience = "wrong-audience", 400;
     /// The request is not yet, or no longer, valid.
     RequestExpired = "request-expired", 400;
+    /// The client is too old for this server: update it.
+    ClientTooOld = "client-too-old", 400;
     /// A client certificate is needed.
     CertificateRequired = "certificate-required", 401;
     /// A token is needed.

@@ -1,4 +1,5 @@
-//! `POST /v1/certificates`: a member renews its certificate over the old one. Names come from the enrollment, never from the request.
+//! `POST /v1/certificates`: a member renews its certificate over the old one, with an order that its caller key signed. Names come from
+//! the enrollment, never from the request.
 
 use std::sync::Arc;
 
@@ -7,12 +8,7 @@ use http::StatusCode;
 use iog_protocol::api::{ApiErrorCode, CertificateRequest};
 
 use super::{Connected, json, read_json};
-use crate::{
-    certificates::{self, Issuer},
-    db::Database,
-    present::Present,
-    refusal::Refusal,
-};
+use crate::{certificates::Issuer, db::Database, present::Present, refusal::Refusal, renewal};
 
 /// A PKCS#10 request in JSON.
 const BODY_BYTES_MAX: usize = 32 * 1024;
@@ -27,8 +23,11 @@ pub(crate) async fn post(
     let request: CertificateRequest = read_json(body, BODY_BYTES_MAX).await?;
     let unknown = || Refusal::new(ApiErrorCode::NotAMember, format!("domain `{domain}` is not enrolled"));
     let member = database.member(&domain).await?.ok_or_else(unknown)?;
-    certificates::may_renew(&domain, &present.registry())?;
-    let answer = issuer.issue(&member, &request.csr, present.now())?;
+    let (registry, now) = (present.registry(), present.now());
+    let waiting = database.pending(&domain).await?;
+    let key = renewal::signing_key(&domain, &registry, waiting.as_deref(), now)?;
+    renewal::check_order(&request, &domain, (&issuer.trust_domain, &key), now)?;
+    let answer = issuer.issue(&member, &request.csr, now)?;
     tracing::info!(%domain, expires = %answer.expires, "certificate renewed");
     Ok(json(StatusCode::CREATED, &answer))
 }

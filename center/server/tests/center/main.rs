@@ -5,4 +5,5 @@
 mod common;
 mod log;
 mod refusals;
+mod renewal;
 mod story;

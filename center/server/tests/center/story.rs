@@ -155,7 +155,7 @@ async fn a_certificate_is_renewed_over_the_old_one_with_the_same_names() {
     let member = world.member("as1", 31).await;
     let new_key = iog_transport::ca::new_key_pem().unwrap();
     let csr = iog_transport::ca::csr_pem(&new_key).unwrap();
-    let body = serde_json::to_vec(&json!({ "csr": csr })).unwrap();
+    let body = crate::renewal::body(&csr, &crate::renewal::order(&member.id, &csr), &[&member.caller]);
     let answer = member.post(&world, paths::CERTIFICATES, "application/json", body.clone()).await;
     let answer: CertificateAnswer = created(&answer);
     let renewed = Identity::from_pem(&answer.certificate_chain, &new_key).unwrap();
@@ -165,7 +165,8 @@ async fn a_certificate_is_renewed_over_the_old_one_with_the_same_names() {
     member.http.tls().rotate_identity(Some(renewed));
     ok::<TokenAnswer>(&member.token(&world).await);
     refused(&world.post(paths::CERTIFICATES, body).await, ApiErrorCode::CertificateRequired);
-    let garbage = member.post(&world, paths::CERTIFICATES, "application/json", br#"{"csr":"x"}"#.to_vec()).await;
+    let garbage = crate::renewal::body("x", &crate::renewal::order(&member.id, "x"), &[&member.caller]);
+    let garbage = member.post(&world, paths::CERTIFICATES, "application/json", garbage).await;
     refused(&garbage, ApiErrorCode::CertificateRequestInvalid);
 }
 
