@@ -12,6 +12,7 @@ mod harness;
 mod kill;
 mod modules;
 mod outcomes;
+mod people;
 mod policy;
 #[path = "../../host/data/tests/it/postgres.rs"]
 mod postgres;

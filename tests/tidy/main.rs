@@ -9,6 +9,7 @@ mod desk;
 mod layout;
 mod manifests;
 mod names;
+mod printing;
 mod pure;
 mod routes;
 mod sql;

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod entropy;
 pub mod error;
 pub mod files;
+pub mod walk;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, NoEntropy, OsEntropy};

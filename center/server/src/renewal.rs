@@ -41,11 +41,12 @@ pub(crate) fn signing_key(
     Ok(waiting.domain.caller_key)
 }
 
-/// Checks that `signer`, the center's name and the domain's key, fit the order of a request.
+/// Checks the order of a request, which the domain's `key` must have signed for this center.
 pub(crate) fn check_order(
     request: &CertificateRequest,
     domain: &DomainId,
-    (center, key): (&TrustDomain, &PublicKey),
+    center: &TrustDomain,
+    key: &PublicKey,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let order = request.order.as_ref().ok_or_else(|| Refusal::new(ApiErrorCode::ClientTooOld, TOO_OLD))?;

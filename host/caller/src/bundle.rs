@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use iog_client::gateway::SignedRun;
+use iog_machine::walk::{Bounds, WalkError, walk};
 use iog_protocol::api::Base64Bytes;
 use iog_protocol::ids::DomainId;
 use iog_protocol::run::RunAnswer;
@@ -13,6 +14,9 @@ use iog_home::{Home, HomeError};
 
 /// The version of the file's form.
 pub const VERSION: u32 = 1;
+
+/// Receipts that are looked at at once: years of calls, in a folder for each call. Bundles have a few KiB each.
+const WALK: Bounds = Bounds { depth_max: 4, entries_max: 1_000_000, bytes_max: 64 << 30 };
 
 /// One answer with the request it answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +72,7 @@ pub fn read(path: &Path) -> Result<Bundle, HomeError> {
     Err(HomeError::Damaged { path: path.to_owned(), problem })
 }
 
-/// The bundles of a file, of a call's folder or of all calls, sorted by path.
+/// The bundles of a file, of a call's folder or of all calls, sorted by path. Links below `place` are not followed.
 ///
 /// # Errors
 /// [`HomeError`].
@@ -76,16 +80,31 @@ pub fn list(place: &Path) -> Result<Vec<PathBuf>, HomeError> {
     if place.is_file() {
         return Ok(vec![place.to_owned()]);
     }
-    let io = |source| HomeError::Io { action: "list", path: place.to_owned(), source };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(place).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.is_dir() {
-            found.extend(list(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "json") {
-            found.push(path);
-        }
+    let is_bundle = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    let walked = walk(place, WALK).map_err(|error| match error {
+        WalkError::Io { path, source } => HomeError::Io { action: "list", path, source },
+        other => HomeError::Damaged { path: place.to_owned(), problem: other.to_string() },
+    })?;
+    for path in walked.left.iter().filter(|path| is_bundle(path)) {
+        tracing::warn!(path = %path.display(), "a link is not followed and not a bundle");
     }
-    found.sort();
-    Ok(found)
+    Ok(walked.files.into_iter().filter(is_bundle).collect())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// Links round and round: forty of them, each to the folder itself. Whoever followed them would list 40^40 paths.
+    #[test]
+    fn a_folder_of_links_is_listed_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("one.json"), "{}").unwrap();
+        for number in 0..40 {
+            symlink(folder.path(), folder.path().join(format!("call-{number}"))).unwrap();
+        }
+        symlink("/etc/hostname", folder.path().join("other.json")).unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [folder.path().join("one.json")]);
+    }
 }

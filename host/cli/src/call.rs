@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use indicatif::ProgressBar;
 use iog_caller::{CallEvent, CallReport, CallSpec, Caller, Events, Merged, Part, PartOutcome, Whom, call};
 use iog_desk::views::CallView;
 use iog_home::Home;
@@ -15,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::args::CallArgs;
 use crate::runtime;
-use crate::ui::{Tone, Ui, escaped, grouped, size};
+use crate::ui::{Progress, Text, Tone, Ui, grouped, size};
 
 /// Providers asked at the same time.
 const PARALLEL_MAX: usize = 32;
@@ -30,7 +29,7 @@ pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
     let spec = spec(args)?;
     let drawn = Drawn(ui.spinner("bringing the registry up to date"));
     let report = runtime::start()?.block_on(call(caller, &spec, &drawn)).context("the call did not come to be")?;
-    drawn.0.finish_and_clear();
+    drawn.0.end();
     print(ui, &report);
     ui.view(&CallView::of(&report)?)?;
     Ok(match report.answered() {
@@ -72,7 +71,7 @@ pub(crate) fn params(given: &[String]) -> Result<Value> {
 }
 
 /// Draws a call as it goes on.
-struct Drawn(ProgressBar);
+struct Drawn(Progress);
 
 impl Events for Drawn {
     fn event(&self, event: CallEvent) {
@@ -82,13 +81,13 @@ impl Events for Drawn {
             }
             CallEvent::Synced { .. } => {}
             CallEvent::Found { domains } => {
-                self.0.set_length(domains.len() as u64);
-                self.0.set_message(format!("asking {} domains", domains.len()));
+                self.0.of(domains.len() as u64);
+                self.0.says(&format!("asking {} domains", domains.len()));
             }
             CallEvent::Asked { .. } => {}
-            CallEvent::Answered { domain, .. } => self.0.set_message(format!("`{domain}` answered")),
-            CallEvent::Missing { domain, why } => self.0.println(format!("{domain}: {}", escaped(&why.to_string()))),
-            CallEvent::Merging { answers } => self.0.set_message(format!("merging {answers} answers")),
+            CallEvent::Answered { domain, .. } => self.0.says(&format!("`{domain}` answered")),
+            CallEvent::Missing { domain, why } => self.0.tells(&format!("{domain}: {why}")),
+            CallEvent::Merging { answers } => self.0.says(&format!("merging {answers} answers")),
         }
     }
 }
@@ -96,13 +95,13 @@ impl Events for Drawn {
 fn print(ui: Ui, report: &CallReport) {
     ui.line(format!("{}@{} `{}`  {}", report.module_name, report.module_version, report.entry, report.module));
     if let Some(why) = &report.offline {
-        ui.line(ui.paint(Tone::Warn, &format!("the center is away ({}); used the registry at hand", escaped(why))));
+        ui.line(Text::toned(Tone::Warn, &format!("the center is away ({why}); used the registry at hand")));
     }
-    let rows: Vec<Vec<String>> = report.parts.iter().map(|part| row(ui, part)).collect();
+    let rows: Vec<Vec<Text>> = report.parts.iter().map(row).collect();
     ui.table(&["domain", "outcome", "rows <=", "fuel <=", "bytes out", "receipt"], &rows);
     match &report.merged {
         Some(Merged::Result { result, .. }) => print_result(ui, "merged answer", result.as_str()),
-        Some(Merged::Failed { problem }) => ui.line(ui.paint(Tone::Bad, &format!("not merged: {}", escaped(problem)))),
+        Some(Merged::Failed { problem }) => ui.line(Text::toned(Tone::Bad, &format!("not merged: {problem}"))),
         None => {
             for part in &report.parts {
                 if let Some(result) = part.result() {
@@ -111,34 +110,40 @@ fn print(ui: Ui, report: &CallReport) {
             }
         }
     }
-    ui.line(format!("\n{} left {} of {} domains", size(report.left_bytes()), report.answered(), report.parts.len()));
+    ui.gap();
+    ui.line(format!("{} left {} of {} domains", size(report.left_bytes()), report.answered(), report.parts.len()));
     if let Some(bundle) = report.parts.iter().find_map(|part| part.bundle.as_ref()) {
         let folder = bundle.parent().unwrap_or(bundle);
-        ui.line(format!(
-            "receipts are in `{}`; verify them offline with\n  iog receipt verify {}",
-            folder.display(),
-            folder.display()
-        ));
+        ui.line(format!("receipts are in `{}`; verify them offline with", folder.display()));
+        ui.line(format!("  iog receipt verify {}", folder.display()));
     }
 }
 
-fn row(ui: Ui, part: &Part) -> Vec<String> {
+fn row(part: &Part) -> Vec<Text> {
     let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
     let outcome = match &part.outcome {
-        PartOutcome::Result(_) => ui.paint(Tone::Good, "succeeded"),
-        PartOutcome::Missing(why) => ui.paint(Tone::Bad, &escaped(&why.to_string())),
+        PartOutcome::Result(_) => Text::toned(Tone::Good, "succeeded"),
+        PartOutcome::Missing(why) => Text::toned(Tone::Bad, &why.to_string()),
     };
     let receipt = match &part.receipt {
         Some(receipt) => format!("leaf {}", receipt.leaf_index),
         None => "none".to_owned(),
     };
-    vec![part.domain.to_string(), outcome, grouped(cost.rows), grouped(cost.fuel), grouped(part.left_bytes), receipt]
+    let (rows, fuel, left) = (grouped(cost.rows), grouped(cost.fuel), grouped(part.left_bytes));
+    vec![part.domain.to_string().into(), outcome, rows.into(), fuel.into(), left.into(), receipt.into()]
 }
 
 fn print_result(ui: Ui, name: &str, json: &str) {
     ui.title(name);
-    let shown = serde_json::from_str::<Value>(json).and_then(|value| serde_json::to_string_pretty(&value));
-    ui.line(escaped(&shown.unwrap_or_else(|_| json.to_owned())));
+    print_json(ui, json);
+}
+
+/// A result for people. In JSON that is laid out by us every line is ours; what cannot be read is foreign as it is.
+pub(crate) fn print_json(ui: Ui, json: &str) {
+    match serde_json::from_str::<Value>(json).and_then(|value| serde_json::to_string_pretty(&value)) {
+        Ok(shown) => ui.lines(shown.lines()),
+        Err(_) => ui.block(json),
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use iog_sandbox::{Sandbox, SandboxConfig};
 use crate::args::{CatalogCommand, HomeArg};
 use crate::link::{Link, clock, now};
 use crate::runtime;
-use crate::ui::{Ui, escaped, grouped};
+use crate::ui::{Ui, grouped};
 
 pub(crate) fn run(ui: Ui, command: CatalogCommand) -> Result<ExitCode> {
     let runtime = runtime::start()?;
@@ -76,13 +76,12 @@ async fn show(ui: Ui, service: &str, domain: Option<&str>, home: &HomeArg) -> Re
     ensure!(any, "the catalog has no service `{service}`; `iog catalog search` lists what there is");
     for descriptor in &found.services {
         ui.title(&format!("{} of {}", descriptor.service, descriptor.domain));
-        ui.line(escaped(&descriptor.summary));
-        ui.line(format!(
-            "module   {}@{}\n         {}",
-            descriptor.module_name, descriptor.module_version, descriptor.module
-        ));
+        ui.block(&descriptor.summary);
+        ui.line(format!("module   {}@{}", descriptor.module_name, descriptor.module_version));
+        ui.line(format!("         {}", descriptor.module));
         for entry in &descriptor.entries {
-            ui.line(format!("entry    {}\n{}", entry.name, escaped(&entry.wit)));
+            ui.line(format!("entry    {}", entry.name));
+            ui.block(&entry.wit);
         }
         for dataset in &descriptor.datasets {
             let rows = dataset.rows.map_or("unknown".to_owned(), grouped);
@@ -96,7 +95,9 @@ async fn show(ui: Ui, service: &str, domain: Option<&str>, home: &HomeArg) -> Re
             limits.wall_s,
             limits.result_kib
         ));
-        ui.line(format!("access   {}\nexpires  {}", escaped(&descriptor.access), descriptor.expires));
+        ui.line(format!("expires  {}", descriptor.expires));
+        ui.line("access");
+        ui.block(&descriptor.access);
     }
     ui.view(&found)
 }
@@ -112,7 +113,7 @@ async fn publish(ui: Ui, config: &Path) -> Result<ExitCode> {
     let (mut rows, mut services, mut all_good) = (Vec::new(), Vec::new(), true);
     for (service, outcome) in published {
         all_good &= outcome.is_ok();
-        let state = outcome.map_or_else(|why| escaped(&why), |()| "in the catalog".to_owned());
+        let state = outcome.map_or_else(|why| why, |()| "in the catalog".to_owned());
         rows.push(vec![service.to_string(), state.clone()]);
         services.push(PublishedService { service, state });
     }

@@ -61,9 +61,13 @@ fn start(ui: Ui, args: &CenterInitArgs) -> Result<()> {
     let made = init(&args.dir, &options, now()).context("the center was not set up")?;
     let unsigned = made.genesis_statement.display();
     let signed = made.genesis_statement.with_file_name("genesis.json");
-    ui.line(format!("configuration  {}\ngenesis        {unsigned} (not signed yet)", made.config.display()));
-    ui.line(format!("\nnext, each root holder, with a key that never lies on this machine for longer:\n  iog root sign {unsigned} --key ROOT.key --out {}", signed.display()));
-    ui.line(format!("then:\n  iog center serve --config {}", made.config.display()));
+    ui.line(format!("configuration  {}", made.config.display()));
+    ui.line(format!("genesis        {unsigned} (not signed yet)"));
+    ui.gap();
+    ui.line("next, each root holder, with a key that never lies on this machine for longer:");
+    ui.line(format!("  iog root sign {unsigned} --key ROOT.key --out {}", signed.display()));
+    ui.line("then:");
+    ui.line(format!("  iog center serve --config {}", made.config.display()));
     ui.object(&json!({"config": made.config, "genesis_unsigned": made.genesis_statement, "genesis": signed}));
     Ok(())
 }
@@ -101,7 +105,9 @@ async fn serve(ui: Ui, config: &Path) -> Result<()> {
     let genesis = center.genesis_digest();
     let size = center.registry().size();
     let handle = center.serve(listener).context("the center does not start")?;
-    ui.line(format!("center listens on {}\ngenesis {genesis}\nlog has {size} entries", handle.address()));
+    ui.line(format!("center listens on {}", handle.address()));
+    ui.line(format!("genesis {genesis}"));
+    ui.line(format!("log has {size} entries"));
     ui.object(&json!({"listening": handle.address().to_string(), "genesis": genesis, "log_size": size}));
     signals::interrupted().await;
     ui.line("draining");
@@ -137,11 +143,11 @@ async fn invitation(ui: Ui, args: &InviteArgs) -> Result<()> {
         hours: args.hours.into(),
     };
     let token = invite(&config, &options, now()).await.context("nobody was invited")?;
-    ui.line(format!(
-        "join token for `{}`, good until {}; hand it over in confidence:\n{token}",
-        token.domain, token.expires
-    ));
-    ui.line(format!("\nthe domain's operator runs:\n  iog enroll --home HOME --endpoint HOST:PORT --token {token}"));
+    ui.line(format!("join token for `{}`, good until {}; hand it over in confidence:", token.domain, token.expires));
+    ui.line(token.to_string());
+    ui.gap();
+    ui.line("the domain's operator runs:");
+    ui.line(format!("  iog enroll --home HOME --endpoint HOST:PORT --token {token}"));
     ui.object(&json!({"domain": token.domain, "expires": token.expires, "token": token.to_string()}));
     Ok(())
 }

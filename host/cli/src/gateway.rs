@@ -43,7 +43,7 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
     let options = EnrollOptions { endpoints: args.endpoint.clone(), ..EnrollOptions::default() };
     let spinner = ui.spinner(&format!("enrolling `{}` at {}", token.domain, token.center));
     let home = runtime::start()?.block_on(enroll::enroll(&args.home.home, &token, &options, &Machine::default()))?;
-    spinner.finish_and_clear();
+    spinner.end();
     let caller = home.caller_key()?.public();
     ui.line(format!(
         "enrolled `{}` of `{}` in `{}`",
@@ -51,10 +51,10 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
         home.domain_file().organisation,
         home.root().display()
     ));
-    ui.line(format!("caller key   {caller}\nreceipt key  {}", home.receipt_key()?.public()));
-    ui.line(
-        "\nnext: tell root these keys by another way than the network; root admits the domain with `iog root admit`",
-    );
+    ui.line(format!("caller key   {caller}"));
+    ui.line(format!("receipt key  {}", home.receipt_key()?.public()));
+    ui.gap();
+    ui.line("next: tell root these keys by another way than the network; root admits the domain with `iog root admit`");
     ui.line(format!(
         "then: iog gateway init --home {}   or   iog call … --home {}",
         home.root().display(),
@@ -77,11 +77,8 @@ async fn enroll_update(ui: Ui, args: &EnrollUpdateArgs) -> Result<()> {
     let index = posted.logged().map(|logged| logged.index);
     ui.line(format!("signed statement {} of `{}`: {}", next.sequence, next.id, args.endpoint.join(" ")));
     if index.is_none() {
-        ui.line(format!(
-            "next: root admits it; tell them the caller key again\n  iog root admit {} --caller-key {}",
-            next.id,
-            key.public()
-        ));
+        ui.line("next: root admits it; tell them the caller key again");
+        ui.line(format!("  iog root admit {} --caller-key {}", next.id, key.public()));
     }
     let named = &home.domain_file().names;
     for address in &args.endpoint {
@@ -101,11 +98,8 @@ fn init(ui: Ui, config: &Path, home: &Path) -> Result<()> {
     let text = TEMPLATE.replace("{home}", &home.display().to_string()).replace("{domain}", opened.domain().as_str());
     std::fs::write(config, text).with_context(|| format!("cannot write `{}`", config.display()))?;
     GatewayConfig::load(config).context("the template does not fit this version")?;
-    ui.line(format!(
-        "wrote `{}`: bind your datasets and services in it, then run\n  iog gateway serve --config {}",
-        config.display(),
-        config.display()
-    ));
+    ui.line(format!("wrote `{}`: bind your datasets and services in it, then run", config.display()));
+    ui.line(format!("  iog gateway serve --config {}", config.display()));
     ui.object(&json!({"config": config.to_string_lossy(), "home": home.to_string_lossy()}));
     Ok(())
 }
@@ -122,7 +116,8 @@ async fn serve(ui: Ui, config: &Path) -> Result<()> {
     let gateway = Gateway::open(config, deps).await.context("the gateway does not start")?;
     let domain = gateway.home().domain().clone();
     let services: Vec<String> = gateway.config().service.keys().map(ToString::to_string).collect();
-    ui.line(format!("gateway of `{domain}` listens on {address}\nservices: {}", services.join(", ")));
+    ui.line(format!("gateway of `{domain}` listens on {address}"));
+    ui.line(format!("services: {}", services.join(", ")));
     ui.object(&json!({"listening": address.to_string(), "domain": domain, "services": services}));
     gateway.serve(listener, signals::interrupted()).await.context("the gateway did not end well")?;
     Ok(())

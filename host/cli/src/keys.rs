@@ -29,7 +29,9 @@ pub(crate) fn run(ui: Ui, command: KeyCommand) -> Result<()> {
         }
     };
     let public = key.public();
-    ui.line(format!("secret key  {}\npublic key  {public}\nkey id      {}", file.display(), public.id()));
+    ui.line(format!("secret key  {}", file.display()));
+    ui.line(format!("public key  {public}"));
+    ui.line(format!("key id      {}", public.id()));
     ui.object(&json!({"file": file.to_string_lossy(), "public": public.to_string(), "id": public.id().to_string()}));
     Ok(())
 }

@@ -22,20 +22,25 @@ mod signals;
 pub mod trial;
 mod ui;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser as _;
 
 use crate::args::{Cli, Command};
-use crate::ui::Ui;
+use crate::ui::{Log, Ui};
 
 /// Runs the command line of this process.
 ///
 /// Exit codes: 0 done, 1 failed (the message says why and what to do), 2 what was typed makes no sense.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            ui::usage(&told);
+            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2));
+        }
+    };
     let ui = Ui::new(cli.json);
     log_to_stderr(cli.verbose);
     match run(ui, cli.command) {
@@ -73,10 +78,5 @@ fn log_to_stderr(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("IOG_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).with_ansi(false).with_target(false).init();
 }

@@ -18,13 +18,13 @@ use serde_json::json;
 use crate::args::{CenterArg, ModuleCommand};
 use crate::link::{self, module, now};
 use crate::module_build::command::{self, Order};
-use crate::ui::{Tone, Ui, escaped, grouped, size};
+use crate::ui::{Text, Tone, Ui, grouped, size};
 use crate::{keys, module_files, module_try, runtime};
 
 pub(crate) fn run(ui: Ui, command: ModuleCommand) -> Result<ExitCode> {
     match command {
-        ModuleCommand::Build { dir, out, check, install_toolchain } => {
-            let good = command::run(ui, Order { dir: &dir, out, check, install_toolchain })?;
+        ModuleCommand::Build { dir, out, check, install_toolchain, trust_build_scripts } => {
+            let good = command::run(ui, Order { dir: &dir, out, check, install_toolchain, trust_build_scripts })?;
             return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         ModuleCommand::Inspect { wasm, manifest } => look(ui, &wasm, manifest.as_deref())?,
@@ -40,16 +40,19 @@ pub(crate) fn run(ui: Ui, command: ModuleCommand) -> Result<ExitCode> {
 
 fn look(ui: Ui, wasm: &Path, manifest: Option<&Path>) -> Result<()> {
     let (facts, capabilities) = seen(wasm, manifest)?;
-    ui.line(format!("digest   {}\nsize     {}", facts.digest, size(facts.size)));
+    ui.line(format!("digest   {}", facts.digest));
+    ui.line(format!("size     {}", size(facts.size)));
     match &capabilities {
         Some(capabilities) => print_capabilities(ui, capabilities),
         None => {
-            let imports = if facts.imports.is_empty() { "none".to_owned() } else { facts.imports.join("\n         ") };
-            ui.line(format!("imports  {imports}"));
+            if facts.imports.is_empty() {
+                ui.line("imports  none");
+            }
+            ui.lines(facts.imports.iter().map(|import| format!("imports  {import}")));
         }
     }
     ui.title("interface");
-    ui.line(escaped(&facts.wit));
+    ui.block(&facts.wit);
     ui.object(&json!({"facts": facts, "capabilities": capabilities}));
     Ok(())
 }
@@ -128,18 +131,19 @@ async fn show(ui: Ui, reference: Option<&str>, arg: &CenterArg) -> Result<()> {
     let Some(reference) = reference else { return list(ui, &registry) };
     let page = ModulePage::of(&registry, module(&registry, reference)?, now());
     let line = &page.line;
-    ui.line(format!("module     {}\ndigest     {}", line.release(), line.digest));
-    ui.line(format!("state      {}", state(ui, line)));
+    ui.line(format!("module     {}", line.release()));
+    ui.line(format!("digest     {}", line.digest));
+    ui.line(Text::from("state      ").then(state(line)));
     ui.line(format!("publisher  {}", line.publisher));
-    ui.line(format!("source     {} at {}", escaped(&page.source.repository), escaped(&page.source.commit)));
+    ui.line(format!("source     {} at {}", page.source.repository, page.source.commit));
     print_capabilities(ui, &line.capabilities);
     ui.view(line)
 }
 
 fn list(ui: Ui, registry: &Registry) -> Result<()> {
     let all = Modules::of(registry, now());
-    let row = |line: &ModuleLine| vec![line.release(), line.digest.hex()[..16].to_owned(), state(ui, line)];
-    let rows: Vec<Vec<String>> = all.modules.iter().map(row).collect();
+    let row = |line: &ModuleLine| vec![line.release().into(), line.digest.hex()[..16].into(), state(line)];
+    let rows: Vec<Vec<Text>> = all.modules.iter().map(row).collect();
     if rows.is_empty() {
         ui.line("the registry has no modules");
     }
@@ -147,9 +151,9 @@ fn list(ui: Ui, registry: &Registry) -> Result<()> {
     ui.view(&all)
 }
 
-fn state(ui: Ui, line: &ModuleLine) -> String {
+fn state(line: &ModuleLine) -> Text {
     match &line.reason {
-        None => ui.paint(Tone::Good, "may run"),
-        Some(reason) => ui.paint(Tone::Warn, reason),
+        None => Text::toned(Tone::Good, "may run"),
+        Some(reason) => Text::toned(Tone::Warn, reason),
     }
 }

@@ -12,9 +12,9 @@ use iog_sandbox::{Provider, RunOutcome, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
 use crate::args::TryArgs;
-use crate::call::params;
+use crate::call::{params, print_json};
 use crate::trial::{TryReport, TrySpec, try_module};
-use crate::ui::{Tone, Ui, escaped, grouped, size};
+use crate::ui::{Text, Tone, Ui, grouped, size};
 use crate::{module_files, runtime};
 
 pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
@@ -34,7 +34,7 @@ pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
     let spinner = ui.spinner("running");
     let report = runtime::start()?.block_on(try_module(&sandbox, &spec)).context("the module cannot be tried")?;
-    spinner.finish_and_clear();
+    spinner.end();
     print(ui, &report);
     ui.object(&object(&report)?);
     let done = matches!(report.outcome, RunOutcome::Succeeded { .. });
@@ -75,13 +75,12 @@ fn dataset(file: &Path, schema: &str) -> Result<DatasetConfig> {
 fn print(ui: Ui, report: &TryReport) {
     let good = matches!(report.outcome, RunOutcome::Succeeded { .. });
     if let Some(result) = &report.result {
-        let shown =
-            serde_json::from_str::<Value>(result.as_str()).and_then(|value| serde_json::to_string_pretty(&value));
-        ui.line(escaped(&shown.unwrap_or_else(|_| result.as_str().to_owned())));
+        print_json(ui, result.as_str());
     }
     ui.title("run");
     ui.line(format!("  entry        {}", report.entry));
-    ui.line(format!("  outcome      {}", ui.paint(if good { Tone::Good } else { Tone::Bad }, &escaped(&report.ended))));
+    let tone = if good { Tone::Good } else { Tone::Bad };
+    ui.line(Text::from("  outcome      ").then(Text::toned(tone, &report.ended)));
     let (usage, limits) = (&report.usage, &report.limits);
     ui.line(format!("  fuel         {} of {}", grouped(usage.fuel), grouped(limits.fuel)));
     ui.line(format!("  peak memory  {} of {} MiB", size(usage.memory_peak_bytes), limits.memory_mib));

@@ -12,7 +12,7 @@ use iog_protocol::ids::Digest;
 use iog_protocol::manifest::ReleaseClass;
 
 use crate::args::{ReceiptArgs, ReceiptCommand};
-use crate::ui::{Tone, Ui, escaped, grouped};
+use crate::ui::{Text, Tone, Ui, grouped};
 
 pub(crate) fn run(ui: Ui, command: &ReceiptCommand) -> Result<ExitCode> {
     match command {
@@ -34,10 +34,11 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
     let archive = open(args)?;
     let found: Vec<_> = archive.files().iter().map(|file| (file.clone(), archive.verify(file))).collect();
     let checks = ReceiptChecks::of(archive.genesis(), archive.log_size(), &found);
-    let rows: Vec<Vec<String>> = checks.receipts.iter().map(|check| row(ui, check)).collect();
+    let rows: Vec<Vec<Text>> = checks.receipts.iter().map(row).collect();
     ui.table(&["file", "gateway", "outcome", "receipt"], &rows);
+    ui.gap();
     ui.line(format!(
-        "\n{} of {} hold, by genesis {} and {} log entries at hand",
+        "{} of {} hold, by genesis {} and {} log entries at hand",
         checks.verified,
         checks.receipts.len(),
         checks.genesis,
@@ -47,16 +48,16 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
     Ok(if checks.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn row(ui: Ui, check: &ReceiptCheck) -> Vec<String> {
+fn row(check: &ReceiptCheck) -> Vec<Text> {
     let (gateway, outcome, state) = match &check.found {
         Found::Holds { receipt, .. } => {
-            (receipt.gateway.to_string(), escaped(&receipt.outcome.to_string()), ui.paint(Tone::Good, "holds"))
+            (receipt.gateway.to_string(), receipt.outcome.to_string(), Text::toned(Tone::Good, "holds"))
         }
         Found::Not { reason } => {
-            (String::new(), String::new(), ui.paint(Tone::Bad, &format!("DOES NOT HOLD: {reason}")))
+            (String::new(), String::new(), Text::toned(Tone::Bad, &format!("DOES NOT HOLD: {reason}")))
         }
     };
-    vec![check.short_name(), gateway, outcome, state]
+    vec![check.short_name().into(), gateway.into(), outcome.into(), state]
 }
 
 fn show(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
@@ -79,16 +80,11 @@ fn page(archive: &Archive, file: &Path) -> Result<ReceiptPage> {
 fn print(ui: Ui, held: &ReceiptPage) {
     let receipt = &held.receipt;
     ui.title(&format!("receipt of `{}` for run {}", receipt.gateway, receipt.request_id));
-    ui.line(format!(
-        "asked by   {} on {}, purpose `{}`",
-        receipt.caller,
-        receipt.issued,
-        escaped(&held.request.purpose)
-    ));
+    ui.line(format!("asked by   {} on {}, purpose `{}`", receipt.caller, receipt.issued, held.request.purpose));
     ui.line(format!("module     {} entry `{}`", receipt.module, receipt.entry));
     let approval = receipt.module_log_index.map_or("none".to_owned(), |index| format!("log entry {index}"));
     ui.line(format!("approval   {approval}; registry had {} entries", receipt.registry_size));
-    ui.line(format!("outcome    {}", escaped(&receipt.outcome.to_string())));
+    ui.line(format!("outcome    {}", receipt.outcome));
     if let Some(digest) = &receipt.result_digest {
         ui.line(format!("result     {digest}"));
     }
@@ -105,10 +101,11 @@ fn print(ui: Ui, held: &ReceiptPage) {
         grouped(cost.wall_ms),
         if receipt.release == Some(ReleaseClass::Open) { "" } else { " (rounded up)" }
     ));
-    ui.line(format!("engine     {} with cost table {}", escaped(&receipt.engine), receipt.cost_table));
-    ui.line(format!("policy     {}\nsnapshot   {} (salted commitment)", receipt.policy, receipt.snapshot_commitment));
+    ui.line(format!("engine     {} with cost table {}", receipt.engine, receipt.cost_table));
+    ui.line(format!("policy     {}", receipt.policy));
+    ui.line(format!("snapshot   {} (salted commitment)", receipt.snapshot_commitment));
     ui.line(format!("proof      leaf {} of {} in the provider's receipt log", receipt.leaf_index, receipt.log_size));
     if let Some(reason) = &held.module_today {
-        ui.line(ui.paint(Tone::Warn, &format!("note       at that time by today's registry: {}", escaped(reason))));
+        ui.line(Text::toned(Tone::Warn, &format!("note       at that time by today's registry: {reason}")));
     }
 }

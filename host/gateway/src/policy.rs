@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(policy.decide_target(&target("0.0.0.0/0")), Ok(()));
         let quota = policy.quotas.targets.as_mut().unwrap();
         (quota.min_prefix_v4, quota.min_prefix_v6) = (Some(24), None);
-        for wide in ["::/0", "::/1", "::ffff:0:0/95"] {
+        for wide in ["::/0", "::/1", "::fffe:0:0/95"] {
             assert_eq!(policy.decide_target(&target(wide)), Err(Denied::TargetTooWide { min: 24 }), "{wide}");
         }
         assert_eq!(policy.decide_target(&target("2000::/3")), Ok(()));

@@ -185,6 +185,10 @@ pub(crate) enum ModuleCommand {
         /// Install the wasm toolchain if none is there (Debian packages; needs root).
         #[arg(long)]
         install_toolchain: bool,
+        /// Run build scripts and macros of crates that our own modules are not built from. They run as you, with your files
+        /// and keys in reach.
+        #[arg(long)]
+        trust_build_scripts: bool,
     },
     /// What a component can do: imports, entries, columns it reads, sizes, WIT.
     Inspect {

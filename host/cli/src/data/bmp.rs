@@ -21,7 +21,7 @@ use super::collect::{Stop, writer};
 use super::rotate::RotatingSink;
 use crate::args::CollectArgs;
 use crate::link::now;
-use crate::ui::{Tone, Ui, escaped, grouped};
+use crate::ui::{Text, Tone, Ui, grouped};
 
 /// Routers connected at once: the edge of a large network. Each may hold a message of a mebibyte and a batch of rows.
 const ROUTERS_MAX: usize = 128;
@@ -91,7 +91,7 @@ impl Away {
             return;
         }
         let text = format!("{} connections were turned away, the last from {from}: {reason}", grouped(self.count));
-        ui.line(ui.paint(Tone::Warn, &text));
+        ui.line(Text::toned(Tone::Warn, &text));
         ui.object(&json!({"turned_away": self.count, "last": from.to_string(), "reason": reason}));
         (self.count, self.told) = (0, time);
     }
@@ -124,7 +124,7 @@ impl Station {
                     Err(error) if is_nothing_yet(error.kind()) => std::thread::sleep(LOOK),
                     // A connection that ended before it was taken, or too many open files: the next may do better.
                     Err(error) => {
-                        self.ui.line(self.ui.paint(Tone::Warn, &format!("cannot accept a connection: {error}")));
+                        self.ui.line(Text::toned(Tone::Warn, &format!("cannot accept a connection: {error}")));
                         std::thread::sleep(LOOK);
                     }
                 }
@@ -213,16 +213,17 @@ impl Station {
     fn tell(&self, from: IpAddr, report: &FileReport, problem: Option<String>) {
         self.rows.fetch_add(report.rows, Ordering::SeqCst);
         let ended = match &problem {
-            Some(problem) => self.ui.paint(Tone::Bad, &escaped(problem)),
-            None => "ended".to_owned(),
+            Some(problem) => Text::toned(Tone::Bad, problem),
+            None => Text::from("ended"),
         };
         let skipped: Vec<String> = report.skipped.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
-        self.ui.line(format!(
-            "{from} {ended}: {} rows of {} messages; skipped: {}",
+        let counts = format!(
+            ": {} rows of {} messages; skipped: {}",
             grouped(report.rows),
             grouped(report.messages),
             if skipped.is_empty() { "nothing".to_owned() } else { skipped.join("; ") }
-        ));
+        );
+        self.ui.line(Text::from(format!("{from} ")).then(ended).then(counts));
         self.ui.object(&json!({"router": from, "problem": problem, "report": report}));
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::opened::{Read, chosen, load, read};
 use crate::args::DatasetArgs;
-use crate::ui::{Tone, Ui, escaped, grouped};
+use crate::ui::{Text, Tone, Ui, grouped};
 
 pub(super) fn run(ui: Ui, args: &DatasetArgs) -> Result<ExitCode> {
     let config = load(&args.config)?;
@@ -23,12 +23,12 @@ pub(super) fn run(ui: Ui, args: &DatasetArgs) -> Result<ExitCode> {
             Ok((_, report)) => {
                 let rows = format!("{} rows", grouped(report.rows));
                 let files = if report.files > 1 { format!(" in {} files", report.files) } else { String::new() };
-                ui.line(format!("{} {name}: {rows}{files} fit `{}`", ui.paint(Tone::Good, "ok"), dataset.schema));
+                let fits = format!(" {name}: {rows}{files} fit `{}`", dataset.schema);
+                ui.line(Text::toned(Tone::Good, "ok").then(fits));
             }
             Err(error) => {
                 good = false;
-                let text = escaped(&chain(error));
-                ui.line(format!("{} {name}: {text}", ui.paint(Tone::Bad, "does not fit")));
+                ui.line(Text::toned(Tone::Bad, "does not fit").then(format!(" {name}: {}", chain(error))));
             }
         }
         objects.push(checked(name, dataset, &read));

@@ -12,7 +12,7 @@ use super::rotate::{Finished, RotatingSink, Rotation};
 use crate::args::CollectArgs;
 use crate::link::now;
 use crate::signals;
-use crate::ui::{Ui, escaped, grouped};
+use crate::ui::{Ui, grouped};
 
 /// Set when the operator ends the collector.
 #[derive(Clone, Default)]
@@ -60,7 +60,7 @@ pub(super) fn writer(
 }
 
 fn tell(ui: Ui, finished: &Finished) {
-    let path = escaped(&finished.path.display().to_string());
+    let path = finished.path.display();
     ui.line(format!("{} rows in {path}", grouped(finished.rows)));
     ui.object(&json!({"file": finished.path.to_string_lossy(), "rows": finished.rows}));
 }

@@ -19,7 +19,7 @@ use super::opened::{Read, chosen, load, read};
 use super::readers::{Reader, readers};
 use crate::args::DatasetArgs;
 use crate::link::now;
-use crate::ui::{Tone, Ui, escaped, grouped, size};
+use crate::ui::{Text, Tone, Ui, grouped, size};
 
 pub(super) fn run(ui: Ui, args: &DatasetArgs) -> Result<ExitCode> {
     let config = load(&args.config)?;
@@ -41,7 +41,7 @@ fn print(ui: Ui, name: &DatasetName, config: &DatasetConfig, read: &Read, reader
     let (bound, report) = match read {
         Ok(read) => read,
         Err(error) => {
-            ui.line(format!("  {} {}", ui.paint(Tone::Bad, "does not fit:"), escaped(&chain(error))));
+            ui.line(Text::from("  ").then(Text::toned(Tone::Bad, "does not fit:")).then(format!(" {}", chain(error))));
             return;
         }
     };
@@ -74,7 +74,7 @@ fn print_reader(ui: Ui, config: &DatasetConfig, reader: &Reader, bound: &Bound) 
     ui.line(format!("    the catalog says: slot {}, schema {}, class {}, {said}", seen.slot, seen.schema, seen.class));
     match &reader.columns {
         Ok(read) => ui.line(format!("    its module reads: {}", read.iter().cloned().collect::<Vec<_>>().join(", "))),
-        Err(problem) => ui.line(format!("    what its module reads is not known here: {}", escaped(problem))),
+        Err(problem) => ui.line(format!("    what its module reads is not known here: {}", problem)),
     }
 }
 

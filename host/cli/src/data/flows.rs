@@ -20,7 +20,7 @@ use super::known::{NEIGHBOURS_HINT, export_options};
 use super::rotate::RotatingSink;
 use crate::args::{CollectArgs, NeighbourArgs};
 use crate::link::now;
-use crate::ui::{Tone, Ui, escaped, grouped};
+use crate::ui::{Text, Tone, Ui, grouped};
 
 /// Bytes that the kernel is asked to hold for the collector: about a tenth of a second of a million packets a second
 /// exported unsampled. It may give less (`net.core.rmem_max`).
@@ -163,16 +163,15 @@ impl Collector {
         self.unused.look(self.port);
         let nowhere = self.listener.tally().skipped(Reason::NoIngress);
         if nowhere > 0 {
-            self.ui.line(
-                self.ui.paint(Tone::Warn, &format!("{} flows skipped so far: {NEIGHBOURS_HINT}", grouped(nowhere))),
-            );
+            let text = format!("{} flows skipped so far: {NEIGHBOURS_HINT}", grouped(nowhere));
+            self.ui.line(Text::toned(Tone::Warn, &text));
         }
         let count = self.unused.count();
         if count > told.unused
             && let Some(why) = &self.unused.last
         {
-            let text = format!("{} datagrams were not used, the last: {}", grouped(count - told.unused), escaped(why));
-            self.ui.line(self.ui.paint(Tone::Warn, &text));
+            let text = format!("{} datagrams were not used, the last: {}", grouped(count - told.unused), why);
+            self.ui.line(Text::toned(Tone::Warn, &text));
             self.ui.object(&json!({"unused": count - told.unused, "last": why}));
         }
         Told { time, unused: count }
@@ -181,7 +180,7 @@ impl Collector {
     fn summary(&self) {
         let tally = self.listener.tally();
         if tally.skipped(Reason::NoIngress) > 0 {
-            self.ui.line(self.ui.paint(Tone::Warn, NEIGHBOURS_HINT));
+            self.ui.line(Text::toned(Tone::Warn, NEIGHBOURS_HINT));
         }
         let exporters = self.listener.exporters().count();
         self.ui.line(format!(

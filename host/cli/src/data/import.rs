@@ -10,7 +10,6 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use arrow_schema::Schema;
-use indicatif::ProgressBar;
 use iog_import::detect::Format;
 use iog_import::files::{ImportOptions, Importer, format_of, schema_of};
 use iog_import::tables::AsinfoKind;
@@ -21,7 +20,7 @@ use serde_json::{Value, json};
 use super::files::{ParquetSink, target};
 use super::known::{NEIGHBOURS_HINT, export_options};
 use crate::args::ImportArgs;
-use crate::ui::{Tone, Ui, escaped, grouped, size};
+use crate::ui::{Progress, Text, Tone, Ui, grouped, size};
 
 /// A file of the command.
 struct Job<'a> {
@@ -67,7 +66,7 @@ pub(crate) fn run(ui: Ui, args: &ImportArgs) -> Result<ExitCode> {
         before += if matches!(outcome, Outcome::Known) { 0 } else { bytes };
         done.push((input, outcome));
     }
-    bar.finish_and_clear();
+    bar.end();
     Ok(report(ui, schema, &done))
 }
 
@@ -184,7 +183,7 @@ fn learn(ui: Ui, importer: &mut Importer, jobs: &[Job<'_>]) {
     let mut before = 0;
     for job in jobs.iter().filter(templates) {
         let (Found::Format(format) | Found::Known(format)) = job.found else { continue };
-        let mut progress = |bytes: u64| bar.set_position(before + bytes);
+        let mut progress = |bytes: u64| bar.at(before + bytes);
         let learned =
             open(job.input).and_then(|mut input| Ok(importer.learn(&mut input, job.input, format, &mut progress)?));
         if let Err(error) = learned {
@@ -192,17 +191,17 @@ fn learn(ui: Ui, importer: &mut Importer, jobs: &[Job<'_>]) {
         }
         before += job.bytes;
     }
-    bar.finish_and_clear();
+    bar.end();
 }
 
-fn import(importer: &mut Importer, job: Job<'_>, bar: &ProgressBar, before: u64) -> Outcome {
+fn import(importer: &mut Importer, job: Job<'_>, bar: &Progress, before: u64) -> Outcome {
     let format = match job.found {
         Found::Format(format) => format,
         Found::Known(_) => return Outcome::Known,
         Found::Refused(error) => return Outcome::Refused(error),
     };
     let job = Job { found: Found::Format(format), ..job };
-    let mut progress = |bytes: u64| bar.set_position(before + bytes);
+    let mut progress = |bytes: u64| bar.at(before + bytes);
     match store(importer, &job, format, &mut progress) {
         Ok((report, out)) => Outcome::Read(report, out),
         Err(error) => Outcome::Refused(error),
@@ -256,19 +255,19 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
     let known = count(|outcome| matches!(outcome, Outcome::Known));
     let rows: u64 =
         done.iter().map(|(_, outcome)| if let Outcome::Read(read, _) = outcome { read.rows } else { 0 }).sum();
-    let lines: Vec<_> = done.iter().filter_map(|(input, outcome)| line(ui, input, outcome)).collect();
+    let lines: Vec<_> = done.iter().filter_map(|(input, outcome)| line(input, outcome)).collect();
     ui.table(&["file", "format", "rows", "read", "skipped"], &lines);
     for (input, outcome) in done {
         if let Outcome::Refused(error) = outcome {
-            let (text, name) = (escaped(&format!("{error:#}")), escaped(&input.display().to_string()));
+            let (text, name) = (format!("{error:#}"), input.display().to_string());
             let named = if text.contains(&name) { text } else { format!("`{name}`: {text}") };
-            ui.line(format!("{} {}", ui.paint(Tone::Bad, "refused"), named.replace('\n', " ")));
+            ui.line(Text::toned(Tone::Bad, "refused").then(format!(" {named}")));
         }
     }
     let unknown = Skip::Incomplete("ingress_as".to_owned());
     if done.iter().any(|(_, outcome)| matches!(outcome, Outcome::Read(read, _) if read.skipped.contains_key(&unknown)))
     {
-        ui.line(ui.paint(Tone::Warn, NEIGHBOURS_HINT));
+        ui.line(Text::toned(Tone::Warn, NEIGHBOURS_HINT));
     }
     let shown = schema.map(|schema| format!(" of {schema}")).unwrap_or_default();
     let known_too = if known > 0 { format!(", {known} were imported before") } else { String::new() };
@@ -278,12 +277,13 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
     if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn line(ui: Ui, input: &Path, outcome: &Outcome) -> Option<Vec<String>> {
+fn line(input: &Path, outcome: &Outcome) -> Option<Vec<Text>> {
     let Outcome::Read(report, _) = outcome else { return None };
     let skipped: Vec<String> = report.skipped.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
-    let skipped = if skipped.is_empty() { ui.paint(Tone::Faint, "nothing") } else { skipped.join("; ") };
+    let skipped = if skipped.is_empty() { Text::toned(Tone::Faint, "nothing") } else { skipped.join("; ").into() };
     let name = input.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Some(vec![name, report.format.clone(), grouped(report.rows), size(report.bytes), skipped])
+    let (rows, bytes) = (grouped(report.rows), size(report.bytes));
+    Some(vec![name.into(), (&report.format).into(), rows.into(), bytes.into(), skipped])
 }
 
 fn object(input: &Path, outcome: &Outcome) -> Value {

@@ -50,7 +50,7 @@ pub(super) fn read(ui: Ui, name: &DatasetName, config: &DatasetConfig) -> Result
         let report = Arc::clone(&bound.data).check().await?;
         Ok((bound, report))
     });
-    spinner.finish_and_clear();
+    spinner.end();
     Ok(read)
 }
 

@@ -25,7 +25,7 @@ use self::inputs::{Format, Input};
 use self::report::Finished;
 use self::world::{CALLER, Newcomer, Seat, World};
 use crate::args::DemoArgs;
-use crate::ui::{Tone, Ui, grouped, size};
+use crate::ui::{Text, Tone, Ui, grouped, size};
 use crate::{runtime, signals};
 
 /// Ships with the binary, as does the next.
@@ -63,7 +63,7 @@ async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
     ui.line(format!("  iog call ip-traceback --all --param target={target}"));
     let spinner = ui.spinner("asking");
     let report = ask(&world, &caller, &target).await?;
-    spinner.finish_and_clear();
+    spinner.end();
     ui.line(format!(
         "  {} of {} domains answered; merged in the caller's own sandbox with nothing granted",
         report.answered(),
@@ -136,7 +136,8 @@ async fn hold(ui: Ui, world: &World, target: &str) {
     ] {
         ui.line(format!("  {command}"));
     }
-    ui.line("\nCtrl-C ends it");
+    ui.gap();
+    ui.line("Ctrl-C ends it");
     signals::interrupted().await;
 }
 
@@ -148,13 +149,13 @@ fn inputs_of(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<(Vec<Input>, String)
     }
     let spinner = ui.spinner("generating flows");
     let inputs = inputs::generated(&dir.join("flows"))?;
-    spinner.finish_and_clear();
-    ui.line(format!(
-        "  {} invented flows: a DNS reflection and a spoofed SYN flood on {} in AS{}, and background",
-        ui.paint(Tone::Warn, "generated,"),
+    spinner.end();
+    let invented = format!(
+        " invented flows: a DNS reflection and a spoofed SYN flood on {} in AS{}, and background",
         generate::TARGET,
         generate::VICTIM_AS
-    ));
+    );
+    ui.line(Text::from("  ").then(Text::toned(Tone::Warn, "generated,")).then(invented));
     Ok((inputs, args.target.clone().unwrap_or_else(|| generate::TARGET.to_owned())))
 }
 
@@ -181,9 +182,9 @@ async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> 
     for (seat, input) in seats.into_iter().zip(inputs) {
         let config = gateway_config(&seat, input)?;
         world.start_gateway(seat, config).await?;
-        bar.inc(1);
+        bar.step();
     }
-    bar.finish_and_clear();
+    bar.end();
     ui.line(format!("  {} gateways replayed the log and recomputed every approval themselves", inputs.len()));
     Ok((world, digest))
 }
@@ -199,12 +200,12 @@ async fn enroll_all(ui: Ui, world: &World, inputs: &[Input]) -> Result<Vec<Seat>
             provider: true,
         };
         seats.push(world.enroll(&newcomer).await?);
-        bar.inc(1);
+        bar.step();
     }
     let caller =
         Newcomer { domain: CALLER.to_owned(), organisation: "response-team".to_owned(), asn: None, provider: false };
     world.enroll(&caller).await?;
-    bar.finish_and_clear();
+    bar.end();
     let admitted = world.admit_all().await?;
     ui.line(format!("  {} domains enrolled and admitted by root: {}", grouped(admitted as u64), names(inputs)));
     Ok(seats)

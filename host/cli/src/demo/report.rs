@@ -6,7 +6,7 @@ use iog_protocol::ids::{Digest, ModuleName, ModuleVersion};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::ui::{Tone, Ui, escaped, grouped, size};
+use crate::ui::{Text, Tone, Ui, grouped, size};
 
 /// Edges and entry points that people are shown; machines get all.
 const SHOWN_MAX: usize = 12;
@@ -107,13 +107,13 @@ impl Finished<'_> {
             let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
             read += cost.rows;
             fuel += cost.fuel;
-            let receipt = if *ok { ui.paint(Tone::Good, "verified") } else { ui.paint(Tone::Bad, "NOT VALID") };
+            let receipt = if *ok { Text::toned(Tone::Good, "verified") } else { Text::toned(Tone::Bad, "NOT VALID") };
             rows.push(vec![
-                part.domain.to_string(),
-                outcome(part),
-                grouped(cost.rows),
-                grouped(cost.fuel),
-                grouped(part.left_bytes),
+                part.domain.to_string().into(),
+                outcome(part).into(),
+                grouped(cost.rows).into(),
+                grouped(cost.fuel).into(),
+                grouped(part.left_bytes).into(),
                 receipt,
             ]);
         }
@@ -121,7 +121,8 @@ impl Finished<'_> {
         let left = self.call.left_bytes();
         let times = self.dataset_bytes.checked_div(left.max(1)).unwrap_or(0);
         let share = if times > 1 { format!("1/{} of it, ", grouped(times)) } else { String::new() };
-        ui.line(format!("\n  data at the providers  {}", size(self.dataset_bytes)));
+        ui.gap();
+        ui.line(format!("  data at the providers  {}", size(self.dataset_bytes)));
         ui.line(format!("  left the providers     {} ({share}receipts included)", size(left)));
         ui.line(format!(
             "  rows and fuel          at most {} and {} (receipts round up)",
@@ -154,7 +155,7 @@ fn run(part: &Part, receipt_ok: bool) -> Value {
 fn outcome(part: &Part) -> String {
     match &part.outcome {
         PartOutcome::Result(_) => "succeeded".to_owned(),
-        PartOutcome::Missing(why) => escaped(&why.to_string()),
+        PartOutcome::Missing(why) => why.to_string(),
     }
 }
 
@@ -165,9 +166,10 @@ fn print_edges(ui: Ui, graph: &Graph) {
     let row = |edge: &&Edge| {
         let width = usize::try_from(edge.bytes.saturating_mul(24) / most).unwrap_or(24).max(1);
         let hop = format!("AS{} -> AS{}", edge.from, edge.to);
-        vec![hop, grouped(edge.flows), grouped(edge.bytes), ui.paint(Tone::Bad, &"#".repeat(width))]
+        let (flows, bytes) = (grouped(edge.flows), grouped(edge.bytes));
+        vec![Text::from(hop), flows.into(), bytes.into(), Text::toned(Tone::Bad, &"#".repeat(width))]
     };
-    let rows: Vec<Vec<String>> = edges.iter().take(SHOWN_MAX).map(row).collect();
+    let rows: Vec<Vec<Text>> = edges.iter().take(SHOWN_MAX).map(row).collect();
     ui.table(&["hop", "flows", "bytes", ""], &rows);
     if edges.len() > SHOWN_MAX {
         ui.line(format!("  and {} lighter edges (--json has all)", edges.len() - SHOWN_MAX));
@@ -180,8 +182,9 @@ fn print_places(ui: Ui, what: &str, places: &[Place], tone: Tone) {
     for place in places.iter().take(SHOWN_MAX / 2) {
         let to: Vec<String> = place.to.iter().map(|asn| format!("AS{asn}")).collect();
         let towards = if to.is_empty() { String::new() } else { format!(", towards {}", to.join(" ")) };
-        let name = ui.paint(tone, &format!("AS{}", place.asn));
-        ui.line(format!("  {what}: {name}  {} flows, {}{towards}", grouped(place.flows), size(place.bytes)));
+        let name = Text::toned(tone, &format!("AS{}", place.asn));
+        let counts = format!("  {} flows, {}{towards}", grouped(place.flows), size(place.bytes));
+        ui.line(Text::from(format!("  {what}: ")).then(name).then(counts));
     }
     if places.len() > SHOWN_MAX / 2 {
         ui.line(format!("  {what}: {} more", places.len() - SHOWN_MAX / 2));

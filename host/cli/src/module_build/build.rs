@@ -2,15 +2,20 @@
 //! sources and toolchain give the same bytes wherever the checkout lies. It signs nothing and judges nothing;
 //! `iog-inspect` does that with the result.
 
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
 use super::crates;
 use super::files::digest;
 use super::source::Sources;
+use super::strangers;
 use super::toolchain::{self, TARGET};
+
+/// Bytes of a line of cargo's that are shown as one.
+const LINE_BYTES_MAX: u64 = 16 * 1024;
 
 /// What turns the core module into a component; part of what decides the bytes.
 const ENCODER: &str = "wit-component 0.254";
@@ -24,6 +29,8 @@ pub(crate) struct BuildOptions {
     pub(crate) target_dir: PathBuf,
     /// Whether a missing toolchain may be installed with apt-get (needs root).
     pub(crate) install_toolchain: bool,
+    /// Whether build scripts and macros of strangers may run, as whoever builds.
+    pub(crate) trust_build_scripts: bool,
 }
 
 /// A component and what it was built with.
@@ -51,17 +58,27 @@ impl Built {
 ///
 /// # Errors
 /// When no toolchain for the target is found (the message names the commands that install one), the crate does not
-/// compile (cargo's own words go to standard error), or the core module is not what its WIT says.
-pub(crate) fn build(options: &BuildOptions) -> Result<Built> {
+/// compile (`said` gets cargo's own words), would run code of strangers, or the core module is not what its WIT says.
+pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built> {
     let sources = Sources::read(&options.module_dir)?;
-    let toolchain = toolchain::find(options.install_toolchain)?;
     std::fs::create_dir_all(&options.target_dir)
         .with_context(|| format!("cannot make `{}`", options.target_dir.display()))?;
     let target_dir = options.target_dir.canonicalize().context("the target folder went away")?;
     let stages = target_dir.join("iog-sources");
     let stage = stages.join(&sources.package);
+    for folder in [&stages, &stage] {
+        ensure!(!folder.is_symlink(), "`{}` is a link; remove it", folder.display());
+    }
     sources.lay_out(&stage)?;
+    if !options.trust_build_scripts {
+        // Before cargo is called at all: what it would run may be named by files that it reads first.
+        strangers::refuse_configuration(&stage, &toolchain::cargo_home())?;
+    }
     let layout = crates::layout(&stage, &sources.package)?;
+    if !options.trust_build_scripts {
+        strangers::refuse_code(&layout.runs, &sources.lock()?)?;
+    }
+    let toolchain = toolchain::find(options.install_toolchain)?;
     let mut command = Command::new("cargo");
     toolchain::clean_environment(&mut command);
     command
@@ -72,7 +89,11 @@ pub(crate) fn build(options: &BuildOptions) -> Result<Built> {
         .current_dir(&stage)
         .envs(toolchain.envs.iter().map(|(name, value)| (name, value)))
         .env("CARGO_ENCODED_RUSTFLAGS", remaps(&stages, &layout, &toolchain.sources).join("\u{1f}"));
-    let status = command.status().context("cannot start `cargo`")?;
+    let mut child = command.stderr(Stdio::piped()).spawn().context("cannot start `cargo`")?;
+    if let Some(words) = child.stderr.take() {
+        relay(words, said);
+    }
+    let status = child.wait().context("`cargo` went away")?;
     ensure!(status.success(), "cargo could not build `{}`", sources.package);
     let core = target_dir.join(TARGET).join("release").join(&layout.artefact);
     let core = std::fs::read(&core).with_context(|| format!("cargo made no `{}`", core.display()))?;
@@ -82,6 +103,16 @@ pub(crate) fn build(options: &BuildOptions) -> Result<Built> {
         toolchain: format!("{}; {ENCODER}", toolchain.version),
         command: format!("cargo build --release --target {TARGET} --package {}{}", sources.package, toolchain.note()),
     })
+}
+
+/// Hands on what cargo says, a line at a time. It quotes strangers' sources, so whoever shows it escapes it.
+fn relay(words: impl Read, said: &dyn Fn(&str)) {
+    let mut words = BufReader::new(words);
+    let mut line = Vec::new();
+    while words.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+        said(String::from_utf8_lossy(&line).trim_end());
+        line.clear();
+    }
 }
 
 /// The component of a core module that carries its WIT, validated.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::build::{BuildOptions, build};
 use super::record::{Comparison, Record, compare};
 use crate::module_files::{MANIFEST_FILE, component_file, is_module, prebuilt};
-use crate::ui::{Tone, Ui, size};
+use crate::ui::{Text, Tone, Ui, size};
 
 /// What `iog module build` was asked.
 pub(crate) struct Order<'a> {
@@ -16,6 +16,7 @@ pub(crate) struct Order<'a> {
     pub(crate) out: Option<PathBuf>,
     pub(crate) check: bool,
     pub(crate) install_toolchain: bool,
+    pub(crate) trust_build_scripts: bool,
 }
 
 pub(crate) fn run(ui: Ui, order: Order<'_>) -> Result<bool> {
@@ -24,18 +25,21 @@ pub(crate) fn run(ui: Ui, order: Order<'_>) -> Result<bool> {
     for (module_dir, out) in jobs(order.dir, order.out)? {
         let spinner = ui.spinner(&format!("building {}", module_dir.display()));
         let target_dir = target_dir(&module_dir);
-        let options = BuildOptions { module_dir, target_dir, install_toolchain: order.install_toolchain };
+        let (install_toolchain, trust_build_scripts) = (order.install_toolchain, order.trust_build_scripts);
+        let options = BuildOptions { module_dir, target_dir, install_toolchain, trust_build_scripts };
+        let said = |line: &str| ui.foreign(line);
         if order.check {
-            let (found, _) = compare(&options, &out)?;
-            spinner.finish_and_clear();
+            let (found, _) = compare(&options, &out, &said)?;
+            spinner.end();
             let (good, words) = verdict(found);
             all_good &= good;
-            ui.line(format!("{}  {}", out.display(), ui.paint(if good { Tone::Good } else { Tone::Bad }, words)));
+            let tone = if good { Tone::Good } else { Tone::Bad };
+            ui.line(Text::from(format!("{}  ", out.display())).then(Text::toned(tone, words)));
             reported.push(json!({"file": out.to_string_lossy(), "belongs_to_source": good, "reason": words}));
             continue;
         }
-        let built = build(&options)?;
-        spinner.finish_and_clear();
+        let built = build(&options, &said)?;
+        spinner.end();
         Record::of(&built).write(&out, &built.component)?;
         let bytes = built.component.len() as u64;
         ui.line(format!("{}  {}  {}", out.display(), size(bytes), built.digest()));

@@ -15,6 +15,19 @@ pub(super) struct Layout {
     pub(super) artefact: String,
     /// Folders that hold the sources of published crates.
     pub(super) registries: Vec<PathBuf>,
+    /// What of them would run on this machine.
+    pub(super) runs: Vec<Runs>,
+}
+
+/// A crate with code that runs on this machine while the module is built.
+#[derive(Debug)]
+pub(super) struct Runs {
+    pub(super) name: String,
+    pub(super) version: String,
+    /// Absent for crates of the folder itself.
+    pub(super) source: Option<String>,
+    /// What of it runs.
+    pub(super) what: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -25,6 +38,7 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    version: String,
     /// Absent for crates of the folder itself.
     source: Option<String>,
     manifest_path: PathBuf,
@@ -39,7 +53,10 @@ struct Target {
 
 /// The layout of the folder `stage` for building `package`.
 pub(super) fn layout(stage: &Path, package: &str) -> Result<Layout> {
-    let output = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    super::toolchain::clean_environment(&mut command);
+    let output = command
+        .current_dir(stage)
         .args(["metadata", "--format-version", "1", "--filter-platform", TARGET, "--manifest-path"])
         .arg(stage.join("Cargo.toml"))
         .output()
@@ -57,7 +74,19 @@ pub(super) fn layout(stage: &Path, package: &str) -> Result<Layout> {
         published.filter_map(|package| Some(package.manifest_path.parent()?.parent()?.to_owned())).collect();
     registries.sort();
     registries.dedup();
-    Ok(Layout { artefact: format!("{}.wasm", library.name.replace('-', "_")), registries })
+    let artefact = format!("{}.wasm", library.name.replace('-', "_"));
+    Ok(Layout { artefact, registries, runs: metadata.packages.iter().filter_map(runs).collect() })
+}
+
+fn runs(package: &Package) -> Option<Runs> {
+    let kinds: Vec<&str> = package.targets.iter().flat_map(|target| &target.kind).map(String::as_str).collect();
+    let what = match (kinds.contains(&"custom-build"), kinds.contains(&"proc-macro")) {
+        (true, true) => "build script and macros",
+        (true, false) => "build script",
+        (false, true) => "macros",
+        (false, false) => return None,
+    };
+    Some(Runs { name: package.name.clone(), version: package.version.clone(), source: package.source.clone(), what })
 }
 
 #[cfg(test)]

@@ -9,4 +9,5 @@ mod files;
 mod manifest;
 mod record;
 mod source;
+mod strangers;
 mod toolchain;

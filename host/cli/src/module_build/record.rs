@@ -90,7 +90,11 @@ pub(crate) enum Comparison {
 ///
 /// # Errors
 /// When component or record cannot be read, or the module cannot be built.
-pub(crate) fn compare(options: &BuildOptions, component: &Path) -> Result<(Comparison, Option<Built>)> {
+pub(crate) fn compare(
+    options: &BuildOptions,
+    component: &Path,
+    said: &dyn Fn(&str),
+) -> Result<(Comparison, Option<Built>)> {
     let record = Record::read(component)?;
     let bytes = std::fs::read(component).with_context(|| format!("cannot read `{}`", component.display()))?;
     if digest(&bytes) != record.component {
@@ -99,7 +103,7 @@ pub(crate) fn compare(options: &BuildOptions, component: &Path) -> Result<(Compa
     if source_digest(&options.module_dir)? != record.source {
         return Ok((Comparison::SourcesChanged, None));
     }
-    let built = build(options)?;
+    let built = build(options, said)?;
     Ok((judge(&record, &built), Some(built)))
 }
 
@@ -153,9 +157,13 @@ mod tests {
         let path = dir.path().join("a.wasm");
         let built = built(b"component", "rustc 1");
         Record::of(&built).write(&path, b"another").unwrap();
-        let options =
-            BuildOptions { module_dir: dir.path().into(), target_dir: dir.path().into(), install_toolchain: false };
-        assert_eq!(compare(&options, &path).unwrap().0, Comparison::NotTheRecordedFile);
+        let options = BuildOptions {
+            module_dir: dir.path().into(),
+            target_dir: dir.path().into(),
+            install_toolchain: false,
+            trust_build_scripts: false,
+        };
+        assert_eq!(compare(&options, &path, &|_| {}).unwrap().0, Comparison::NotTheRecordedFile);
     }
 
     #[test]

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use iog_machine::walk::{Bounds, walk};
 use sha2::{Digest, Sha256};
 
 use super::files::{digest, read, read_text};
 use super::manifest::{self, Local};
 
-/// Bound on the files of a build; far above any module.
+/// Bounds on each folder of sources; far above any module.
+const FOLDER: Bounds = Bounds { depth_max: 16, entries_max: 2_000, bytes_max: 64 << 20 };
+/// Bound on the files of a build.
 const FILES_MAX: usize = 2_000;
 
 /// The crate that brings the contract with it, in the folder `../wit` beside it.
@@ -69,6 +72,12 @@ impl Sources {
         Ok(sources)
     }
 
+    /// The lock file of the build.
+    pub(super) fn lock(&self) -> Result<String> {
+        let lock = self.files.get("Cargo.lock").context("a module is built to a lock file")?;
+        String::from_utf8(lock.clone()).context("`Cargo.lock` is not text")
+    }
+
     /// `sha256:` and the SHA-256, in hex, of the listing: a line `<sha256 hex>  <path>` for each file, ordered by path, as
     /// `sha256sum` writes it.
     pub(super) fn digest(&self) -> String {
@@ -83,7 +92,7 @@ impl Sources {
     /// When a file cannot be written.
     pub(super) fn lay_out(&self, dir: &Path) -> Result<()> {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
-        self.sweep(dir, "")?;
+        self.sweep(dir)?;
         for (path, bytes) in &self.files {
             let path = dir.join(path);
             let parent = path.parent().unwrap_or(dir);
@@ -93,14 +102,14 @@ impl Sources {
         Ok(())
     }
 
-    fn sweep(&self, dir: &Path, label: &str) -> Result<()> {
-        for (name, path) in entries(dir)? {
-            let label = format!("{label}{name}");
-            if path.is_dir() {
-                self.sweep(&path, &format!("{label}/"))?;
-            } else if !self.files.contains_key(&label) {
-                std::fs::remove_file(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
-            }
+    /// Removes what does not belong here. Of a link the link goes, never what it leads to.
+    fn sweep(&self, dir: &Path) -> Result<()> {
+        let walked = walk(dir, FOLDER)?;
+        let ours = |path: &PathBuf| {
+            path.strip_prefix(dir).ok().and_then(Path::to_str).is_some_and(|inside| self.files.contains_key(inside))
+        };
+        for path in walked.files.iter().filter(|path| !ours(path)).chain(&walked.left) {
+            std::fs::remove_file(path).with_context(|| format!("cannot remove `{}`", path.display()))?;
         }
         Ok(())
     }
@@ -113,13 +122,17 @@ impl Sources {
         if !dir.is_dir() {
             return Ok(());
         }
-        for (name, path) in entries(dir)? {
-            let label = format!("{label}/{name}");
-            if path.is_dir() {
-                self.add_folder(&path, &label)?;
-            } else {
-                self.add(&label, read(&path)?);
-            }
+        let walked = walk(dir, FOLDER)?;
+        if let Some(path) = walked.left.first() {
+            bail!(
+                "`{}` is a link or no file: sources are files, or the digest would cover what lies elsewhere",
+                path.display()
+            );
+        }
+        for path in walked.files {
+            let inside = path.strip_prefix(dir).ok().and_then(Path::to_str);
+            let inside = inside.with_context(|| format!("a file name in `{}` is not text", dir.display()))?;
+            self.add(&format!("{label}/{inside}"), read(&path)?);
             ensure!(self.files.len() <= FILES_MAX, "`{}` has more than {FILES_MAX} files", dir.display());
         }
         Ok(())
@@ -155,19 +168,6 @@ fn collect(
         collect(&canonical(&base.join(&dependency.path))?, workspace_dir, workspace, crates)?;
     }
     Ok(())
-}
-
-/// A folder's entries by name.
-fn entries(dir: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let listing = dir.read_dir().with_context(|| format!("cannot read `{}`", dir.display()))?;
-    let mut entries = BTreeMap::new();
-    for entry in listing {
-        let entry = entry.with_context(|| format!("cannot read `{}`", dir.display()))?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { bail!("a file name in `{}` is not text", dir.display()) };
-        entries.insert(name.to_owned(), entry.path());
-    }
-    Ok(entries)
 }
 
 fn canonical(dir: &Path) -> Result<PathBuf> {
@@ -273,6 +273,28 @@ mod tests {
         assert!(!stage.path().join("a/src/old.rs").exists());
         let again = Sources::read(&stage.path().join("a")).unwrap();
         assert_eq!(again.digest(), sources(&checkout).digest(), "laying out a second time changes nothing");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_no_sources_and_nothing_is_removed_through_them() {
+        let checkout = checkout();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("root.key"), "secret").unwrap();
+        let link = checkout.path().join("modules/a/src/keys");
+        std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+        let error = Sources::read(&checkout.path().join("modules/a")).unwrap_err().to_string();
+        assert!(error.contains("is a link"), "{error}");
+        std::fs::remove_file(&link).unwrap();
+
+        // A checkout that comes with a `target` folder of its own, in which our stage leads elsewhere.
+        let stage = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), stage.path().join("a")).unwrap();
+        sources(&checkout).lay_out(stage.path()).unwrap();
+        let left: Vec<_> =
+            std::fs::read_dir(elsewhere.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["root.key"]);
+        assert!(stage.path().join("a/src/lib.rs").is_file());
     }
 
     #[test]

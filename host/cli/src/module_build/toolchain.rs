@@ -123,20 +123,37 @@ fn install_packages() -> Result<()> {
     Ok(())
 }
 
-/// Takes away what the caller's environment could change in the result.
+/// Where cargo keeps its user's settings.
+pub(super) fn cargo_home() -> PathBuf {
+    let in_home = || std::env::home_dir().unwrap_or_default().join(".cargo");
+    let home = std::env::var_os("CARGO_HOME").map_or_else(in_home, PathBuf::from);
+    home.canonicalize().unwrap_or(home)
+}
+
+/// Leaves of the caller's environment what cargo needs to find itself and its crates. The rest could change the result, or
+/// be a secret that a source reads with `env!`.
 pub(super) fn clean_environment(command: &mut Command) {
-    const EXACT: [&str; 6] = [
-        "RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-        "CARGO_BUILD_TARGET",
-        "RUSTC",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
+    const KEPT: [&str; 12] = [
+        "PATH",
+        "HOME",
+        "USER",
+        "TMPDIR",
+        "LANG",
+        "CARGO_HOME",
+        "RUSTUP_HOME",
+        "RUSTUP_TOOLCHAIN",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "SYSTEMROOT",
+        "USERPROFILE",
     ];
-    const PREFIXES: [&str; 2] = ["CARGO_PROFILE_", "CARGO_TARGET_WASM32_"];
+    const PREFIXES: [&str; 4] = ["CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_CRATES_IO_PROTOCOL", "LC_"];
+    let is_proxy = |name: &str| name.to_ascii_lowercase().ends_with("_proxy");
     for (name, _) in std::env::vars_os() {
-        let Some(text) = name.to_str() else { continue };
-        if EXACT.contains(&text) || PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+        let kept = name.to_str().is_some_and(|name| {
+            KEPT.contains(&name) || is_proxy(name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        });
+        if !kept {
             command.env_remove(&name);
         }
     }

@@ -17,7 +17,7 @@ use iog_protocol::statements::{RevocationSeverity, Severity, Verdict};
 
 use crate::args::{CenterArg, ReviewArgs, ReviewCommand};
 use crate::link::{self, module, now};
-use crate::ui::{Ui, escaped, grouped, size};
+use crate::ui::{Ui, grouped, size};
 use crate::{keys, module as modules, runtime};
 
 pub(crate) fn run(ui: Ui, command: ReviewCommand) -> Result<ExitCode> {
@@ -57,7 +57,8 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     let sheet = ReviewSheet::of(&registry, record, files, now())?;
     let (document, line) = (&sheet.document, &sheet.document.line);
     ui.line(format!("module        {}", line.release()));
-    ui.line(format!("digest        {}\nmanifest      {}", line.digest, line.manifest));
+    ui.line(format!("digest        {}", line.digest));
+    ui.line(format!("manifest      {}", line.manifest));
     ui.line(format!("size          {}", size(line.size)));
     ui.line(format!("publisher     {}", line.publisher));
     ui.line(format!("source        {} at {}", sheet.source.repository, sheet.source.commit));
@@ -68,11 +69,12 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     }
     print_findings(ui, &document.findings);
     ui.title("manifest");
-    ui.line(escaped(&document.manifest_text));
+    ui.block(&document.manifest_text);
     ui.title("interface");
-    ui.line(escaped(&document.wit));
+    ui.block(&document.wit);
+    ui.gap();
     ui.line(format!(
-        "\n{} core functions in {} modules, {} memories",
+        "{} core functions in {} modules, {} memories",
         grouped(sheet.core.functions),
         sheet.core.modules,
         sheet.core.memories
@@ -127,7 +129,7 @@ fn print_findings(ui: Ui, findings: &[FindingLine]) {
         .map(|found| {
             let state = found.closed.map_or("open".to_owned(), |index| format!("closed by entry {index}"));
             let severity = format!("{:?}", found.severity).to_lowercase();
-            vec![escaped(&found.name), severity, state, escaped(&found.text)]
+            vec![found.name.clone(), severity, state, found.text.clone()]
         })
         .collect();
     ui.table(&["finding", "severity", "state", "text"], &rows);

@@ -2,8 +2,8 @@
 //! statement is the center's word until its keys were compared with what the domain told by another way.
 
 use anyhow::{Context as _, Result, bail};
-use iog_desk::views::Domains;
 use iog_desk::views::domains::{Asked, Pending, Replaced, Waiting};
+use iog_desk::views::{Domains, SigningSheet};
 use iog_protocol::api::DomainSummary;
 use iog_protocol::ids::Asn;
 use iog_protocol::keys::PublicKey;
@@ -14,15 +14,14 @@ use serde_json::json;
 use crate::args::{AdmitArgs, CenterArg};
 use crate::keys;
 use crate::link::{self, now};
-use crate::ui::{Tone, Ui};
+use crate::ui::{Text, Tone, Ui};
 
 pub(super) async fn domains(ui: Ui, arg: &CenterArg) -> Result<()> {
     let mut link = link::open(arg)?;
     let registry = link.registry().await?;
     let domains = Domains::of(&registry, &link.center.domains().await?.pending, now());
-    let in_force = ui.paint(Tone::Good, "in force");
-    let mut rows: Vec<Vec<String>> = domains.in_force.iter().map(|domain| row(domain, &in_force)).collect();
-    rows.extend(domains.pending.iter().map(|waiting| waiting_row(ui, waiting)));
+    let mut rows: Vec<Vec<Text>> = domains.in_force.iter().map(row).collect();
+    rows.extend(domains.pending.iter().map(waiting_row));
     ui.table(&["domain", "organisation", "AS", "endpoints", "state"], &rows);
     let keys: Vec<Vec<String>> = domains.pending.iter().filter_map(keys_row).collect();
     if !keys.is_empty() {
@@ -32,20 +31,22 @@ pub(super) async fn domains(ui: Ui, arg: &CenterArg) -> Result<()> {
     ui.view(&domains)
 }
 
-fn row(domain: &DomainSummary, state: &str) -> Vec<String> {
+fn row(domain: &DomainSummary) -> Vec<Text> {
     let (id, organisation) = (domain.id.to_string(), domain.organisation.to_string());
-    vec![id, organisation, numbers(&domain.asns), domain.endpoints.join(" "), state.to_owned()]
+    let state = Text::toned(Tone::Good, "in force");
+    vec![id.into(), organisation.into(), numbers(&domain.asns).into(), domain.endpoints.join(" ").into(), state]
 }
 
-fn waiting_row(ui: Ui, waiting: &Pending) -> Vec<String> {
+fn waiting_row(waiting: &Pending) -> Vec<Text> {
     let (asns, endpoints, state) = match &waiting.asked {
         Some(asked) => {
-            let state = ui.paint(Tone::Warn, "waits to be admitted");
+            let state = Text::toned(Tone::Warn, "waits to be admitted");
             (numbers(&asked.asns), asked.endpoints.join(" "), state)
         }
-        None => (String::new(), String::new(), ui.paint(Tone::Bad, "malformed statement")),
+        None => (String::new(), String::new(), Text::toned(Tone::Bad, "malformed statement")),
     };
-    vec![waiting.id.to_string(), waiting.organisation.to_string(), asns, endpoints, state]
+    let (id, organisation) = (waiting.id.to_string(), waiting.organisation.to_string());
+    vec![id.into(), organisation.into(), asns.into(), endpoints.into(), state]
 }
 
 fn keys_row(waiting: &Pending) -> Option<Vec<String>> {
@@ -70,7 +71,9 @@ pub(super) async fn admit(ui: Ui, args: &AdmitArgs) -> Result<()> {
         .find(|pending| pending.id.as_str() == domain)
         .with_context(|| format!("no domain `{domain}` waits to be admitted; `iog root domains` lists them"))?;
     let mut waiting = Waiting::read(waiting, registry.genesis_digest()).context("not signed")?;
+    let sheet = SigningSheet::of(waiting.envelope.payload()).context("not signed")?;
     show(ui, &waiting.domain, &registry);
+    super::shown::show(ui, &sheet);
     consent(&waiting.domain, told.as_ref(), args.yes, || ui.ask("Are these the keys that the domain told you? Sign?"))?;
     waiting.envelope.add_signature(&key);
     let posted = link.center.post_statement(waiting.envelope.to_json()).await;
@@ -79,15 +82,18 @@ pub(super) async fn admit(ui: Ui, args: &AdmitArgs) -> Result<()> {
         Some(index) => ui.line(format!("admitted: entry {index} of the log")),
         None => ui.line("signed; it waits for further signatures"),
     }
-    ui.object(&json!({"domain": domain, "index": index, "caller_key": waiting.domain.caller_key.to_string()}));
+    ui.object(&json!({"domain": domain, "index": index, "caller_key": waiting.domain.caller_key.to_string(), "statement": sheet}));
     Ok(())
 }
 
 fn show(ui: Ui, domain: &Domain, registry: &Registry) {
     let asked = Asked::of(registry, domain);
-    ui.line(format!("domain        {}\norganisation  {}", domain.id, domain.organisation));
-    ui.line(format!("AS numbers    {}\nendpoints     {}", numbers(&asked.asns), asked.endpoints.join(" ")));
-    ui.line(format!("caller key    {}\nreceipt key   {}", asked.caller_key, asked.receipt_key));
+    ui.line(format!("domain        {}", domain.id));
+    ui.line(format!("organisation  {}", domain.organisation));
+    ui.line(format!("AS numbers    {}", numbers(&asked.asns)));
+    ui.lines(asked.endpoints.iter().map(|endpoint| format!("endpoint      {endpoint}")));
+    ui.line(format!("caller key    {}", asked.caller_key));
+    ui.line(format!("receipt key   {}", asked.receipt_key));
     let Some(old) = Replaced::of(registry, domain) else { return };
     ui.line(format!("replaces      statement {} of the log, sequence {}", old.index, old.sequence));
     for name in &old.changes {

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use iog_desk::decide::keyset::{KeysetDecision, Signing, changes, signing};
+use iog_desk::views::SigningSheet;
 use iog_protocol::dsse::Envelope;
 use iog_protocol::registry::Registry;
 use iog_protocol::statements::{Keyset, Predicate, Statement, parse_payload};
 use serde_json::json;
 
 use super::files::{read_small, replace};
+use super::shown::show;
 use crate::args::KeysetArgs;
 use crate::center::{auditor, publisher};
 use crate::keys;
@@ -23,7 +25,10 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
     let registry = link.registry().await?;
     let (mut envelope, next) = open(args, &registry)?;
     let changes = changes(registry.keyset(), &next);
-    ui.line(format!("keyset {} after {}:\n  {}", next.version, registry.keyset().version, changes.join("\n  ")));
+    let sheet = SigningSheet::of(envelope.payload()).context("the keyset cannot be shown; not signed")?;
+    ui.title(&format!("what keyset {} changes after {}", next.version, registry.keyset().version));
+    ui.lines(changes.iter().map(|change| format!("  {change}")));
+    show(ui, &sheet);
     if !signers.is_empty() {
         for key in &signers {
             ensure!(registry.root().keys.contains(&key.public()), "{} is not a root key; not signed", key.public());
@@ -31,7 +36,7 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
         }
         let Signing { missing, .. } = signing(&registry, &envelope)?;
         if !args.yes {
-            match ui.ask("Sign this keyset?") {
+            match ui.ask("Sign all of this keyset?") {
                 Some(true) => {}
                 Some(false) => bail!("not signed"),
                 None => bail!("not signed: say --yes to sign a keyset that {}", changes.join("; ")),
@@ -51,7 +56,7 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
         index = posted.context("the center did not take the keyset")?.logged().map(|logged| logged.index);
         ui.line(format!("keyset {} is in force: entry {} of the log", next.version, index.unwrap_or_default()));
     }
-    ui.object(&json!({"file": args.file.to_string_lossy(), "version": next.version, "expires": next.expires, "changes": changes,
+    ui.object(&json!({"file": args.file.to_string_lossy(), "version": next.version, "expires": next.expires, "changes": changes, "statement": sheet,
         "signatures": signatures, "needed": signatures + missing, "index": index}));
     Ok(())
 }

@@ -4,15 +4,17 @@
 mod admit;
 mod files;
 mod keyset;
+mod shown;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
-use iog_protocol::statements::{Predicate, parse_payload};
+use anyhow::{Context as _, Result, ensure};
+use iog_desk::views::SigningSheet;
 use serde_json::json;
 
 use self::files::{read_small, replace};
+use self::shown::show;
 use crate::args::RootCommand;
 use crate::ui::Ui;
 use crate::{keys, runtime};
@@ -30,25 +32,17 @@ pub(crate) fn run(ui: Ui, command: RootCommand) -> Result<ExitCode> {
 fn sign(ui: Ui, file: &Path, key: &Path, out: &Path) -> Result<()> {
     let key = keys::secret(key)?;
     let statement = read_small(file)?;
-    if let Ok(Predicate::Genesis(genesis)) = parse_payload(&statement).map(|statement| statement.predicate) {
-        ui.line(format!("trust domain  {}\nlog key       {}", genesis.trust_domain, genesis.log_key));
-        ui.line(format!(
-            "thresholds    k = {}, root {} of {}",
-            genesis.thresholds.k,
-            genesis.root.threshold,
-            genesis.root.keys.len()
-        ));
-        for auditor in &genesis.keyset.auditors {
-            ui.line(format!("auditor       {} of {}  {}", auditor.id, auditor.organisation, auditor.key));
-        }
-    }
+    let sheet = SigningSheet::of(&statement).with_context(|| format!("`{}` is not signed", file.display()))?;
+    show(ui, &sheet);
+    ensure!(ui.ask("Sign all of this?") != Some(false), "not signed");
     let so_far = if out.exists() { Some(read_small(out)?) } else { None };
     let (bytes, state) = iog_center::sign_genesis(&statement, so_far.as_deref(), &key).context("not signed")?;
     replace(out, &bytes)?;
     ui.line(format!("signed `{}`: {} of {} signatures", out.display(), state.signatures, state.needed));
     if state.signatures >= state.needed {
-        ui.line(format!("the genesis is complete; its digest, which members pin, is\n{}", state.digest));
+        ui.line("the genesis is complete; its digest, which members pin, is");
+        ui.line(state.digest.to_string());
     }
-    ui.object(&json!({"file": out.to_string_lossy(), "signatures": state.signatures, "needed": state.needed, "digest": state.digest}));
+    ui.object(&json!({"file": out.to_string_lossy(), "signatures": state.signatures, "needed": state.needed, "digest": state.digest, "statement": sheet}));
     Ok(())
 }

@@ -117,8 +117,17 @@ pub fn changes(old: &Keyset, new: &Keyset) -> Vec<String> {
         lines.extend(before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}")));
         lines.extend(after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}")));
     }
+    if old.ca_spki_sha256.first() != new.ca_spki_sha256.first()
+        && let Some(first) = new.ca_spki_sha256.first()
+    {
+        lines.push(format!("+ authority {first} issues from now on"));
+    }
     if let Some(root) = &new.root {
         lines.push(format!("+ A NEW ROOT of {} keys, threshold {}", root.keys.len(), root.threshold));
+        lines.extend(root.keys.iter().map(|key| format!("+ root key {key}")));
+    }
+    if let Some(version) = new.min_rules_version {
+        lines.push(format!("+ READERS MUST KNOW the rules of version {version}"));
     }
     let required = new.required_families.iter().filter(|family| !old.required_families.contains(family));
     lines.extend(required.map(|r| format!("+ READERS MUST KNOW the family {}, version {}", r.family, r.version)));

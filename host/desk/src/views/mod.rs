@@ -8,6 +8,7 @@ pub mod queue;
 pub mod receipts;
 pub mod review_sheet;
 pub mod services;
+pub mod signing_sheet;
 
 pub use call::CallView;
 pub use domains::Domains;
@@ -16,3 +17,4 @@ pub use queue::Queue;
 pub use receipts::{ReceiptChecks, Receipts};
 pub use review_sheet::ReviewSheet;
 pub use services::{ServicePages, Services};
+pub use signing_sheet::SigningSheet;

@@ -7,7 +7,9 @@ use iog_desk::decide::keyset::{KeysetDecision, KeysetError, Signing, changes, si
 use iog_desk::decide::review::{NoReason, ReviewDecision};
 use iog_desk::decide::stop::{StopDecision, StopLogged, Stopped, foreseen};
 use iog_desk::decide::submission::{SubmissionError, statement};
+use iog_desk::views::SigningSheet;
 use iog_desk::views::domains::Replaced;
+use iog_desk::views::signing_sheet::NotShown;
 use iog_protocol::statements::{Auditor, RevocationSeverity, Severity, Statement, Verdict};
 
 use crate::world::{ALICE, BOB, CALLER, OTHER_ROOT, PUBLISHER, ROOT, World, domain, files, hour, key, now};
@@ -107,4 +109,40 @@ fn a_gateway_moves_by_its_domains_own_key() {
     assert_eq!(Replaced::of(&registry, &next).unwrap().changes, ["endpoints"]);
     let wrong = moved(&registry, &id, &key(ALICE).public(), &addresses).unwrap_err();
     assert_eq!(wrong, EndpointsError::OtherKey { domain: id });
+}
+
+/// Every value of a JSON text.
+fn values(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(members) if !members.is_empty() => members.values().for_each(|it| values(it, found)),
+        serde_json::Value::Array(items) if !items.is_empty() => items.iter().for_each(|it| values(it, found)),
+        leaf => found.push(leaf.as_str().map_or_else(|| leaf.to_string(), str::to_owned)),
+    }
+}
+
+#[test]
+fn what_is_signed_is_shown_whole_and_nothing_unknown_is_signed() {
+    let world = World::new();
+    let genesis = serde_json::to_value(Statement::genesis(world.registry.founding().clone())).unwrap();
+    let sheet = SigningSheet::of(genesis.to_string().as_bytes()).unwrap();
+    let mut expected = Vec::new();
+    values(&genesis, &mut expected);
+    let mut shown: Vec<_> = sheet.about.iter().map(|member| member.value.clone()).collect();
+    shown.extend(sheet.groups.iter().flat_map(|group| &group.members).map(|member| member.value.clone()));
+    expected.sort();
+    shown.sort();
+    assert_eq!(shown, expected, "each value once");
+    for name in ["root", "thresholds", "keyset", "log_key"] {
+        assert!(sheet.groups.iter().any(|group| group.name == name), "{name}");
+    }
+
+    // A member that only later software reads: whoever signs it here would not know what it means.
+    let mut later = genesis;
+    later["predicate"]["keyset"]["may_revoke_alone"] = serde_json::json!(["mallory"]);
+    match SigningSheet::of(later.to_string().as_bytes()) {
+        Err(NotShown::Unknown { path }) => assert_eq!(path, "predicate.keyset.may_revoke_alone[0]"),
+        // Or the statement's own reader refuses it already.
+        Err(NotShown::Statement(_)) => {}
+        other => panic!("{other:?}"),
+    }
 }
