@@ -3,6 +3,7 @@
 mod analyses;
 mod calls;
 mod collect;
+mod crowding;
 mod demo;
 #[path = "../flood/mod.rs"]
 mod flood;

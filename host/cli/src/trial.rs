@@ -82,7 +82,7 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
     let run = Run {
         id: &RequestId::from_bytes([0; 16]),
         entry: &entry,
-        params: &spec.params,
+        params: spec.params.clone(),
         provider: spec.provider.clone(),
         handle: &RunHandle::new(prepared.module.digest()),
     };

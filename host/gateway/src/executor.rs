@@ -39,7 +39,7 @@ pub struct Run<'a> {
     /// The entry.
     pub entry: &'a EntryName,
     /// Its parameters by name.
-    pub params: &'a serde_json::Value,
+    pub params: serde_json::Value,
     /// What `iog:guest/context` says.
     pub provider: Provider,
     /// By which it is watched and ended from outside.
@@ -60,16 +60,17 @@ impl Executor {
     ///
     /// # Errors
     /// [`NotRun`]: cancelled before, or a database cannot be reached, or not in time.
-    pub async fn execute(&self, runnable: &Runnable, run: Run<'_>) -> Result<Executed, NotRun<QueryError>> {
+    pub async fn execute(&self, runnable: &Runnable, mut run: Run<'_>) -> Result<Executed, NotRun<QueryError>> {
         let limits = limits(&runnable.limits);
         let (memory_bytes, ends) = (self.query_memory_bytes, deadline(limits.wall));
         let taking = QueryLimits { memory_bytes, deadline: Some(ends), ..QueryLimits::default() };
         run.handle.is_at(0);
+        let params = std::mem::take(&mut run.params);
         let ground = ground(runnable, &run, taking);
         let job = Job {
             module: Arc::clone(&runnable.loaded),
             entry: run.entry.to_string(),
-            params: run.params.clone(),
+            params,
             provider: run.provider.clone(),
             grants: runnable.grants,
             limits,

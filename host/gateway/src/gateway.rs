@@ -13,7 +13,6 @@ use iog_machine::error::chain;
 use iog_machine::{Clock, Machine};
 use iog_protocol::receipt::log_origin;
 use iog_protocol::registry::Registry;
-use iog_protocol::run::Outcome;
 use iog_sandbox::Sandbox;
 use iog_transport::{App, ClientAuth, Drained, Identity, ServerTls, TransportError};
 use tokio::net::TcpListener;
@@ -282,8 +281,7 @@ pub(crate) async fn finish_cut_off(
 ) -> Result<(), GatewayError> {
     for cut_off in journal::unfinished(store).await? {
         tracing::warn!(run = %cut_off.request.request_id, "a run was cut off; it gets a receipt of failure");
-        let reason = "the gateway stopped before the run had ended".to_owned();
-        let ending = Ending::without_run(Outcome::Failed { reason }, registry.current().size());
+        let ending = Ending::cut_off(registry.current().size());
         let policy = Policy::default().digest();
         let accepted = Accepted { request: &cut_off.request, digest: cut_off.request_digest, policy };
         receipts.write(&accepted, &ending, clock.now()).await?;

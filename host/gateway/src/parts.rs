@@ -38,6 +38,7 @@ impl Parts {
         let refusals = Arc::new(Refusals::new(capacity.refusals_per_hour_max));
         let queue = FairQueue::new(QueueLimits {
             runs_max: capacity.runs_max,
+            runs_per_caller_max: capacity.runs_per_caller_max(),
             waiting_max: capacity.queue_max,
             per_caller_max: capacity.per_caller_max,
         });

@@ -1,5 +1,6 @@
-//! Who runs next. A fixed number of places, a bounded number of waiting requests, a cap for each caller, and turns taken
-//! caller by caller, so that a caller who asks much delays only itself. It knows nothing of what is run.
+//! Who runs next. A fixed number of places, of which no caller has all; a bounded number of waiting requests, a cap for each
+//! caller, and turns taken caller by caller, so that a caller who asks much delays only itself. It knows nothing of what is
+//! run.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,8 @@ use tokio::sync::oneshot;
 pub struct QueueLimits {
     /// Requests that run at the same time.
     pub runs_max: u32,
+    /// Requests of one caller that run at the same time. The rest of the places is left to others, even if nobody asks.
+    pub runs_per_caller_max: u32,
     /// Requests that wait.
     pub waiting_max: u32,
     /// Requests of one caller, running and waiting together.
@@ -43,9 +46,17 @@ pub struct FairQueue {
 struct State {
     running: u32,
     waiting: u32,
-    present: HashMap<DomainId, u32>,
+    present: HashMap<DomainId, Present>,
     lines: HashMap<DomainId, VecDeque<oneshot::Sender<()>>>,
     turns: VecDeque<DomainId>,
+}
+
+/// Requests of one caller.
+#[derive(Debug, Default, Clone, Copy)]
+struct Present {
+    /// Running and waiting.
+    all: u32,
+    running: u32,
 }
 
 /// A request's place in the queue, first waiting, then running; given back when dropped.
@@ -69,18 +80,21 @@ impl FairQueue {
     /// [`Full`]; nothing is kept then.
     pub fn enter(self: &Arc<Self>, caller: &DomainId) -> Result<Place, Full> {
         let mut state = self.lock();
-        if state.present.get(caller).copied().unwrap_or(0) >= self.limits.per_caller_max {
+        let present = state.present.get(caller).copied().unwrap_or_default();
+        if present.all >= self.limits.per_caller_max {
             return Err(Full::Caller { max: self.limits.per_caller_max });
         }
-        let call = if state.running < self.limits.runs_max {
-            state.running += 1;
-            None
-        } else if state.waiting < self.limits.waiting_max {
-            Some(state.wait(caller))
-        } else {
+        let runs = state.running < self.limits.runs_max && present.running < self.limits.runs_per_caller_max;
+        if !runs && state.waiting >= self.limits.waiting_max {
             return Err(Full::Gateway);
+        }
+        state.present.entry(caller.clone()).or_default().all += 1;
+        let call = if runs {
+            state.begin(caller);
+            None
+        } else {
+            Some(state.wait(caller))
         };
-        *state.present.entry(caller.clone()).or_default() += 1;
         Ok(Place { queue: Arc::clone(self), caller: caller.clone(), call })
     }
 
@@ -116,7 +130,6 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
-        state.leave(&self.caller);
         let called = match &mut self.call {
             None => true,
             Some(call) => {
@@ -125,9 +138,11 @@ impl Drop for Place {
             }
         };
         if called {
-            state.running -= 1;
-            state.call_next();
+            state.end(&self.caller);
+            state.leave(&self.caller);
+            state.call_next(self.queue.limits.runs_per_caller_max);
         } else {
+            state.leave(&self.caller);
             state.forget_closed(&self.caller);
         }
     }
@@ -145,28 +160,42 @@ impl State {
         receiver
     }
 
+    fn begin(&mut self, caller: &DomainId) {
+        self.running += 1;
+        self.present.entry(caller.clone()).or_default().running += 1;
+    }
+
+    fn end(&mut self, caller: &DomainId) {
+        self.running -= 1;
+        if let Some(present) = self.present.get_mut(caller) {
+            present.running -= 1;
+        }
+    }
+
     fn leave(&mut self, caller: &DomainId) {
-        if let Some(count) = self.present.get_mut(caller) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(present) = self.present.get_mut(caller) {
+            present.all -= 1;
+            if present.all == 0 {
                 self.present.remove(caller);
             }
         }
     }
 
-    fn call_next(&mut self) {
-        while let Some(caller) = self.turns.pop_front() {
+    /// Calls the next in turn who may have one more place; who may not keeps its turn.
+    fn call_next(&mut self, runs_per_caller_max: u32) {
+        let running = |present: Option<&Present>| present.map_or(0, |present| present.running);
+        while let Some(at) = self.turns.iter().position(|c| running(self.present.get(c)) < runs_per_caller_max) {
+            let Some(caller) = self.turns.remove(at) else { return };
             let Some(line) = self.lines.get_mut(&caller) else { continue };
             let Some(next) = line.pop_front() else { continue };
             self.waiting -= 1;
             if line.is_empty() {
                 self.lines.remove(&caller);
             } else {
-                self.turns.push_back(caller);
+                self.turns.push_back(caller.clone());
             }
             if next.send(()).is_ok() {
-                self.running += 1;
-                return;
+                return self.begin(&caller);
             }
         }
     }
@@ -188,7 +217,7 @@ mod tests {
     use super::*;
 
     fn queue(runs_max: u32, waiting_max: u32, per_caller_max: u32) -> Arc<FairQueue> {
-        FairQueue::new(QueueLimits { runs_max, waiting_max, per_caller_max })
+        FairQueue::new(QueueLimits { runs_max, runs_per_caller_max: runs_max, waiting_max, per_caller_max })
     }
 
     fn domain(id: &str) -> DomainId {
@@ -214,6 +243,25 @@ mod tests {
         drop(b);
         assert!(is_called(&mut a[0]).await);
         assert_eq!(queue.load(), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn no_caller_has_all_places_even_if_nobody_else_asks() {
+        let queue =
+            FairQueue::new(QueueLimits { runs_max: 3, runs_per_caller_max: 2, waiting_max: 10, per_caller_max: 10 });
+        let mut a: Vec<_> = (0..4).map(|_| queue.enter(&domain("a")).unwrap()).collect();
+        assert_eq!(queue.load(), (2, 2));
+        let mut b: Vec<_> = (0..2).map(|_| queue.enter(&domain("b")).unwrap()).collect();
+        assert!(is_called(&mut b[0]).await, "a place was left");
+        assert!(!is_called(&mut b[1]).await && !is_called(&mut a[2]).await);
+        drop(b.remove(0));
+        assert!(is_called(&mut b[0]).await, "not the first caller, who waited longer and has two");
+        drop(a.remove(0));
+        assert!(is_called(&mut a[1]).await);
+        assert!(!is_called(&mut a[2]).await);
+        drop((a, b));
+        assert_eq!(queue.load(), (0, 0));
+        assert!(queue.lock().present.is_empty() && queue.lock().lines.is_empty());
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ pub fn ended(outcome: &RunOutcome) -> String {
         RunOutcome::Trapped { kind } => format!("trapped ({kind})"),
         RunOutcome::Limit(limit) => format!("a limit was reached ({limit:?})").to_lowercase(),
         RunOutcome::BadParams(problem) => format!("the parameters do not fit: {problem}"),
+        RunOutcome::ParamsTooLarge(problem) => format!("the parameters are too large: {problem}"),
         RunOutcome::UnknownEntry { entry } => format!("there is no entry `{entry}`"),
         RunOutcome::NotGranted { interface } => format!("`{interface}` is not granted"),
         RunOutcome::Cancelled => "cancelled".to_owned(),

@@ -184,6 +184,12 @@ pub enum LoadError {
         /// The type.
         found: String,
     },
+    /// A run of it takes more of something than a run may have.
+    #[error("it can never run: {problem}")]
+    NeverFits {
+        /// What and how much, in words.
+        problem: String,
+    },
     /// It took too long to compile.
     #[error("not compiled within {wall_ms} ms")]
     CompileTime {

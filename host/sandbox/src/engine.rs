@@ -8,6 +8,7 @@ use wasmtime::{
 
 use crate::config::{SandboxConfig, SandboxError};
 use crate::costs;
+use crate::slots::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX, totals};
 
 /// Stack of a guest, in bytes. The fiber is larger, so that a host call at the deepest frame still has room.
 const WASM_STACK_BYTES: usize = 512 << 10;
@@ -19,12 +20,8 @@ const MEMORY_RESIDENT_BYTES: usize = 1 << 20;
 const TABLE_RESIDENT_BYTES: usize = 64 << 10;
 /// Addresses reserved for a memory that is not pooled, and for its growth, in bytes.
 const ON_DEMAND_BYTES: u64 = 4 << 20;
-/// Core instances, tables and memories a component may have, and the elements of a table.
-pub(crate) const CORE_INSTANCES_MAX: u32 = 32;
-pub(crate) const TABLES_MAX: u32 = 8;
+/// Elements that a table may have.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
-/// Everything in a component shares one linear memory.
-pub(crate) const MEMORIES_MAX: u32 = 1;
 
 /// Which engine runs, for receipts and operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,11 +117,12 @@ fn features(c: &mut Config) {
 
 fn pool(config: &SandboxConfig) -> PoolingAllocationConfig {
     let runs = config.runs_max;
+    let totals = totals(runs);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(runs)
-        .total_core_instances(runs.saturating_mul(4).max(CORE_INSTANCES_MAX))
-        .total_memories(runs)
-        .total_tables(runs.saturating_mul(2).max(TABLES_MAX))
+        .total_core_instances(totals.core_instances)
+        .total_memories(totals.memories)
+        .total_tables(totals.tables)
         .total_stacks(runs)
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)

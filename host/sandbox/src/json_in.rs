@@ -1,54 +1,98 @@
 //! JSON to component values, guided by the WIT type. The inverse of [`crate::json_out`]; `docs/spec/` lays the mapping
-//! down. It accepts exactly the forms written there and says where a value does not fit.
+//! down. It accepts exactly the forms written there and says where a value does not fit. Every value is charged to an
+//! allowance before it is made.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
 
+use crate::allowance::{Allowance, Ended, Origin};
 use crate::spec::ValueError;
 use crate::text::clean;
 use crate::wit_type::WitType;
 
+/// Why JSON does not become values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is not of the type.
+    Misfit(ValueError),
+    /// There is no room for the values, or no time.
+    Ended(Ended),
+}
+
+type Read<T> = Result<T, Unread>;
+
 /// The arguments of a call, in order, from an object with one member a parameter.
-pub(crate) fn params(types: &[(String, WitType)], json: &Value) -> Result<Vec<Val>, ValueError> {
+pub(crate) fn params(types: &[(String, WitType)], json: &Value, room: &mut Allowance<'_>) -> Read<Vec<Val>> {
     let Value::Object(members) = json else {
         return Err(mismatch("an object with the parameters by name", json));
     };
-    fields(types, members, "a parameter of the entry", |_, val| val).map_err(rooted)
+    room.record(types.len())?;
+    fields(types, members, "a parameter of the entry", room, |_, val| val).map_err(rooted)
 }
 
-fn rooted(mut error: ValueError) -> ValueError {
-    error.path.insert(0, '$');
-    error
+/// One value of a type.
+pub(crate) fn value(ty: &WitType, json: &Value, room: &mut Allowance<'_>) -> Read<Val> {
+    room.values(1)?;
+    read(ty, json, room).map_err(rooted)
 }
 
-fn read(ty: &WitType, json: &Value) -> Result<Val, ValueError> {
+fn rooted(unread: Unread) -> Unread {
+    unread.within(|error| error.path.insert(0, '$'))
+}
+
+fn read(ty: &WitType, json: &Value, room: &mut Allowance<'_>) -> Read<Val> {
     let fit = match (ty, json) {
         (WitType::Bool, Value::Bool(b)) => Some(Val::Bool(*b)),
         (WitType::Char, Value::String(s)) => one_char(s).map(Val::Char),
-        (WitType::String, Value::String(s)) => Some(Val::String(s.clone())),
+        (WitType::String, Value::String(s)) => {
+            room.text(s)?;
+            Some(Val::String(s.clone()))
+        }
         (WitType::F32 | WitType::F64, _) => float(ty, json),
-        (WitType::List(inner), _) => return list(inner, ty, json),
+        (WitType::List(inner), _) => return list(inner, ty, json, room),
         (WitType::Record(types), Value::Object(members)) => {
-            return fields(types, members, "a field of the record", |name, val| (name.to_owned(), val))
+            room.record(types.len())?;
+            return fields(types, members, "a field of the record", room, |name, val| (name.to_owned(), val))
                 .map(Val::Record);
         }
         (WitType::Tuple(types), Value::Array(items)) if types.len() == items.len() => {
-            let items = types.iter().zip(items).enumerate().map(|(i, (t, v))| read(t, v).map_err(|e| e.at_index(i)));
-            Some(Val::Tuple(items.collect::<Result<_, _>>()?))
+            return side_by_side(types.iter().zip(items), room).map(Val::Tuple);
         }
-        (WitType::Variant(cases), _) => return variant(cases, ty, json),
-        (WitType::Enum(names), Value::String(s)) if names.contains(s) => Some(Val::Enum(s.clone())),
-        (WitType::Option(inner), _) => return option(inner, ty, json),
-        (WitType::Result { ok, err }, Value::Object(members)) => {
+        (WitType::Variant(cases), _) => return variant(cases, ty, json, room),
+        (WitType::Enum(names), Value::String(s)) if names.contains(s) => {
+            room.text(s)?;
+            Some(Val::Enum(s.clone()))
+        }
+        (WitType::Option(inner), _) => return option(inner, ty, json, room),
+        (WitType::Result { ok, err }, Value::Object(_)) => {
             let sides = Sides { ok: ok.as_deref(), err: err.as_deref() };
-            return result(sides, ty, members, json);
+            return result(&sides, ty, json, room);
         }
-        (WitType::Flags(names), Value::Array(items)) => return flags(names, items),
+        (WitType::Flags(names), Value::Array(items)) => return flags(names, items, room),
         _ => integer(ty, json),
     };
     fit.ok_or_else(|| mismatch(&expected(ty), json))
+}
+
+/// The values of a list or tuple, in room of exactly their number.
+fn side_by_side<'v>(
+    items: impl ExactSizeIterator<Item = (&'v WitType, &'v Value)>,
+    room: &mut Allowance<'_>,
+) -> Read<Vec<Val>> {
+    room.values(items.len())?;
+    let mut out = Vec::with_capacity(items.len());
+    for (i, (ty, json)) in items.enumerate() {
+        out.push(read(ty, json, room).map_err(|e| e.at_index(i))?);
+    }
+    Ok(out)
+}
+
+/// A payload in its box.
+fn boxed(ty: &WitType, json: &Value, room: &mut Allowance<'_>) -> Read<Box<Val>> {
+    room.boxed()?;
+    read(ty, json, room).map(Box::new)
 }
 
 fn integer(ty: &WitType, json: &Value) -> Option<Val> {
@@ -98,17 +142,18 @@ fn one_char(text: &str) -> Option<char> {
     chars.next().is_none().then_some(first)
 }
 
-fn list(inner: &WitType, ty: &WitType, json: &Value) -> Result<Val, ValueError> {
+fn list(inner: &WitType, ty: &WitType, json: &Value, room: &mut Allowance<'_>) -> Read<Val> {
     match (inner, json) {
-        (WitType::U8, Value::String(s)) => match STANDARD.decode(s) {
-            Ok(bytes) => Ok(Val::List(bytes.into_iter().map(Val::U8).collect())),
-            Err(_) => Err(mismatch(&expected(ty), json)),
-        },
-        (WitType::U8, _) => Err(mismatch(&expected(ty), json)),
-        (_, Value::Array(items)) => {
-            let items = items.iter().enumerate().map(|(i, v)| read(inner, v).map_err(|e| e.at_index(i)));
-            Ok(Val::List(items.collect::<Result<_, _>>()?))
+        (WitType::U8, Value::String(s)) => {
+            // The bytes themselves are there for a moment only, and never more than the text is long.
+            room.values(s.len() / 4 * 3)?;
+            match STANDARD.decode(s) {
+                Ok(bytes) => Ok(Val::List(bytes.into_iter().map(Val::U8).collect())),
+                Err(_) => Err(mismatch(&expected(ty), json)),
+            }
         }
+        (WitType::U8, _) => Err(mismatch(&expected(ty), json)),
+        (_, Value::Array(items)) => side_by_side(items.iter().map(|item| (inner, item)), room).map(Val::List),
         _ => Err(mismatch(&expected(ty), json)),
     }
 }
@@ -118,21 +163,23 @@ fn fields<T>(
     types: &[(String, WitType)],
     members: &Map<String, Value>,
     what: &str,
+    room: &mut Allowance<'_>,
     each: impl Fn(&str, Val) -> T,
-) -> Result<Vec<T>, ValueError> {
+) -> Read<Vec<T>> {
     let mut known = 0;
     let mut out = Vec::with_capacity(types.len());
     for (name, ty) in types {
         let val = match members.get(name) {
             Some(json) => {
                 known += 1;
-                read(ty, json).map_err(|e| e.in_field(name))?
+                room.field(name, Origin::Written)?;
+                read(ty, json, room).map_err(|e| e.in_field(name))?
             }
-            None if matches!(ty, WitType::Option(_)) => Val::Option(None),
-            None => {
-                let absent = ValueError { path: String::new(), expected: expected(ty), found: "nothing".into() };
-                return Err(absent.in_field(name));
+            None if matches!(ty, WitType::Option(_)) => {
+                room.field(name, Origin::Implied)?;
+                Val::Option(None)
             }
+            None => return Err(misfit(expected(ty), "nothing".into()).in_field(name)),
         };
         out.push(each(name, val));
     }
@@ -141,15 +188,11 @@ fn fields<T>(
     }
     let unknown = members.keys().find(|k| types.iter().all(|(name, _)| name != *k)).map_or("", String::as_str);
     let names: Vec<_> = types.iter().map(|(name, _)| name.as_str()).collect();
-    Err(ValueError {
-        path: String::new(),
-        expected: format!("{what} (`{}`)", clean(&names.join("`, `"), 300)),
-        found: "an unknown name".into(),
-    }
-    .in_field(unknown))
+    let expected = format!("{what} (`{}`)", clean(&names.join("`, `"), 300));
+    Err(misfit(expected, "an unknown name".into()).in_field(unknown))
 }
 
-fn variant(cases: &[(String, Option<WitType>)], ty: &WitType, json: &Value) -> Result<Val, ValueError> {
+fn variant(cases: &[(String, Option<WitType>)], ty: &WitType, json: &Value, room: &mut Allowance<'_>) -> Read<Val> {
     let fit = match json {
         Value::String(name) => cases.iter().find(|(n, t)| n == name && t.is_none()).map(|_| (name, None)),
         Value::Object(members) if members.len() == 1 => members.iter().next().and_then(|(name, payload)| {
@@ -158,24 +201,27 @@ fn variant(cases: &[(String, Option<WitType>)], ty: &WitType, json: &Value) -> R
         _ => None,
     };
     match fit {
-        Some((name, None)) => Ok(Val::Variant(name.clone(), None)),
+        Some((name, None)) => {
+            room.text(name)?;
+            Ok(Val::Variant(name.clone(), None))
+        }
         Some((name, Some((ty, payload)))) => {
-            let payload = read(ty, payload).map_err(|e| e.in_field(name))?;
-            Ok(Val::Variant(name.clone(), Some(Box::new(payload))))
+            room.text(name)?;
+            Ok(Val::Variant(name.clone(), Some(boxed(ty, payload, room).map_err(|e| e.in_field(name))?)))
         }
         None => Err(mismatch(&expected(ty), json)),
     }
 }
 
-fn option(inner: &WitType, ty: &WitType, json: &Value) -> Result<Val, ValueError> {
+fn option(inner: &WitType, ty: &WitType, json: &Value, room: &mut Allowance<'_>) -> Read<Val> {
     if json.is_null() {
         return Ok(Val::Option(None));
     }
     if !inner.nullable() {
-        return Ok(Val::Option(Some(Box::new(read(inner, json)?))));
+        return Ok(Val::Option(Some(boxed(inner, json, room)?)));
     }
     match json.as_object().filter(|m| m.len() == 1).and_then(|m| m.get("some")) {
-        Some(json) => Ok(Val::Option(Some(Box::new(read(inner, json).map_err(|e| e.in_field("some"))?)))),
+        Some(json) => Ok(Val::Option(Some(boxed(inner, json, room).map_err(|e| e.in_field("some"))?))),
         None => Err(mismatch(&expected(ty), json)),
     }
 }
@@ -186,24 +232,21 @@ struct Sides<'t> {
     err: Option<&'t WitType>,
 }
 
-fn result(sides: Sides<'_>, ty: &WitType, members: &Map<String, Value>, json: &Value) -> Result<Val, ValueError> {
-    let side = |side: Option<&WitType>, name: &str, payload: &Value| match side {
-        Some(ty) => read(ty, payload).map(|v| Some(Box::new(v))).map_err(|e| e.in_field(name)),
+fn result(sides: &Sides<'_>, ty: &WitType, json: &Value, room: &mut Allowance<'_>) -> Read<Val> {
+    let mut side = |side: Option<&WitType>, name: &str, payload: &Value| match side {
+        Some(ty) => boxed(ty, payload, room).map(Some).map_err(|e| e.in_field(name)),
         None if payload.is_null() => Ok(None),
         None => Err(mismatch("null", payload).in_field(name)),
     };
-    match members.iter().next() {
-        Some((name, payload)) if members.len() == 1 && name == "ok" => {
-            Ok(Val::Result(Ok(side(sides.ok, name, payload)?)))
-        }
-        Some((name, payload)) if members.len() == 1 && name == "err" => {
-            Ok(Val::Result(Err(side(sides.err, name, payload)?)))
-        }
+    let only = json.as_object().filter(|members| members.len() == 1).and_then(|members| members.iter().next());
+    match only {
+        Some((name, payload)) if name == "ok" => Ok(Val::Result(Ok(side(sides.ok, name, payload)?))),
+        Some((name, payload)) if name == "err" => Ok(Val::Result(Err(side(sides.err, name, payload)?))),
         _ => Err(mismatch(&expected(ty), json)),
     }
 }
 
-fn flags(names: &[String], items: &[Value]) -> Result<Val, ValueError> {
+fn flags(names: &[String], items: &[Value], room: &mut Allowance<'_>) -> Read<Val> {
     let mut set = vec![false; names.len()];
     for (i, item) in items.iter().enumerate() {
         let at = item.as_str().and_then(|s| names.iter().position(|n| n == s));
@@ -213,7 +256,11 @@ fn flags(names: &[String], items: &[Value]) -> Result<Val, ValueError> {
             None => return Err(mismatch(&format!("one of `{}`", clean(&names.join("`, `"), 300)), item).at_index(i)),
         }
     }
-    Ok(Val::Flags(names.iter().zip(set).filter(|(_, set)| *set).map(|(n, _)| n.clone()).collect()))
+    let named = || names.iter().zip(&set).filter(|(_, set)| **set).map(|(name, _)| name);
+    room.flags(items.len(), named().map(String::len).sum())?;
+    let mut out = Vec::with_capacity(items.len());
+    out.extend(named().cloned());
+    Ok(Val::Flags(out))
 }
 
 /// What belongs there, in words a caller can act on.
@@ -241,7 +288,7 @@ fn expected(ty: &WitType) -> String {
     }
 }
 
-fn mismatch(expected: &str, json: &Value) -> ValueError {
+fn mismatch(expected: &str, json: &Value) -> Unread {
     let found = match json {
         Value::Null => "null".into(),
         Value::Bool(b) => b.to_string(),
@@ -253,17 +300,33 @@ fn mismatch(expected: &str, json: &Value) -> ValueError {
             None => "an empty object".into(),
         },
     };
-    ValueError { path: String::new(), expected: expected.to_owned(), found }
+    misfit(expected.to_owned(), found)
 }
 
-impl ValueError {
-    fn at_index(mut self, index: usize) -> Self {
-        self.path.insert_str(0, &format!("[{index}]"));
-        self
+fn misfit(expected: String, found: String) -> Unread {
+    Unread::Misfit(ValueError { path: String::new(), expected, found })
+}
+
+impl Unread {
+    fn at_index(self, index: usize) -> Self {
+        self.within(|error| error.path.insert_str(0, &format!("[{index}]")))
     }
 
-    fn in_field(mut self, name: &str) -> Self {
-        self.path.insert_str(0, &format!(".{}", clean(name, 60)));
+    fn in_field(self, name: &str) -> Self {
+        self.within(|error| error.path.insert_str(0, &format!(".{}", clean(name, 60))))
+    }
+
+    /// Says where a value is that does not fit; where the room ends is nobody's place.
+    fn within(mut self, say: impl FnOnce(&mut ValueError)) -> Self {
+        if let Self::Misfit(error) = &mut self {
+            say(error);
+        }
         self
+    }
+}
+
+impl From<Ended> for Unread {
+    fn from(ended: Ended) -> Self {
+        Self::Ended(ended)
     }
 }

@@ -3,13 +3,15 @@
 //!
 //! ```text
 //! Sandbox::load(bytes)  structural limits → one compilation for each digest → Arc<Module>
-//! Sandbox::run(spec, host)  parameters (JSON → WIT) → store, meter, call → result (WIT → canonical JSON) → RunReport
+//! Sandbox::run(spec, host)  slot → parameters (JSON → WIT, charged) → store, meter, call → result (WIT → canonical JSON) → RunReport
 //! ```
 
+mod allowance;
 mod cancel;
 mod config;
 pub mod costs;
 mod engine;
+mod fits;
 mod grants;
 mod interfaces;
 mod json_in;
@@ -22,6 +24,7 @@ mod module;
 mod outcome;
 mod provider;
 mod run;
+mod slots;
 mod spec;
 mod state;
 mod structure;
@@ -32,12 +35,12 @@ mod wit_type;
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 pub use crate::cancel::CancelFlag;
 pub use crate::config::{LoadError, SandboxConfig, SandboxError, StructureLimits};
 pub use crate::engine::EngineInfo;
+pub use crate::fits::{Misfit, VALUE_BYTES_A_BYTE, fits};
 pub use crate::grants::{Grants, UnknownInterface};
 pub use crate::interfaces::{
     ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, HostAnswer, HostPort, HostRequest, LogLevel, LogRequest,
@@ -46,7 +49,9 @@ pub use crate::interfaces::{
 pub use crate::limits::Limits;
 pub use crate::module::{EntryType, Module};
 pub use crate::provider::Provider;
-pub use crate::spec::{LimitKind, RunOutcome, RunReport, RunSpec, Runner, TrapKind, Usage, ValueError};
+pub use crate::spec::{
+    Blame, LimitKind, RunOutcome, RunReport, RunSpec, Runner, TooLarge, TooMuchOf, TrapKind, Usage, ValueError,
+};
 pub use crate::wit_type::WitType;
 
 /// An engine, its slots for runs and its compiled modules. Clones share them; make one for a process.
@@ -59,7 +64,7 @@ struct Inner {
     info: EngineInfo,
     linkers: Arc<link::Linkers>,
     loader: load::Loader,
-    slots: Semaphore,
+    slots: slots::Slots,
 }
 
 impl fmt::Debug for Sandbox {
@@ -81,7 +86,7 @@ impl Sandbox {
             config: config.clone(),
             loader: load::Loader::new(engine.clone(), linkers.clone(), config.clone()),
             linkers,
-            slots: Semaphore::new(config.runs_max as usize),
+            slots: slots::Slots::new(config.runs_max, slots::totals(config.runs_max)),
             engine,
             info,
         })))
@@ -105,6 +110,11 @@ impl Sandbox {
         self.0.loader.cached(digest)
     }
 
+    /// Memory that a run may ever have here, in bytes, whatever its limits say.
+    pub fn memory_bytes_max(&self) -> usize {
+        self.0.config.memory_bytes_max
+    }
+
     fn config(&self) -> &SandboxConfig {
         &self.0.config
     }
@@ -117,7 +127,7 @@ impl Sandbox {
         &self.0.linkers
     }
 
-    fn slots(&self) -> &Semaphore {
+    fn slots(&self) -> &slots::Slots {
         &self.0.slots
     }
 }

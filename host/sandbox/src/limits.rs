@@ -9,8 +9,12 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Fuel: one a wasm instruction, plus the host charges of [`crate::costs`].
     pub fuel: u64,
-    /// Linear memories and tables together, in bytes. More than the sandbox's own maximum counts as that maximum.
+    /// Linear memories, tables and the parameters as values together, in bytes. More than the sandbox's own maximum counts as
+    /// that maximum.
     pub memory_bytes: usize,
+    /// Values that the parameters may make, fields that were left out included. Reading them is not paid in fuel; this bounds
+    /// its time to some 30 ms. A request has at most 192 KiB of JSON, in which no more than 96,000 values can be written.
+    pub values: u64,
     /// From the call of `run` to the answer, waiting for a slot and for the host included.
     pub wall: Duration,
     /// Canonical JSON of the result, in bytes.
@@ -30,6 +34,7 @@ impl Default for Limits {
         Self {
             fuel: 2_000_000_000,
             memory_bytes: 64 << 20,
+            values: 250_000,
             wall: Duration::from_secs(10),
             result_bytes: 64 << 10,
             host_calls: 100_000,

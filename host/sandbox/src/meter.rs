@@ -3,7 +3,8 @@
 
 use wasmtime::ResourceLimiter;
 
-use crate::engine::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::engine::TABLE_ELEMENTS_MAX;
+use crate::slots::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLES_MAX};
 
 /// What a table element costs in the memory sum, in bytes: a pointer.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
@@ -23,7 +24,7 @@ pub(crate) enum Stop {
     Host(String),
 }
 
-/// Sums every linear memory and table of a run against one limit and remembers the peak.
+/// Sums the parameters, every linear memory and every table of a run against one limit and remembers the peak.
 #[derive(Debug)]
 pub(crate) struct MemoryMeter {
     bytes_max: usize,
@@ -34,8 +35,9 @@ pub(crate) struct MemoryMeter {
 }
 
 impl MemoryMeter {
-    pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, peak: 0, refused: false }
+    /// A meter that has counted `held` bytes already, which last as long as the run: its parameters.
+    pub(crate) fn new(bytes_max: usize, held: usize) -> Self {
+        Self { bytes_max, bytes: held, peak: held, refused: false }
     }
 
     pub(crate) fn peak(&self) -> u64 {
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn memories_and_tables_share_one_limit() {
-        let mut meter = MemoryMeter::new(1 << 20);
+        let mut meter = MemoryMeter::new(1 << 20, 0);
         assert!(meter.memory_growing(0, 512 << 10, None).unwrap());
         assert!(meter.table_growing(0, 1_000, None).unwrap());
         assert!(!meter.memory_growing(512 << 10, 1 << 20, None).unwrap(), "the table's 8,000 bytes count");
@@ -104,8 +106,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_from_the_start_counts() {
+        let mut meter = MemoryMeter::new(1 << 20, 600 << 10);
+        assert!(!meter.memory_growing(0, 512 << 10, None).unwrap());
+        assert_eq!(meter.peak(), 600 << 10);
+    }
+
+    #[test]
     fn a_growth_that_fails_by_itself_is_not_counted() {
-        let mut meter = MemoryMeter::new(1 << 20);
+        let mut meter = MemoryMeter::new(1 << 20, 0);
         assert!(!meter.memory_growing(0, 128 << 10, Some(64 << 10)).unwrap());
         assert!(!meter.refused, "the memory's own maximum is not our limit");
         assert_eq!(meter.peak(), 0);

@@ -12,8 +12,13 @@ use crate::config::LoadError;
 use crate::grants::Grants;
 use crate::interfaces::RunState;
 use crate::link::{BySet, Linkers};
+use crate::slots::Weight;
 use crate::text::clean;
 use crate::wit_type::{TypeReader, WitType};
+
+/// wasmtime's own words where a component has more than a pool holds for one; there is no public error type, and a test holds
+/// them to the pinned version.
+const POOL_EXCEEDED: &str = "pooling allocator";
 
 /// An exported function and its types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,7 @@ pub struct EntryType {
 pub struct Module {
     digest: [u8; 32],
     component: Component,
+    weight: Weight,
     imports: Vec<String>,
     needs: Grants,
     entries: Vec<EntryType>,
@@ -66,8 +72,8 @@ impl Module {
         digest: [u8; 32],
         wasm: &[u8],
     ) -> Result<Self, LoadError> {
-        let invalid = |e: wasmtime::Error| LoadError::Invalid(clean(&format!("{e:#}"), 500));
-        let component = Component::from_binary(engine, wasm).map_err(invalid)?;
+        let component = Component::from_binary(engine, wasm).map_err(refused)?;
+        let weight = Weight::of(wasm, &component)?;
         let ty = component.component_type();
         let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
         let needs = Grants::of(imports.iter().map(String::as_str))
@@ -83,9 +89,9 @@ impl Module {
             entries.push(entry(name, &func)?);
         }
         component.initialize_copy_on_write_image().map_err(|e| LoadError::Internal(e.to_string()))?;
-        let module = Self { digest, component, imports, needs, entries, by_name, linked: BySet::default() };
+        let module = Self { digest, component, weight, imports, needs, entries, by_name, linked: BySet::default() };
         // An interface of the right name and another shape is the module's fault: find out now, not in a run.
-        module.linked(engine, linkers, needs).map_err(invalid)?;
+        module.linked(engine, linkers, needs).map_err(refused)?;
         Ok(module)
     }
 
@@ -120,6 +126,11 @@ impl Module {
         (image.end as usize).saturating_sub(image.start as usize)
     }
 
+    /// What a run takes of the pool.
+    pub(crate) fn weight(&self) -> Weight {
+        self.weight
+    }
+
     pub(crate) fn prepared(&self, name: &str) -> Option<Entry<'_>> {
         let p = self.by_name.get(name)?;
         Some(Entry { name: p.name.clone(), ty: &self.entries[p.at], export: p.export })
@@ -142,6 +153,12 @@ impl Module {
     ) -> wasmtime::Result<&InstancePre<RunState>> {
         self.linked.get_or_make(grants, || linkers.prepare(engine, &self.component, grants))
     }
+}
+
+/// Why the engine does not take a component: what is more than its pool has for one run can never run.
+fn refused(error: wasmtime::Error) -> LoadError {
+    let text = clean(&format!("{error:#}"), 500);
+    if text.contains(POOL_EXCEEDED) { LoadError::NeverFits { problem: text } } else { LoadError::Invalid(text) }
 }
 
 fn entry(name: &str, func: &ComponentFunc) -> Result<EntryType, LoadError> {

@@ -2,6 +2,8 @@
 
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
+use crate::allowance::Ended;
+use crate::json_in::Unread;
 use crate::meter::Stop;
 use crate::spec::{LimitKind, RunOutcome, TrapKind};
 
@@ -44,6 +46,23 @@ pub(crate) fn of_stop(stop: &Stop) -> RunOutcome {
         Stop::HostCalls => RunOutcome::Limit(LimitKind::HostCalls),
         Stop::Handles => RunOutcome::Trapped { kind: TrapKind::Handles },
         Stop::Host(reason) => RunOutcome::Failed(reason.clone()),
+    }
+}
+
+/// The outcome of a run whose parameters did not become values.
+pub(crate) fn of_unread(unread: Unread) -> RunOutcome {
+    match unread {
+        Unread::Misfit(problem) => RunOutcome::BadParams(problem),
+        Unread::Ended(Ended::TooLarge(too_large)) => RunOutcome::ParamsTooLarge(too_large),
+        Unread::Ended(Ended::Stopped(stop)) => of_stop(&stop),
+    }
+}
+
+/// The outcome of a run that got no slot: it was stopped while it waited, or its time went by, which is ours.
+pub(crate) fn of_wait(stop: &Stop) -> RunOutcome {
+    match stop {
+        Stop::Time => RunOutcome::Failed("no slot became free within the run's wall time".into()),
+        other => of_stop(other),
     }
 }
 

@@ -8,11 +8,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::SemaphorePermit;
 use wasmtime::Store;
 use wasmtime::component::{InstancePre, Val};
 
 use crate::Sandbox;
+use crate::allowance::Allowance;
 use crate::cancel::CancelFlag;
 use crate::interfaces::{HostPort, RunState, States};
 use crate::json_in;
@@ -21,6 +21,7 @@ use crate::limits::Limits;
 use crate::meter::{MemoryMeter, Stop};
 use crate::module::Entry;
 use crate::outcome;
+use crate::slots::{Slot, Weight};
 use crate::spec::{LimitKind, RunOutcome, RunReport, RunSpec, Runner, Usage};
 use crate::state::now;
 
@@ -28,10 +29,8 @@ use crate::state::now;
 const YIELD_FUEL: u64 = 1_000_000;
 /// Bytes a guest may pass in one call for each byte of result it may return: a value in memory is larger than its JSON.
 const LIFT_PER_RESULT_BYTE: usize = 64;
-/// Bytes a guest may pass in any call.
+/// Bytes a guest may pass in any call. However large its result may be, they are never more than this or its memory.
 const LIFT_BYTES_MIN: usize = 1 << 20;
-/// Bytes a guest may pass in one call, however large its result may be.
-const LIFT_BYTES_MAX: usize = 128 << 20;
 
 /// As good as no deadline: ten years.
 const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -60,15 +59,17 @@ impl Sandbox {
         if let Some(interface) = module.ungranted(spec.grants) {
             return Err(RunOutcome::NotGranted { interface: interface.to_owned() });
         }
-        let args = json_in::params(&entry.ty.params, &spec.params).map_err(RunOutcome::BadParams)?;
         let linked = module
             .linked(self.engine(), self.linkers(), spec.grants)
             .map_err(|e| RunOutcome::Failed(format!("the module cannot be linked: {e:#}")))?;
         let guard = Guard { cancel: spec.cancel.clone(), deadline: deadline(started, spec.limits.wall) };
-        let _slot = self.slot(&guard).await?;
+        let _slot = self.slot(&guard, module.weight()).await?;
+        let limits =
+            Limits { memory_bytes: spec.limits.memory_bytes.min(self.config().memory_bytes_max), ..spec.limits };
+        let Arguments { args, held } = arguments(&entry, spec.params, &limits, &guard)?;
         let mut store = self.store(
             RunState {
-                memory: MemoryMeter::new(spec.limits.memory_bytes.min(self.config().memory_bytes_max)),
+                memory: MemoryMeter::new(limits.memory_bytes, held),
                 provider: spec.provider,
                 entry: entry.name.clone(),
                 cancel: spec.cancel,
@@ -77,7 +78,7 @@ impl Sandbox {
                 host_calls: 0,
                 interfaces: States::new(&spec.limits, host),
             },
-            &spec.limits,
+            &limits,
         )?;
         let called = guard.watch(call(&mut store, linked, &entry, &args)).await;
         note(usage, &store, spec.limits.fuel);
@@ -96,13 +97,10 @@ impl Sandbox {
         }
     }
 
-    async fn slot(&self, guard: &Guard) -> Result<SemaphorePermit<'_>, RunOutcome> {
-        if let Ok(permit) = self.slots().try_acquire() {
-            return Ok(permit);
-        }
-        match guard.watch(self.slots().acquire()).await {
-            Ok(permit) => permit.map_err(|_| RunOutcome::Failed("the sandbox is closed".into())),
-            Err(stop) => Err(outcome::of_stop(&stop)),
+    async fn slot(&self, guard: &Guard, weight: Weight) -> Result<Slot<'_>, RunOutcome> {
+        match guard.watch(self.slots().take(weight)).await {
+            Ok(slot) => slot.ok_or_else(|| RunOutcome::Failed("the sandbox is closed".into())),
+            Err(stop) => Err(outcome::of_wait(&stop)),
         }
     }
 
@@ -113,10 +111,30 @@ impl Sandbox {
         store.set_fuel(limits.fuel).map_err(failed)?;
         store.fuel_async_yield_interval(Some(YIELD_FUEL)).map_err(failed)?;
         let lift = limits.result_bytes.saturating_mul(LIFT_PER_RESULT_BYTE).saturating_add(LIFT_BYTES_MIN);
-        store.set_hostcall_fuel(lift.min(LIFT_BYTES_MAX));
+        store.set_hostcall_fuel(lift.min(limits.memory_bytes.max(LIFT_BYTES_MIN)));
         store.set_max_component_handles(limits.handles as usize);
         Ok(store)
     }
+}
+
+/// Parameters as values.
+struct Arguments {
+    args: Vec<Val>,
+    /// Bytes that they take on the host.
+    held: usize,
+}
+
+/// Reads the parameters, in the run's slot, and charges them to its memory.
+fn arguments(
+    entry: &Entry<'_>,
+    params: serde_json::Value,
+    limits: &Limits,
+    guard: &Guard,
+) -> Result<Arguments, RunOutcome> {
+    let stop = || guard.stopped();
+    let mut room = Allowance::new(limits.memory_bytes, limits.values, &stop);
+    let args = json_in::params(&entry.ty.params, &params, &mut room).map_err(outcome::of_unread)?;
+    Ok(Arguments { args, held: room.bytes() })
 }
 
 async fn call(
@@ -166,11 +184,8 @@ impl Guard {
         let mut work = pin!(work);
         let mut woken = pin!(None);
         poll_fn(|cx| {
-            if self.cancel.is_cancelled() {
-                return Poll::Ready(Err(Stop::Cancelled));
-            }
-            if now() >= self.deadline {
-                return Poll::Ready(Err(Stop::Time));
+            if let Some(stop) = self.stopped() {
+                return Poll::Ready(Err(stop));
             }
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Ok(done));
@@ -184,6 +199,17 @@ impl Guard {
             }
         })
         .await
+    }
+
+    /// Whether the flag is set or the time is up, now.
+    fn stopped(&self) -> Option<Stop> {
+        if self.cancel.is_cancelled() {
+            Some(Stop::Cancelled)
+        } else if now() >= self.deadline {
+            Some(Stop::Time)
+        } else {
+            None
+        }
     }
 
     async fn ended(&self) -> Stop {

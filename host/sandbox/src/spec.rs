@@ -54,7 +54,7 @@ pub struct RunReport {
 pub struct Usage {
     /// Fuel, at most the limit.
     pub fuel: u64,
-    /// Largest sum of linear memories and tables, in bytes.
+    /// Largest sum of linear memories, tables and the parameters as values, in bytes.
     pub memory_peak_bytes: u64,
     /// Rows the guest advanced over.
     pub rows: u64,
@@ -85,6 +85,8 @@ pub enum RunOutcome {
     Limit(LimitKind),
     /// The parameters do not fit the entry's types: the caller's fault.
     BadParams(ValueError),
+    /// The parameters would take more room as values than the run has; whose fault it is, they say.
+    ParamsTooLarge(TooLarge),
     /// The module exports no such function: the caller's fault.
     UnknownEntry {
         /// The entry asked for.
@@ -101,13 +103,62 @@ pub enum RunOutcome {
     Failed(String),
 }
 
+/// Values that would take more room than there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.words())]
+pub struct TooLarge {
+    /// Whose fault it is.
+    pub blame: Blame,
+    /// What there is too much of.
+    pub of: TooMuchOf,
+    /// How much there may be.
+    pub max: u64,
+}
+
+/// Whose fault it is that values take too much room: who made the greater part of them necessary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Who wrote the values.
+    Caller,
+    /// The author of the type, whose names and fields that may be left out are added to what was written.
+    Module,
+}
+
+/// What values can have too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooMuchOf {
+    /// Bytes on the host: [`Limits::memory_bytes`].
+    Bytes,
+    /// Values: [`Limits::values`].
+    Values,
+}
+
+impl TooLarge {
+    fn words(self) -> String {
+        let (max, of) = (
+            self.max,
+            match self.of {
+                TooMuchOf::Bytes => "bytes as values",
+                TooMuchOf::Values => "values",
+            },
+        );
+        match self.blame {
+            Blame::Caller => format!("they make more than {max} {of}; send less at once"),
+            Blame::Module => format!(
+                "with the names and the absent fields of their types they make more than {max} {of}; the module's author \
+                 has to mend the types"
+            ),
+        }
+    }
+}
+
 /// Which limit ended a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKind {
     /// [`Limits::fuel`].
     Fuel,
-    /// [`Limits::memory_bytes`]: the start needs more, or the guest gave up after growth was refused.
+    /// [`Limits::memory_bytes`]: the start needs more beside the parameters, or the guest gave up after growth was refused.
     Memory,
     /// [`Limits::wall`].
     Time,

@@ -212,6 +212,7 @@ async fn limits_without_end_are_no_overflow() {
     let report = run_with(&guest("", "(i32.const 1)"), Arc::new(NothingGranted), |spec| {
         spec.limits = Limits {
             fuel: u64::MAX,
+            values: 250_000,
             memory_bytes: usize::MAX,
             wall: Duration::MAX,
             result_bytes: usize::MAX,

@@ -12,6 +12,10 @@ pub(crate) const TRACEBACK: Shipped = Shipped {
     wasm: include_bytes!("../../../modules/prebuilt/ip-traceback.wasm"),
     manifest: include_str!("../../../modules/ip-traceback/iog.toml"),
 };
+pub(crate) const HELLO: Shipped = Shipped {
+    wasm: include_bytes!("../../../modules/prebuilt/hello.wasm"),
+    manifest: include_str!("../../../modules/hello/iog.toml"),
+};
 pub(crate) const TALKERS: Shipped = Shipped {
     wasm: include_bytes!("../../../modules/prebuilt/top-talkers.wasm"),
     manifest: include_str!("../../../modules/top-talkers/iog.toml"),

@@ -46,7 +46,7 @@ fn a_hop_that_is_called_no_longer_is_noticed() {
 
 #[test]
 fn hops_in_another_order_are_noticed() {
-    let (release, execute) = ("release(run, &cleared, executed)", "self.execute(run, &cleared)");
+    let (release, execute) = ("release(&asked.request, &cleared, executed)", "self.execute(asked, course, &cleared)");
     let text = source(LIFECYCLE).replace(release, "@").replace(execute, release).replace('@', execute);
     let said = faults(&source("docs/architecture.md"), &|path| {
         if path == LIFECYCLE { text.clone() } else { source(path) }

@@ -86,6 +86,9 @@ impl Default for SyncConfig {
 pub struct CapacityConfig {
     /// Runs at the same time, 1 to 1,024.
     pub runs_max: u32,
+    /// Runs of one caller at the same time, 1 to `runs_max`; unless it is set, three quarters of them, rounded up. The other
+    /// places are left to other callers.
+    pub runs_per_caller_max: Option<u32>,
     /// Accepted requests waiting for a place, 0 to 100,000.
     pub queue_max: u32,
     /// Requests of one caller, running and waiting together, 1 to 100,000.
@@ -98,7 +101,22 @@ pub struct CapacityConfig {
 
 impl Default for CapacityConfig {
     fn default() -> Self {
-        Self { runs_max: 8, queue_max: 64, per_caller_max: 16, query_memory_mib: 256, refusals_per_hour_max: 600 }
+        Self {
+            runs_max: 8,
+            runs_per_caller_max: None,
+            queue_max: 64,
+            per_caller_max: 16,
+            query_memory_mib: 256,
+            refusals_per_hour_max: 600,
+        }
+    }
+}
+
+impl CapacityConfig {
+    /// Runs of one caller at the same time.
+    #[must_use]
+    pub fn runs_per_caller_max(&self) -> u32 {
+        self.runs_per_caller_max.unwrap_or_else(|| self.runs_max - self.runs_max / 4)
     }
 }
 
@@ -159,6 +177,7 @@ impl SyncConfig {
 impl CapacityConfig {
     fn check(&self) -> Result<(), ConfigError> {
         within("capacity.runs_max", self.runs_max.into(), 1, 1_024)?;
+        within("capacity.runs_per_caller_max", self.runs_per_caller_max().into(), 1, self.runs_max.into())?;
         within("capacity.queue_max", self.queue_max.into(), 0, 100_000)?;
         within("capacity.refusals_per_hour_max", self.refusals_per_hour_max.into(), 1, 1_000_000)?;
         within("capacity.per_caller_max", self.per_caller_max.into(), 1, 100_000)?;
@@ -275,6 +294,18 @@ targets = { parameter = "target", distinct_per_day_max = 20 }
             let error = parse(&GOOD.replace(file, &keys)).unwrap_err().to_string();
             assert!(error.contains(complaint), "{error}");
         }
+    }
+
+    #[test]
+    fn one_callers_share_of_the_places_follows_them_unless_it_is_set() {
+        let share =
+            |capacity: &str| parse(&format!("{GOOD}[capacity]\n{capacity}")).map(|c| c.capacity.runs_per_caller_max());
+        for (capacity, expected) in [("", 6), ("runs_max = 1", 1), ("runs_max = 3", 3), ("runs_per_caller_max = 8", 8)]
+        {
+            assert_eq!(share(capacity).unwrap(), expected, "{capacity}");
+        }
+        let error = share("runs_per_caller_max = 9").unwrap_err().to_string();
+        assert!(error.contains("`capacity.runs_per_caller_max`"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use iog_module::NotRun;
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::ReleaseClass;
 use iog_protocol::run::{LimitKind, Outcome, ResultJson, RunRequest};
-use iog_sandbox::{RunOutcome, TrapKind, Usage};
+use iog_sandbox::{Blame, RunOutcome, TrapKind, Usage};
 
 use crate::admit::Refusal;
 use crate::executor::{Executed, Snapshots};
@@ -64,11 +64,21 @@ impl Ending {
         }
     }
 
-    /// The gateway's own fault: the caller learns that, the operators why.
+    /// The gateway's own fault: the caller learns that, the operators why, and it costs nobody's quota.
     #[must_use]
     pub fn ours(problem: String, registry_size: u64) -> Self {
-        let outcome = Outcome::Failed { reason: "the gateway failed".to_owned() };
-        Self { detail: Some(problem), ..Self::without_run(outcome, registry_size) }
+        Self { detail: Some(problem), ..Self::failed("the gateway failed", registry_size) }
+    }
+
+    /// A run that a stop of the gateway cut off: its own fault as well.
+    #[must_use]
+    pub fn cut_off(registry_size: u64) -> Self {
+        Self::failed("the gateway stopped before the run had ended", registry_size)
+    }
+
+    fn failed(reason: &str, registry_size: u64) -> Self {
+        let outcome = Outcome::Failed { reason: reason.to_owned() };
+        Self { counted: false, ..Self::without_run(outcome, registry_size) }
     }
 
     /// A refusal, which costs no quota.
@@ -109,6 +119,13 @@ impl Ending {
             RunOutcome::BadParams(problem) => {
                 Self::refused(&Refusal::Params { problem: problem.to_string() }, registry_size)
             }
+            RunOutcome::ParamsTooLarge(problem) => match problem.blame {
+                Blame::Caller => Self::refused(&Refusal::Params { problem: problem.to_string() }, registry_size),
+                Blame::Module => {
+                    let detail = Some(format!("the parameters: {problem}"));
+                    Self { detail, ..plain(Outcome::Limit { which: LimitKind::Memory }) }
+                }
+            },
             RunOutcome::UnknownEntry { .. } => {
                 Self::refused(&Refusal::NoEntry { entry: request.entry.clone() }, registry_size)
             }

@@ -9,9 +9,10 @@ use futures::FutureExt as _;
 use iog_data::QueryError;
 use iog_module::NotRun;
 use iog_protocol::ids::{Digest, RequestId};
-use iog_protocol::run::Outcome;
+use iog_protocol::run::{Outcome, RunRequest};
 use iog_protocol::time::Timestamp;
 use iog_sandbox::Provider;
+use serde_json::Value;
 
 use super::ending::{Accepted, Ending};
 use super::under_way::{RunHandle, UnderWay};
@@ -74,12 +75,25 @@ pub struct Destination {
     pub place: Place,
 }
 
-/// A request on its way.
-struct Carried<'a> {
-    asked: &'a Authenticated,
+/// What a request has on its way.
+struct Course<'a> {
     service: Option<&'a Service>,
     used: Used,
     handle: &'a RunHandle,
+}
+
+/// The parameters of a request that waits, as text: read as JSON they take up to seventy times as much memory, and many
+/// requests may wait.
+struct Packed(String);
+
+impl Packed {
+    fn of(params: &mut Value) -> Self {
+        Self(std::mem::take(params).to_string())
+    }
+
+    fn unpacked(self) -> Value {
+        serde_json::from_str(&self.0).expect("what was written as JSON is read as JSON")
+    }
 }
 
 /// A request that may run, with what it runs on.
@@ -96,7 +110,7 @@ impl Lifecycle {
     /// [`LifecycleError`].
     pub async fn carry(
         &self,
-        asked: Authenticated,
+        mut asked: Authenticated,
         destination: Option<Destination>,
     ) -> Result<Vec<u8>, LifecycleError> {
         let (service, place) = destination.map(|to| (to.service, to.place)).unzip();
@@ -108,12 +122,13 @@ impl Lifecycle {
             Begin::OtherRequest => return Err(LifecycleError::OtherRequest { id: asked.request.request_id }),
         };
         let entered = self.under_way.enter(&asked);
-        let run = Carried { asked: &asked, service, used, handle: &entered.handle };
-        let ending = AssertUnwindSafe(self.reach_end(&run, place)).catch_unwind().await.unwrap_or_else(|_| {
+        let course = Course { service, used, handle: &entered.handle };
+        let reached = AssertUnwindSafe(self.reach_end(&mut asked, &course, place)).catch_unwind().await;
+        let ending = reached.unwrap_or_else(|_| {
             tracing::error!(run = %asked.request.request_id, "a run made the gateway fail");
             Ending::ours("a panic; see the log".to_owned(), self.vantage.registry.current().size())
         });
-        self.receipt(&run, &ending).await
+        self.receipt(&asked, &course, &ending).await
     }
 
     /// First: the request is durable before anything is done about it.
@@ -121,33 +136,35 @@ impl Lifecycle {
         journal::begin(&self.store, &new_run(asked, service, self.vantage.now())).await
     }
 
-    async fn reach_end(&self, run: &Carried<'_>, place: Option<Place>) -> Ending {
-        let cleared = match self.decide(run) {
+    async fn reach_end(&self, asked: &mut Authenticated, course: &Course<'_>, place: Option<Place>) -> Ending {
+        let cleared = match self.decide(asked, course) {
             Ok(cleared) => cleared,
             Err(refused) => return *refused,
         };
         let Some(mut place) = place else {
             return Ending::ours("a request without a place was admitted".to_owned(), cleared.registry_size);
         };
-        if let Err(cancelled) = wait(run, &mut place, &cleared).await {
+        let packed = Packed::of(&mut asked.request.params);
+        if let Err(cancelled) = wait(course, &mut place, &cleared).await {
             return *cancelled;
         }
+        asked.request.params = packed.unpacked();
         // The wait may have been long: what was revoked meanwhile must not start.
-        let cleared = match self.decide(run) {
+        let cleared = match self.decide(asked, course) {
             Ok(cleared) => cleared,
             Err(refused) => return *refused,
         };
-        let executed = self.execute(run, &cleared).await;
-        release(run, &cleared, executed)
+        let executed = self.execute(asked, course, &cleared).await;
+        release(&asked.request, &cleared, executed)
     }
 
     /// Second, and again after the wait: may it run? The ending where it may not.
-    fn decide<'a>(&self, run: &Carried<'a>) -> Result<Cleared<'a>, Box<Ending>> {
-        let offer = run.service.map(Service::offer);
-        let decision = admit::decide(run.asked, &self.vantage.here(), offer.as_ref(), run.used);
+    fn decide<'a>(&self, asked: &Authenticated, course: &Course<'a>) -> Result<Cleared<'a>, Box<Ending>> {
+        let offer = course.service.map(Service::offer);
+        let decision = admit::decide(asked, &self.vantage.here(), offer.as_ref(), course.used);
         let registry_size = decision.registry.size();
         let admitted = decision.verdict.map_err(|refusal| Box::new(Ending::refused(&refusal, registry_size)))?;
-        match run.service.and_then(|service| service.prepared.as_ref().ok()) {
+        match course.service.and_then(|service| service.prepared.as_ref().ok()) {
             Some(prepared) => Ok(Cleared { admitted, registry_size, prepared }),
             None => {
                 let problem = "the service was lost after it was admitted".to_owned();
@@ -157,44 +174,48 @@ impl Lifecycle {
     }
 
     /// Fourth: pins the data and runs the module on them.
-    async fn execute(&self, run: &Carried<'_>, cleared: &Cleared<'_>) -> Result<Executed, NotRun<QueryError>> {
-        let request = &run.asked.request;
+    async fn execute(
+        &self,
+        asked: &mut Authenticated,
+        course: &Course<'_>,
+        cleared: &Cleared<'_>,
+    ) -> Result<Executed, NotRun<QueryError>> {
+        let params = std::mem::take(&mut asked.request.params);
+        let request = &asked.request;
         let provider = Provider { domain: self.vantage.domain.to_string(), asn: cleared.admitted.asn };
-        let run = Run {
-            id: &request.request_id,
-            entry: &request.entry,
-            params: &request.params,
-            provider,
-            handle: run.handle,
-        };
+        let run = Run { id: &request.request_id, entry: &request.entry, params, provider, handle: course.handle };
         self.executor.execute(cleared.prepared, run).await
     }
 
     /// Last: the receipt and the answer, durable together.
-    async fn receipt(&self, run: &Carried<'_>, ending: &Ending) -> Result<Vec<u8>, LifecycleError> {
+    async fn receipt(
+        &self,
+        asked: &Authenticated,
+        course: &Course<'_>,
+        ending: &Ending,
+    ) -> Result<Vec<u8>, LifecycleError> {
         let now = self.vantage.now();
         if matches!(ending.outcome, Outcome::Refused { .. }) {
-            self.refusals.count(&run.asked.caller.domain, now);
+            self.refusals.count(&asked.caller.domain, now);
         }
-        let policy = run.service.map_or_else(|| Policy::default().digest(), |service| service.policy_digest);
-        let accepted = Accepted { request: &run.asked.request, digest: run.asked.digest, policy };
+        let policy = course.service.map_or_else(|| Policy::default().digest(), |service| service.policy_digest);
+        let accepted = Accepted { request: &asked.request, digest: asked.digest, policy };
         Ok(self.receipts.write(&accepted, ending, now).await?)
     }
 }
 
 /// Third: its turn, unless it is cancelled before.
-async fn wait(run: &Carried<'_>, place: &mut Place, cleared: &Cleared<'_>) -> Result<(), Box<Ending>> {
+async fn wait(course: &Course<'_>, place: &mut Place, cleared: &Cleared<'_>) -> Result<(), Box<Ending>> {
     tokio::select! {
         () = place.turn() => Ok(()),
-        () = run.handle.cancel_flag().cancelled() => {
+        () = course.handle.cancel_flag().cancelled() => {
             Err(Box::new(Ending::without_run(Outcome::Cancelled, cleared.registry_size)))
         }
     }
 }
 
 /// Fifth: what the caller learns of a run, and what stays here.
-fn release(run: &Carried<'_>, cleared: &Cleared<'_>, executed: Result<Executed, NotRun<QueryError>>) -> Ending {
-    let request = &run.asked.request;
+fn release(request: &RunRequest, cleared: &Cleared<'_>, executed: Result<Executed, NotRun<QueryError>>) -> Ending {
     match executed {
         Err(why) => Ending::not_run(&why, cleared.registry_size),
         Ok(executed) => {

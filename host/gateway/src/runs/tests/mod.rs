@@ -68,6 +68,7 @@ impl Gateway {
         let executor = Executor { sandbox, query_memory_bytes: 64 << 20 };
         let capacity = CapacityConfig {
             runs_max: 4,
+            runs_per_caller_max: Some(4),
             queue_max: 4,
             per_caller_max: 4,
             refusals_per_hour_max: 3,
@@ -320,14 +321,17 @@ async fn a_token_that_ends_while_the_body_comes_is_not_enough() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_cut_off_gets_one_receipt_of_failure_at_the_next_start() {
-    let gateway = Gateway::new(QuotaConfig::default()).await;
+async fn a_run_that_was_cut_off_gets_one_receipt_of_failure_at_the_next_start_and_costs_no_quota() {
+    let quota = QuotaConfig { runs_per_hour_max: Some(1), ..QuotaConfig::default() };
+    let gateway = Gateway::new(quota.clone()).await;
     let envelope = signed(&request(1), 21).to_bytes();
     let here = gateway.vantage().here();
     let asked = admit::accept(&envelope, identify(&gateway.shown("caller"), &here).unwrap(), &here).unwrap();
-    let begun = journal::begin(gateway.store(), &new_run(&asked, None, now())).await.unwrap();
+    let service = gateway.parts.submitter.services.choose(&asked.request, None).unwrap();
+    let begun = journal::begin(gateway.store(), &new_run(&asked, Some(&service), now())).await.unwrap();
     assert!(matches!(begun, Begin::New(_)));
-    let gateway = Gateway::at(gateway.kill(), QuotaConfig::default()).await;
+    drop(service);
+    let gateway = Gateway::at(gateway.kill(), quota).await;
     let clock = ManualClock::new(now());
     for _ in 0..2 {
         let lifecycle = &gateway.parts.lifecycle;
@@ -338,6 +342,7 @@ async fn a_run_that_was_cut_off_gets_one_receipt_of_failure_at_the_next_start() 
     let (answer, receipt) = gateway.answer(&request(1)).await;
     assert!(matches!(answer.outcome, Outcome::Failed { .. }));
     assert_eq!(receipt.caller, id("caller"));
+    assert!(gateway.answer(&request(2)).await.0.outcome.is_success(), "the stop was the gateway's");
 }
 
 #[tokio::test]
