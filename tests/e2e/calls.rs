@@ -31,6 +31,7 @@ pub(crate) async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
         deadline: Duration::from_secs(20),
         parallel_max: 8,
         merge: true,
+        merge_limits: iog_caller::MergeLimits::default(),
     };
     call(iog_caller::Caller { home: &home, machine: &net.world.machine, sandbox: &net.world.sandbox }, &spec, &Quiet)
         .await
@@ -166,6 +167,48 @@ fn liars_in_a_providers_place_are_left_out() {
         let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
         assert!(matches!(why(&report, SOUTH), Why::Unreachable { .. } | Why::NotBelieved { .. }), "{report:?}");
         assert_eq!(report.answered(), 1);
+        evil.abort();
+        let _ = evil.await;
+        net.close().await;
+    });
+}
+
+#[test]
+fn a_provider_that_answers_something_else_spoils_nobodys_answer() {
+    play(async {
+        let mut net = stage(TRACEBACK.wasm).await;
+        let caller = Caller::of(&net, ASKER).await;
+        let keys = StolenKeys::of(&net, caller.home.trust_domain());
+        net.stop(SOUTH).await;
+        // The provider itself lies: certificate and receipt key are its own, and its receipt proves what it said.
+        let own = Home::open(&net.home_of(SOUTH)).expect("the home is there").receipt_key().expect("it has a key");
+        let canonical = r#"{"ok":{"target":"203.0.113.10/32","ingress":[],"inside":{"flows":0,"packets":0,"bytes":0,"sources":0,"first-us":null,"last-us":null},"flows":0,"packets":0,"bytes":0}}"#;
+        for (result, place) in [
+            (r#"{"ok":{"flows":0}}"#, "`$.ok.target`"),
+            ("7", "expected result"),
+            (r#"{"ok":{"target":"203.0.113.10/32","ingress":[{}]}}"#, "`$.ok.ingress[0].asn`"),
+            (r#"{"err": "no data"}"#, "not in canonical form"),
+        ] {
+            let identity = keys.identity(SOUTH, Validity::leaf(net.now().unix()));
+            let lie = Lie::of(SOUTH, &keys, &own).saying(result);
+            let evil = evil_gateway::serve(lie, net.listen_as(SOUTH).await, identity, &keys);
+            let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+            let Why::WrongType { problem } = why(&report, SOUTH) else { panic!("{:?}", why(&report, SOUTH)) };
+            assert!(problem.contains(place), "{problem}");
+            let liar = part(&report, SOUTH);
+            assert!(liar.receipt.is_some() && liar.bundle.is_some(), "what it signed is kept");
+            let graph = merged(&report);
+            assert_eq!((report.answered(), edges(&graph).len()), (1, 2), "only the honest one counts: {graph}");
+            assert_eq!(graph["silent"][0]["domain"], SOUTH, "{graph}");
+            evil.abort();
+            let _ = evil.await;
+        }
+        // With an answer of the type its receipt is all that is asked for.
+        let identity = keys.identity(SOUTH, Validity::leaf(net.now().unix()));
+        let lie = Lie::of(SOUTH, &keys, &own).saying(canonical);
+        let evil = evil_gateway::serve(lie, net.listen_as(SOUTH).await, identity, &keys);
+        let report = ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+        assert_eq!(report.answered(), 2, "{report:?}");
         evil.abort();
         let _ = evil.await;
         net.close().await;

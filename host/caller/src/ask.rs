@@ -7,7 +7,8 @@ use iog_client::gateway::{SignedRun, believe, receipt_log};
 use iog_client::{ClientError, GatewayClient, Remote, RunReply};
 use iog_protocol::dsse::Signed;
 use iog_protocol::ids::{Digest, EntryName};
-use iog_protocol::run::{Outcome, RunAnswer, RunRequest};
+use iog_protocol::run::{Outcome, ResultJson, RunAnswer, RunRequest};
+use iog_sandbox::{WitType, fits};
 use iog_transport::TransportError;
 
 use crate::bundle;
@@ -41,6 +42,8 @@ pub struct Question<'a> {
     pub token: &'a str,
     /// The folder of this call's bundles.
     pub folder: &'a std::path::Path,
+    /// What the entry returns; `None` where it returns nothing.
+    pub returns: Option<&'a WitType>,
     /// Bytes of canonical JSON that the module's manifest allows a result: what an honest gateway lets out at most.
     pub result_bytes_max: u64,
 }
@@ -94,14 +97,18 @@ async fn fill(session: &Session, question: &Question<'_>, provider: &Provider, p
     let path = bundle::store(question.folder, &run, believed.answer());
     part.bundle = Some(path.map_err(|e| Why::Here { problem: chain(&e) })?);
     part.outcome = outcome(believed.answer().clone());
-    match &part.outcome {
-        PartOutcome::Result(result) if result.as_str().len() as u64 > question.result_bytes_max => {
-            let (found, max) = (result.as_str().len(), question.result_bytes_max);
-            let problem = format!("the result has {found} bytes, the module's manifest allows {max}");
-            Err(Why::NotBelieved { problem })
-        }
-        _ => Ok(()),
+    part.result().map_or(Ok(()), |result| check(result, question))
+}
+
+/// A receipt proves who said it, not that it is an answer: what is no value of the entry's type, in its one form and within
+/// the manifest's limit, is not one.
+fn check(result: &ResultJson, question: &Question<'_>) -> Result<(), Why> {
+    let (found, max) = (result.as_str().len() as u64, question.result_bytes_max);
+    if found > max {
+        let problem = format!("the result has {found} bytes, the module's manifest allows {max}");
+        return Err(Why::NotBelieved { problem });
     }
+    fits(question.returns, result.as_str()).map_err(|misfit| Why::WrongType { problem: shown(&misfit.to_string()) })
 }
 
 fn request(session: &Session, question: &Question<'_>, provider: &Provider) -> Result<SignedRun, Why> {

@@ -6,16 +6,16 @@ use futures::StreamExt as _;
 use iog_home::blobs;
 use iog_home::{Home, Session};
 use iog_machine::Machine;
-use iog_module::{AsSigned, Examined, Source};
+use iog_module::{AsSigned, Examined, Source, value_type};
 use iog_protocol::api::ApiErrorCode;
 use iog_protocol::ids::{Digest, DomainId, EntryName};
 use iog_protocol::registry::EffectiveModule;
-use iog_sandbox::Sandbox;
+use iog_sandbox::{Provider, Sandbox, WitType};
 
 use crate::ask::{self, Question};
 use crate::bundle;
 use crate::error::CallError;
-use crate::merge::{self, Answers};
+use crate::merge::{self, Answers, Joiner};
 use crate::providers;
 use crate::report::{CallEvent, CallReport, Events, Part, PartOutcome, Why};
 use crate::spec::CallSpec;
@@ -49,7 +49,9 @@ pub async fn call(caller: Caller<'_>, spec: &CallSpec, events: &dyn Events) -> R
     let merged = if module.facts().merge && spec.merge {
         events.event(CallEvent::Merging { answers: parts.iter().filter(|part| part.result().is_some()).count() });
         let answers = Answers { entry: entry.as_str(), parts: &parts };
-        Some(merge::merge(&session, caller.sandbox, merge::Joiner { wasm: &wasm, module }, &answers).await)
+        let provider = Provider { domain: session.home.domain().to_string(), asn: session.asn.map(|asn| asn.0) };
+        let joiner = Joiner { wasm: &wasm, module, provider: &provider, limits: &spec.merge_limits };
+        Some(merge::merge(caller.sandbox, joiner, &answers).await)
     } else {
         None
     };
@@ -102,6 +104,8 @@ async fn ask_all(
     let token = session.tokens.token(session.now).await?;
     let random = session.entropy.bytes16()?;
     let folder = bundle::folder(&session.home, session.now, &random)?;
+    let export = asked.module.facts().export(asked.entry.as_str());
+    let returns: Option<WitType> = export.and_then(|export| export.result.as_ref()).map(value_type);
     let question = Question {
         module: &asked.digest,
         entry: asked.entry,
@@ -110,6 +114,7 @@ async fn ask_all(
         deadline: spec.deadline,
         token: &token,
         folder: &folder,
+        returns: returns.as_ref(),
         result_bytes_max: asked.module.manifest().limits.result_bytes(),
     };
     let asking = providers.iter().map(|provider| ask::ask(session, &question, provider, events));

@@ -1,5 +1,5 @@
-//! The outbound half of a domain: find the providers, ask all of them at once, believe only what their receipts prove, and
-//! merge the answers in the local sandbox with nothing granted. One domain that refuses, fails or is silent never spoils the
+//! The outbound half of a domain: find the providers, ask all of them at once, believe only what their receipts prove and
+//! their types allow, and merge the answers in the local sandbox with nothing granted. One domain that refuses, fails or is silent never spoils the
 //! others. It has no data engine: what it joins are answers.
 
 pub mod ask;
@@ -7,15 +7,19 @@ pub mod bundle;
 pub mod call;
 pub mod error;
 pub mod merge;
+pub mod merge_limits;
 pub mod providers;
 pub mod report;
 pub mod spec;
+pub mod unmerged;
 pub mod verify;
 
 pub use call::{Caller, call};
 pub use error::CallError;
-/// What merging cost here.
-pub use iog_sandbox::Usage;
+/// What merging cost here, and which limit ended it.
+pub use iog_sandbox::{LimitKind, Usage};
+pub use merge_limits::MergeLimits;
 pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Why};
 pub use spec::{CallSpec, What, Whom};
+pub use unmerged::Unmerged;
 pub use verify::{VerifiedBundle, VerifyError, verify_bundle};

@@ -7,6 +7,7 @@ use iog_protocol::run::{Outcome, ResultJson};
 use iog_sandbox::Usage;
 use serde::Serialize;
 
+use crate::unmerged::Unmerged;
 use crate::verify::ReceiptSummary;
 
 /// Is told what happens. Called from several tasks; must return at once.
@@ -108,6 +109,12 @@ pub enum Why {
         /// What does not hold.
         problem: String,
     },
+    /// Its receipt proves what it answered, and that is no value of the type that the entry returns: the provider's fault.
+    #[error("answered something else than the entry returns: {problem}")]
+    WrongType {
+        /// What does not fit, and where.
+        problem: String,
+    },
     /// The registry has no such domain in force, or no address for it.
     #[error("{problem}")]
     NotInRegistry {
@@ -170,11 +177,13 @@ pub enum Merged {
         result: ResultJson,
         /// What the local run used.
         usage: Usage,
+        /// Whose answer is not in it, since the module's `merge` traps on it.
+        without: Option<DomainId>,
     },
-    /// It did not end with a result.
+    /// It did not end with a result; the parts are there all the same.
     Failed {
-        /// Why.
-        problem: String,
+        /// Why, and whose fault it is.
+        why: Unmerged,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::merge_limits::MergeLimits;
 use iog_module::{ModuleNamed, ModuleRef};
 use iog_protocol::ids::{Asn, DomainId, EntryName, ModuleName, ServiceName};
 
@@ -63,4 +64,6 @@ pub struct CallSpec {
     pub parallel_max: usize,
     /// Whether the answers are merged, where the module can.
     pub merge: bool,
+    /// What merging may use here.
+    pub merge_limits: MergeLimits,
 }

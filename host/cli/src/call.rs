@@ -5,14 +5,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use iog_caller::{CallEvent, CallReport, CallSpec, Caller, Events, Merged, Part, PartOutcome, Whom, call};
+use iog_caller::merge_limits::MEMORY_BYTES_DEFAULT_MAX;
+use iog_caller::{
+    CallEvent, CallReport, CallSpec, Caller, Events, LimitKind, MergeLimits, Merged, Part, PartOutcome, Unmerged, Whom,
+    call,
+};
 use iog_desk::views::CallView;
 use iog_home::Home;
 use iog_machine::Machine;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value};
 
-use crate::args::CallArgs;
+use crate::args::{CallArgs, MergeArgs};
 use crate::runtime;
 use crate::ui::{Progress, Text, Tone, Ui, grouped, size};
 
@@ -24,7 +28,7 @@ const PARTIAL: u8 = 3;
 pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
     ensure!(args.all || !args.domain.is_empty(), "say whom to ask: --all, or --domain DOMAIN");
     let home = Home::open(&args.home.home)?;
-    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
+    let sandbox = sandbox(&args.merge)?;
     let caller = Caller { home: &home, machine: &Machine::default(), sandbox: &sandbox };
     let spec = spec(args)?;
     let drawn = Drawn(ui.spinner("bringing the registry up to date"));
@@ -37,6 +41,13 @@ pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
         0 => ExitCode::FAILURE,
         _ => ExitCode::from(PARTIAL),
     })
+}
+
+/// One place, with as much memory as a merge may take.
+fn sandbox(merge: &MergeArgs) -> Result<Sandbox> {
+    let memory = merge.merge_memory_mib.map_or(MEMORY_BYTES_DEFAULT_MAX, |mib| mib << 20);
+    let memory_bytes_max = usize::try_from(memory).context("this machine cannot address so much memory")?;
+    Ok(Sandbox::new(&SandboxConfig { runs_max: 1, memory_bytes_max, ..SandboxConfig::default() })?)
 }
 
 fn spec(args: &CallArgs) -> Result<CallSpec> {
@@ -54,6 +65,11 @@ fn spec(args: &CallArgs) -> Result<CallSpec> {
         deadline: Duration::from_secs(args.wait),
         parallel_max: PARALLEL_MAX,
         merge: args.all || args.domain.len() > 1,
+        merge_limits: MergeLimits {
+            memory_bytes: args.merge.merge_memory_mib.map(|mib| mib << 20),
+            result_bytes: args.merge.merge_result_kib.map(|kib| kib << 10),
+            wall: Duration::from_secs(args.merge.merge_wait),
+        },
     })
 }
 
@@ -100,15 +116,18 @@ fn print(ui: Ui, report: &CallReport) {
     let rows: Vec<Vec<Text>> = report.parts.iter().map(row).collect();
     ui.table(&["domain", "outcome", "rows <=", "fuel <=", "bytes out", "receipt"], &rows);
     match &report.merged {
-        Some(Merged::Result { result, .. }) => print_result(ui, "merged answer", result.as_str()),
-        Some(Merged::Failed { problem }) => ui.line(Text::toned(Tone::Bad, &format!("not merged: {problem}"))),
-        None => {
-            for part in &report.parts {
-                if let Some(result) = part.result() {
-                    print_result(ui, part.domain.as_str(), result.as_str());
-                }
+        Some(Merged::Result { result, without, .. }) => {
+            print_result(ui, "merged answer", result.as_str());
+            if let Some(domain) = without {
+                let left_out = format!("merged without the answer of `{domain}`, on which the module's `merge` traps");
+                ui.line(Text::toned(Tone::Bad, &left_out));
             }
         }
+        Some(Merged::Failed { why }) => {
+            print_parts(ui, &report.parts);
+            ui.line(Text::toned(Tone::Bad, &format!("not merged: {why}{}", remedy(why))));
+        }
+        None => print_parts(ui, &report.parts),
     }
     ui.gap();
     ui.line(format!("{} left {} of {} domains", size(report.left_bytes()), report.answered(), report.parts.len()));
@@ -116,6 +135,24 @@ fn print(ui: Ui, report: &CallReport) {
         let folder = bundle.parent().unwrap_or(bundle);
         ui.line(format!("receipts are in `{}`; verify them offline with", folder.display()));
         ui.line(format!("  iog receipt verify {}", folder.display()));
+    }
+}
+
+fn print_parts(ui: Ui, parts: &[Part]) {
+    for part in parts {
+        if let Some(result) = part.result() {
+            print_result(ui, part.domain.as_str(), result.as_str());
+        }
+    }
+}
+
+/// What its caller can do about a merge that failed.
+fn remedy(why: &Unmerged) -> &'static str {
+    match why {
+        Unmerged::Limit { which: LimitKind::Memory, .. } => "; allow more with --merge-memory-mib",
+        Unmerged::Limit { which: LimitKind::Output, .. } => "; allow more with --merge-result-kib",
+        Unmerged::Limit { which: LimitKind::Time, .. } => "; allow more with --merge-wait",
+        _ => "",
     }
 }
 

@@ -19,6 +19,7 @@ use iog_protocol::ids::Digest;
 use iog_protocol::receipt::{Audience, CallerFields, Cost, ProviderFields, ReceiptDraft, log_origin};
 use iog_protocol::registry::{NotEffective, Registry};
 use iog_protocol::run::RunState;
+use iog_sandbox::WitType;
 use iog_tlog::{Checkpoint, InclusionProof, NoteSigner, Tree, leaf_hash};
 use iog_transport::ca::{Ca, SubjectNames, Validity};
 use iog_transport::{ClientAuth, ClientTls, HttpClient, Identity, PeerIdentity, ServeLimits, ServerTls};
@@ -68,7 +69,9 @@ impl Net {
 
     async fn ask(&self, provider: Provider, target: &str) -> Part {
         let (module, entry) = (hello(), "packets-to".parse().unwrap());
+        let (ok, err) = (Some(Box::new(WitType::U64)), Some(Box::new(WitType::String)));
         let question = Question {
+            returns: Some(&WitType::Result { ok, err }),
             module: &module,
             entry: &entry,
             params: &serde_json::json!({ "target": target }),

@@ -8,6 +8,7 @@ mod execute;
 mod limits;
 mod reference;
 mod signed;
+mod value_type;
 
 pub use ended::ended;
 pub use examined::{ExamineError, Examined, NotLoaded, Source};
@@ -15,3 +16,4 @@ pub use execute::{Ground, Job, NotRun, execute};
 pub use limits::limits;
 pub use reference::{ModuleNamed, ModuleRef, ModuleRefError, NotNamed};
 pub use signed::{AsSigned, NotAsSigned};
+pub use value_type::value_type;

@@ -64,6 +64,11 @@ impl Lie {
         Self { domain, result: r#"{"ok":{"flows":0}}"#, log, key: key.clone(), clock: Arc::clone(&keys.clock) }
     }
 
+    /// The same with another result.
+    pub(crate) fn saying(self, result: &'static str) -> Self {
+        Self { result, ..self }
+    }
+
     fn answer(&self, body: &[u8]) -> RunAnswer {
         let envelope = Envelope::parse(body).expect("callers send envelopes");
         let request: RunRequest = serde_json::from_slice(envelope.payload()).expect("callers send requests");

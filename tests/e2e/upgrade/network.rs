@@ -26,6 +26,7 @@ fn question(what: &str) -> CallSpec {
         deadline: Duration::from_secs(60),
         parallel_max: 2,
         merge: true,
+        merge_limits: iog_caller::MergeLimits::default(),
     }
 }
 

@@ -114,7 +114,23 @@ pub(crate) struct CallArgs {
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) wait: u64,
     #[command(flatten)]
+    pub(crate) merge: MergeArgs,
+    #[command(flatten)]
     pub(crate) home: HomeArg,
+}
+
+/// What joining the answers may use on this machine.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// Memory for joining the answers, in MiB (default: grows with the answers up to 1,024).
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=4_096))]
+    pub(crate) merge_memory_mib: Option<u64>,
+    /// Longest joint answer, in KiB of JSON (default: grows with the answers up to 65,536).
+    #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub(crate) merge_result_kib: Option<u64>,
+    /// Seconds that joining the answers may take.
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub(crate) merge_wait: u64,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use iog_caller::verify::verify_with;
-use iog_caller::{CallReport, CallSpec, Caller, Quiet, Whom, call};
+use iog_caller::{CallReport, CallSpec, Caller, MergeLimits, Quiet, Whom, call};
 use iog_gateway::config::GatewayConfig;
 use iog_home::{Home, connect};
 use iog_machine::Machine;
@@ -103,6 +103,7 @@ async fn ask(world: &World, home: &Home, target: &str) -> Result<CallReport> {
         deadline: Duration::from_secs(60),
         parallel_max: 32,
         merge: true,
+        merge_limits: MergeLimits::default(),
     };
     call(caller, &spec, &Quiet).await.context("the question could not be asked")
 }

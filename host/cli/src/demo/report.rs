@@ -60,7 +60,7 @@ impl Finished<'_> {
                 let graph = Graph::deserialize(&value).context("the merged result is not an attack graph")?;
                 Ok((value, graph))
             }
-            Some(Merged::Failed { problem }) => anyhow::bail!("the answers could not be merged: {problem}"),
+            Some(Merged::Failed { why }) => anyhow::bail!("the answers could not be merged: {why}"),
             None => anyhow::bail!("nobody answered"),
         }
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use iog_caller::verify::ReceiptSummary;
-use iog_caller::{CallReport, Merged, Part, PartOutcome, Usage, Why};
+use iog_caller::{CallReport, LimitKind, Merged, Part, PartOutcome, Unmerged, Usage, Why};
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ModuleVersion, RequestId};
 use iog_protocol::run::ResultJson;
 use serde::Serialize;
@@ -90,12 +90,41 @@ pub enum MergedView {
         result: Value,
         /// What merging cost here.
         usage: Usage,
+        /// Whose answer is not in it, since the module's `merge` traps on it.
+        without: Option<DomainId>,
     },
-    /// None.
+    /// None; the results of the parts are there all the same.
     Failed {
-        /// Why.
+        /// Why, in words.
         problem: String,
+        /// Whose fault it is: the `module`'s, the `caller`'s own limit, or `here`.
+        whose: &'static str,
+        /// The limit that was reached, where it was one.
+        limit: Option<MergeLimitView>,
     },
+}
+
+/// A limit of the caller's own that a merge reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MergeLimitView {
+    /// Which.
+    pub which: LimitKind,
+    /// How much was allowed: bytes, seconds or fuel.
+    pub max: u64,
+    /// Whose answer is the largest.
+    pub largest: Option<DomainId>,
+}
+
+impl MergedView {
+    fn failed(why: &Unmerged) -> Self {
+        let limit = match why {
+            Unmerged::Limit { which, max, largest, .. } => {
+                Some(MergeLimitView { which: *which, max: *max, largest: largest.clone() })
+            }
+            _ => None,
+        };
+        Self::Failed { problem: why.to_string(), whose: why.whose(), limit }
+    }
 }
 
 impl CallView {
@@ -105,10 +134,10 @@ impl CallView {
     /// [`NotJson`].
     pub fn of(report: &CallReport) -> Result<Self, NotJson> {
         let merged = match &report.merged {
-            Some(Merged::Result { result, usage }) => {
-                Some(MergedView::Result { result: value(result)?, usage: *usage })
+            Some(Merged::Result { result, usage, without }) => {
+                Some(MergedView::Result { result: value(result)?, usage: *usage, without: without.clone() })
             }
-            Some(Merged::Failed { problem }) => Some(MergedView::Failed { problem: problem.clone() }),
+            Some(Merged::Failed { why }) => Some(MergedView::failed(why)),
             None => None,
         };
         Ok(Self {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use iog_caller::verify::{ReceiptSummary, VerifyError};
-use iog_caller::{CallReport, Merged, Part, PartOutcome, Usage, VerifiedBundle, Why};
+use iog_caller::{CallReport, LimitKind, Merged, Part, PartOutcome, Unmerged, Usage, VerifiedBundle, Why};
 use iog_desk::views::domains::{NotWaiting, Waiting};
 use iog_desk::views::review_sheet::SheetError;
 use iog_desk::views::{
@@ -135,12 +135,23 @@ fn a_call_with_every_kind_of_part() {
         log_size: 8,
         offline: Some("the center is away".to_owned()),
         parts: vec![answered, part("as64501", PartOutcome::Missing(refused))],
-        merged: Some(Merged::Result { result: result("[1234]"), usage: Usage { fuel: 5, ..Usage::default() } }),
+        merged: Some(Merged::Result {
+            result: result("[1234]"),
+            usage: Usage { fuel: 5, ..Usage::default() },
+            without: None,
+        }),
     };
     insta::assert_snapshot!("call", golden(&CallView::of(&report).unwrap()));
-    report.merged = Some(Merged::Failed { problem: "it trapped".to_owned() });
+    report.merged = Some(Merged::Failed { why: Unmerged::Trapped { kind: "unreachable".to_owned() } });
     let failed = serde_json::to_value(CallView::of(&report).unwrap()).unwrap();
-    assert_eq!(failed["merged"], json!({"problem": "it trapped"}));
+    let problem = "the module's `merge` trapped (unreachable)";
+    assert_eq!(failed["merged"], json!({"problem": problem, "whose": "module", "limit": null}));
+    let (which, largest) = (LimitKind::Output, Some("as64500".parse().unwrap()));
+    let why = Unmerged::Limit { which, max: 100, parts: 2, bytes: 700, largest };
+    report.merged = Some(Merged::Failed { why });
+    let failed = serde_json::to_value(CallView::of(&report).unwrap()).unwrap();
+    assert_eq!(failed["merged"]["limit"], json!({"which": "output", "max": 100, "largest": "as64500"}));
+    assert!(failed["parts"][0]["result"].is_object(), "a merge that failed leaves the parts");
     report.merged = None;
     assert!(serde_json::to_value(CallView::of(&report).unwrap()).unwrap()["merged"].is_null());
 }
