@@ -254,7 +254,8 @@ impl CenterClient {
 pub fn verify_descriptor(bytes: &[u8], registry: &Registry, now: Timestamp) -> Option<Verified<Descriptor>> {
     let signed = Signed::<Descriptor>::parse(bytes).ok()?;
     let hints = signed.key_hints();
-    let domain = &registry.domains(now).find(|domain| hints.contains(&domain.statement.caller_key.id()))?.statement;
+    let named = hints.iter().filter_map(|hint| registry.domain_by_key_id(hint, now));
+    let domain = &named.min_by(|one, other| one.id.cmp(&other.id))?.statement;
     let descriptor = signed.verify(&[domain.caller_key]).ok()?;
     let speaks_for_itself = descriptor.domain == domain.id;
     (speaks_for_itself && descriptor.check(now).is_ok()).then_some(descriptor)

@@ -1,6 +1,7 @@
 //! Files that are replaced as a whole and read as a whole, up to a bound. What lies in them is nobody's business here. Files
 //! that are written row by row, or never replaced, belong to whoever writes them.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -32,16 +33,34 @@ pub enum Readers {
 /// # Errors
 /// What the operating system says; the old file then stays.
 pub fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    put(path, bytes, readers)?;
+    // The new name is on disk only when its folder is.
+    sync_folder(folder_of(path))
+}
+
+/// Writes several files as [`replace`] does, but waits for each folder once: all are durable when this returns, and after an
+/// error or a crash before that some may be there and others not, each of them whole.
+///
+/// # Errors
+/// What the operating system says.
+pub fn replace_all(files: &[(PathBuf, &[u8])], readers: Readers) -> io::Result<()> {
+    for (path, bytes) in files {
+        put(path, bytes, readers)?;
+    }
+    let folders: BTreeSet<&Path> = files.iter().map(|(path, _)| folder_of(path)).collect();
+    folders.into_iter().try_for_each(sync_folder)
+}
+
+/// Writes a file whose content is durable, and whose name is once its folder is.
+fn put(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
     remove_leftovers(path);
     let (temporary, file) = neighbour(path, readers)?;
     let written = fill(file, bytes).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // What cannot be removed is a leftover that nobody reads.
         let _ = fs::remove_file(&temporary);
-        return written;
     }
-    // The new name is on disk only when its folder is.
-    sync_folder(folder_of(path))
+    written
 }
 
 /// Makes what was created, renamed or removed in a folder durable.
@@ -150,6 +169,19 @@ mod tests {
         replace(&path, b"two", Readers::Owner).unwrap();
         assert_eq!((read(&path, 3).unwrap(), mode(&path)), (b"two".to_vec(), 0o600));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn several_files_are_replaced_in_their_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        let paths = ["a", "sub/a", "sub/b"].map(|name| folder.path().join(name));
+        let files: Vec<_> = paths.iter().map(|path| (path.clone(), b"new".as_slice())).collect();
+        replace(&paths[0], b"old", Readers::All).unwrap();
+        replace_all(&files, Readers::All).unwrap();
+        assert!(paths.iter().all(|path| read(path, 3).unwrap() == b"new"));
+        let missing = [(folder.path().join("none/a"), b"".as_slice())];
+        assert_eq!(replace_all(&missing, Readers::All).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     },
     present::Present,
     refusal::Refusal,
-    sequencer::Sequencer,
+    sequencer::{AppendError, Sequencer},
 };
 
 /// The way into the registry for domains.
@@ -83,7 +83,17 @@ impl Turn<'_> {
         if !self.of.database.enroll(secret_sha256, member, &text, now).await? {
             return Err(no_such_token());
         }
-        if suffices { self.append(&member.domain, entry).await.map(Some) } else { Ok(None) }
+        if !suffices {
+            return Ok(None);
+        }
+        match self.append(&member.domain, entry).await {
+            // It is kept already: whoever sends it again later puts it into force.
+            Err(AppendError::Declined(declined)) => {
+                tracing::warn!(domain = %member.domain, %declined, "an enrolled domain waits");
+                Ok(None)
+            }
+            appended => Ok(appended.map(Some)?),
+        }
     }
 
     /// Appends a domain statement that enough have signed, or keeps it for the next co-signer. `connected` is the domain
@@ -110,9 +120,9 @@ impl Turn<'_> {
         }
     }
 
-    async fn append(&self, domain: &DomainId, entry: Vec<u8>) -> Result<u64, Refusal> {
+    async fn append(&self, domain: &DomainId, entry: Vec<u8>) -> Result<u64, AppendError> {
         let index = self.of.sequencer.append(entry).await?;
-        self.of.database.drop_pending(domain).await?;
+        self.of.database.drop_pending(domain).await.map_err(AppendError::Center)?;
         Ok(index)
     }
 }

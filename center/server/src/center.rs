@@ -21,6 +21,7 @@ use crate::{
     invite::{InviteOptions, invite_in},
     parts::{GenesisEntry, Intake, Parts},
     present::Present,
+    rates::SharedRates,
     replay::replay,
     router::{no_room, router},
     sequencer::Writer,
@@ -53,7 +54,8 @@ impl Center {
             .map_err(|_| CenterError::ForeignKey { role: "log" })?;
         let database = Database::open(&config.database_url()).await?;
         let now = clock.now();
-        let (registry, keeper) = replay(&home, &database, &keys, signer, now.unix()).await?;
+        let (registry, rates, keeper) = replay(&home, &database, &keys, signer, now.unix()).await?;
+        let rates = SharedRates::new(rates);
         check_trust_domain(&config, &home, &registry)?;
         let blobs = Blobs::open(&home.blobs())?;
         let present = Present { published: Published::new(keeper.log().clone(), registry), clock };
@@ -64,6 +66,7 @@ impl Center {
             keeper,
             approval_key: keys.approval,
             clock: Arc::clone(&present.clock),
+            rates: rates.clone(),
         };
         let (sequencer, writer) = writer.start().await?;
         let issuer = Issuer {
@@ -83,6 +86,7 @@ impl Center {
             admissions: Arc::new(Admissions::new(present.clone(), database.clone(), sequencer.clone())),
             present,
             sequencer,
+            rates,
             database,
         };
         Ok(Self { config, parts, writer, lock })

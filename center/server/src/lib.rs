@@ -20,6 +20,7 @@ mod modules_view;
 mod names;
 mod parts;
 mod present;
+mod rates;
 mod refusal;
 mod renewal;
 mod replay;

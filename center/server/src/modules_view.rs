@@ -30,7 +30,7 @@ pub(crate) fn detail(registry: &Registry, record: &ModuleRecord, now: Timestamp)
         publisher_organisation: submission.publisher_organisation.clone(),
         repository: submission.source.repository.clone(),
         commit: submission.source.commit.clone(),
-        reviews: record.reviews.iter().map(review).collect(),
+        reviews: record.reviews.iter().map(|said| review(said)).collect(),
         approval_index: effective.as_ref().ok().map(|module| module.approval_index),
         reason: effective.err().map(|why| match registry.ready_for_approval(&submission.module, now) {
             Err(missing) => format!("{why}: {missing}"),
@@ -69,7 +69,7 @@ fn state(registry: &Registry, record: &ModuleRecord, now: Timestamp) -> ModuleSt
 fn latest(record: &ModuleRecord) -> impl Iterator<Item = &iog_protocol::registry::ReviewRecord> {
     let reviews = &record.reviews;
     let later = |at: usize| reviews[at + 1..].iter().any(|other| other.auditor == reviews[at].auditor);
-    reviews.iter().enumerate().filter(move |(at, _)| !later(*at)).map(|(_, said)| said)
+    reviews.iter().enumerate().filter(move |(at, _)| !later(*at)).map(|(_, said)| said.as_ref())
 }
 
 /// Organisations whose approval counts now.

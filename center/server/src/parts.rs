@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     admissions::Admissions, blobs::Blobs, catalog::Catalog, certificates::Issuer, config::Limits, db::Database,
-    head::Published, present::Present, sequencer::Sequencer, tokens::TokenIssuer,
+    head::Published, present::Present, rates::SharedRates, sequencer::Sequencer, tokens::TokenIssuer,
 };
 
 /// Uploads taken into memory for each inspection that runs.
@@ -56,6 +56,7 @@ pub(crate) struct Parts {
     pub(crate) genesis: GenesisEntry,
     pub(crate) present: Present,
     pub(crate) sequencer: Sequencer,
+    pub(crate) rates: SharedRates,
     pub(crate) database: Database,
     pub(crate) blobs: Blobs,
     pub(crate) catalog: Arc<Catalog>,
@@ -80,6 +81,7 @@ parts! {
     genesis: GenesisEntry,
     present: Present,
     sequencer: Sequencer,
+    rates: SharedRates,
     database: Database,
     blobs: Blobs,
     catalog: Arc<Catalog>,

@@ -11,15 +11,22 @@ use iog_protocol::{
     registry::{Fault, Invalid},
 };
 
-use crate::{error::CenterError, sequencer::AppendError};
+use crate::{error::CenterError, rates::Declined, sequencer::AppendError};
+
+/// Seconds after which whoever finds the center busy may come back.
+const UNAVAILABLE_RETRY_S: u64 = 5;
 
 /// An answer that is not a success.
 #[derive(Debug)]
-pub(crate) struct Refusal(Problem);
+pub(crate) struct Refusal {
+    problem: Problem,
+    /// Seconds after which the same request may succeed, where that is known.
+    retry_after_s: Option<u64>,
+}
 
 impl Refusal {
     pub(crate) fn new(code: ApiErrorCode, detail: impl Into<String>) -> Self {
-        Self(Problem::new(code, detail))
+        Self { problem: Problem::new(code, detail), retry_after_s: None }
     }
 
     /// A refusal in the words of an error and its causes.
@@ -29,19 +36,20 @@ impl Refusal {
 
     #[cfg(test)]
     pub(crate) const fn code(&self) -> ApiErrorCode {
-        self.0.code
+        self.problem.code
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, self.0.to_json()).into_response();
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, self.problem.to_json()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let unavailable = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(UNAVAILABLE_RETRY_S);
+        if let Some(seconds) = self.retry_after_s.or(unavailable) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -61,8 +69,22 @@ impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Invalid(invalid) => Self::from(&*invalid),
+            AppendError::Declined(declined) => declined.into(),
             AppendError::Center(error) => error.into(),
         }
+    }
+}
+
+impl From<Declined> for Refusal {
+    fn from(declined: Declined) -> Self {
+        let code = match &declined {
+            Declined::Early { .. } | Declined::Late { .. } => ApiErrorCode::StatementInvalid,
+            Declined::Rate { .. } => ApiErrorCode::RateLimited,
+            Declined::Full { .. } => ApiErrorCode::QuotaExceeded,
+        };
+        let retry_after_s =
+            if let Declined::Rate { retry_after_s, .. } = &declined { Some(*retry_after_s) } else { None };
+        Self { retry_after_s, ..Self::because(code, &declined) }
     }
 }
 
@@ -94,7 +116,7 @@ mod tests {
         let error = CenterError::Database { action: "reading", source: sqlx::Error::PoolTimedOut };
         let refusal = Refusal::from(error);
         assert_eq!(refusal.code(), ApiErrorCode::Internal);
-        assert!(!format!("{:?}", refusal.0).to_lowercase().contains("pool"));
+        assert!(!format!("{:?}", refusal.problem).to_lowercase().contains("pool"));
     }
 
     #[test]
@@ -102,6 +124,6 @@ mod tests {
         let flaw = Flaw::TooFewSigners { who: "the root", needed: 2, found: 1 };
         let refusal = Refusal::from(&Invalid::Keysets(flaw.into()));
         assert_eq!(refusal.code(), ApiErrorCode::SignatureInvalid);
-        assert!(refusal.0.detail.contains("needs 2 signatures of the root"));
+        assert!(refusal.problem.detail.contains("needs 2 signatures of the root"));
     }
 }

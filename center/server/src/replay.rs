@@ -1,16 +1,20 @@
 //! What is checked before the center signs anything again: that the stored entries are the ones it signed before, from the genesis on.
 
 use iog_keeper::{Keeper, Problem, ReplayError, Replayed, Storage, was_signed};
-use iog_protocol::{ids::Digest, registry::Registry};
+use iog_protocol::{
+    ids::Digest,
+    registry::{Registry, Said},
+};
 use iog_tlog::NoteSigner;
 
 use crate::{
     db::{Database, log::NewEntry},
     error::CenterError,
     home::{Home, OnlineKeys},
+    rates::{Rates, memory_s},
 };
 
-/// The fold of the log as stored, and the keeper of that log, proven to continue what was signed last and signed anew.
+/// The fold of the log as stored, what was said lately in it, and the keeper of that log, proven to continue what was signed last and signed anew.
 ///
 /// # Errors
 /// [`CenterError::Genesis`], [`CenterError::Log`], [`CenterError::ForeignKey`], and what storage answers.
@@ -20,15 +24,24 @@ pub(crate) async fn replay(
     keys: &OnlineKeys,
     signer: NoteSigner,
     now: i64,
-) -> Result<(Registry, Keeper), CenterError> {
+) -> Result<(Registry, Rates, Keeper), CenterError> {
     let genesis = home.read_genesis()?;
     let mut registry = open_genesis(home, &genesis)?;
     check_log_key(&registry, &signer)?;
     check_entry_0(home, database, genesis, now).await?;
+    let mut rates = Rates::default();
+    let recent = database.appended_since(now - memory_s()).await?;
     let fold = |index, entry: &[u8]| {
-        if index > 0 {
-            registry.absorb(entry);
+        rates.count_bytes(entry.len());
+        if index == 0 {
+            return;
         }
+        if let Some(at) = recent.get(&index)
+            && let Some(said) = Said::read(entry)
+        {
+            rates.count_said(&registry, &said, *at);
+        }
+        registry.absorb(entry);
     };
     let replayed = Replayed::read(database, signer, &home.last_checkpoint(), fold).await.map_err(refused)?;
     for anomaly in registry.anomalies() {
@@ -38,7 +51,7 @@ pub(crate) async fn replay(
         return Err(other_log(format!("it has {} entries, but no checkpoint", replayed.size())));
     }
     check_roles(&registry, keys)?;
-    Ok((registry, replayed.keep(database).await?))
+    Ok((registry, rates, replayed.keep(database).await?))
 }
 
 /// The genesis is entry 0, and becomes it where nothing was stored and nothing signed.

@@ -9,7 +9,8 @@ use iog_machine::Clock;
 use iog_protocol::{
     ids::Digest,
     keys::SecretKey,
-    registry::{Change, Invalid, Registry, modules},
+    registry::{Change, Invalid, Registry, Said, modules},
+    time::Timestamp,
 };
 use iog_tlog::leaf_hash;
 use tokio::{
@@ -22,6 +23,7 @@ use crate::{
     db::{Database, log::NewEntry},
     error::CenterError,
     head::Published,
+    rates::{Declined, Rates, SharedRates},
 };
 
 /// Statements written in one transaction at most.
@@ -34,8 +36,16 @@ const QUEUE_MAX: usize = 1024;
 pub(crate) enum AppendError {
     /// The registry's rules refuse it: its sender's fault.
     Invalid(Box<Invalid>),
+    /// It is valid and does not become an entry now: too much was said, or its time is not the center's.
+    Declined(Declined),
     /// The center cannot write: ours.
     Center(CenterError),
+}
+
+impl From<Invalid> for AppendError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(Box::new(invalid))
+    }
 }
 
 struct Job {
@@ -69,6 +79,7 @@ pub(crate) struct Writer {
     pub(crate) keeper: Keeper,
     pub(crate) approval_key: SecretKey,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rates: SharedRates,
 }
 
 impl Writer {
@@ -92,7 +103,7 @@ impl Writer {
 
     /// Writes one batch. Every job is answered, whatever happens.
     async fn write(&mut self, jobs: Vec<Job>) -> Result<(), CenterError> {
-        let judged = judge(self.published.registry(), jobs);
+        let judged = judge(self.published.registry(), jobs, &self.rates, self.clock.now());
         let Accepted { registry, entries, replies, touched } = judged;
         let first = self.published.log().size();
         if entries.is_empty() {
@@ -130,10 +141,15 @@ impl Writer {
         let now = self.clock.now();
         let (mut next, mut entries) = (self.published.registry(), Vec::new());
         for module in approve::due(&next, modules, now) {
+            if !Rates::has_room(&next) {
+                tracing::error!(%module, "the log is full, the module is not approved");
+                break;
+            }
             let Some(entry) = approve::approval(&next, &module, now, &self.approval_key) else { continue };
             match Registry::apply_shared(&mut next, entry.as_bytes()) {
                 Ok(_) => {
                     tracing::info!(%module, "approved");
+                    self.rates.lock().count_bytes(entry.len());
                     entries.push(entry);
                 }
                 Err(reason) => tracing::error!(%module, %reason, "our own approval was refused"),
@@ -176,20 +192,23 @@ struct Accepted {
     touched: Touched,
 }
 
-/// Asks the fold about each statement in turn; those it refuses are answered here and leave no trace. The registry is copied
-/// once, when the first is accepted: readers go on with the published one.
-fn judge(mut registry: Arc<Registry>, jobs: Vec<Job>) -> Accepted {
+/// Asks the fold about each statement in turn, and whether so much may be said; those that are refused are answered here and
+/// leave no trace. The registry is copied once, when the first is accepted: readers go on with the published one.
+fn judge(mut registry: Arc<Registry>, jobs: Vec<Job>, rates: &SharedRates, now: Timestamp) -> Accepted {
     let (mut entries, mut replies) = (Vec::new(), Vec::new());
     let mut touched = Touched::Nothing;
     for Job { entry, reply } in jobs {
-        match Registry::apply_shared(&mut registry, &entry) {
+        let admit = |registry: &Registry, said: &Said| {
+            rates.lock().admit(registry, said, entry.len(), now).map_err(AppendError::Declined)
+        };
+        match Registry::apply_if(&mut registry, &entry, admit) {
             Ok(change) => {
                 touched.add(&change);
                 // An envelope is JSON, so what the fold has accepted is UTF-8.
                 entries.push(String::from_utf8_lossy(&entry).into_owned());
                 replies.push(reply);
             }
-            Err(reason) => drop(reply.send(Err(AppendError::Invalid(Box::new(reason))))),
+            Err(reason) => drop(reply.send(Err(reason))),
         }
     }
     Accepted { registry, entries, replies, touched }

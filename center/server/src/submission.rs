@@ -8,12 +8,12 @@ use iog_protocol::{
     dsse::Envelope,
     ids::Digest,
     manifest::Manifest,
-    registry::Registry,
+    registry::{Registry, Said},
     statements::{Predicate, Submission, parse_payload},
 };
 use iog_transport::PeerKey;
 
-use crate::refusal::Refusal;
+use crate::{present::Present, rates::SharedRates, refusal::Refusal};
 
 /// A submission that may be appended, with the files it names.
 #[derive(Debug)]
@@ -21,6 +21,14 @@ pub(crate) struct Checked {
     pub(crate) entry: Vec<u8>,
     pub(crate) manifest: Vec<u8>,
     pub(crate) module: Vec<u8>,
+}
+
+impl Checked {
+    /// Whether the publisher may submit so much by now.
+    pub(crate) fn may_be_said(&self, rates: &SharedRates, present: &Present) -> Result<(), Refusal> {
+        let Some(said) = Said::read(&self.entry) else { return Ok(()) };
+        Ok(rates.lock().check(&present.registry(), &said, self.entry.len(), present.now())?)
+    }
 }
 
 /// Checks a submission against the registry as it is. The sequencer asks the registry again when it appends.

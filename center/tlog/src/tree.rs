@@ -100,6 +100,19 @@ impl Tree {
         self.range(0, self.len())
     }
 
+    /// The roots of the complete subtrees of `2^level` leaves, in order.
+    pub fn nodes(&self, level: u32) -> &[Hash] {
+        self.levels.get(level as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The root of the tree that has a smaller one with the root `rest` to the right of these leaves. With the nodes of a
+    /// level as leaves this is the root of a log of which only those nodes and the leaves after them are known.
+    pub fn root_before(&self, rest: Option<Hash>) -> Hash {
+        let mut parts = self.parts(0, self.len());
+        parts.extend(rest);
+        joined(parts)
+    }
+
     /// Root over the first `size` leaves.
     ///
     /// # Errors
@@ -180,6 +193,11 @@ impl Tree {
 
     /// Root of leaves `start..end`, where `start` is a multiple of the largest power of two not above the length.
     fn range(&self, start: u64, end: u64) -> Hash {
+        joined(self.parts(start, end))
+    }
+
+    /// The roots of the complete subtrees of which those leaves consist, largest first.
+    fn parts(&self, start: u64, end: u64) -> Vec<Hash> {
         let mut parts = Vec::new();
         let mut at = start;
         while at < end {
@@ -187,8 +205,7 @@ impl Tree {
             parts.push(self.node(level, at >> level));
             at += 1 << level;
         }
-        let Some(last) = parts.pop() else { return empty_root() };
-        parts.iter().rev().fold(last, |right, left| node_hash(left, &right))
+        parts
     }
 
     fn node(&self, level: u32, index: u64) -> Hash {
@@ -203,6 +220,12 @@ impl Extend<Hash> for Tree {
             self.push(leaf);
         }
     }
+}
+
+/// The root over subtrees that stand side by side, largest first.
+fn joined(mut parts: Vec<Hash>) -> Hash {
+    let Some(last) = parts.pop() else { return empty_root() };
+    parts.iter().rev().fold(last, |right, left| node_hash(left, &right))
 }
 
 /// Largest power of two below `len` (RFC 6962's k); `len` is at least 2.

@@ -7,6 +7,7 @@ use iog_machine::files::{self, Readers};
 use iog_protocol::ids::Digest;
 use iog_tlog::{MAX_NOTE_BYTES, VerifierKey};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -110,17 +111,31 @@ impl Disk {
 
     /// Writes a file atomically and durably.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ReplicaError> {
-        let path = self.root.join(name);
-        self.replace(&path, bytes).map_err(|source| ReplicaError::disk("write", &path, source))
+        self.write_all(&[(name.to_owned(), bytes.to_vec())])
     }
 
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder)?;
-        files::replace(path, bytes, Readers::All)?;
+    /// Writes files, each atomically and all of them durably; each folder is waited for once.
+    pub(super) fn write_all(&self, files: &[(String, Vec<u8>)]) -> Result<(), ReplicaError> {
+        let Some((first, _)) = files.first() else { return Ok(()) };
+        let files: Vec<_> = files.iter().map(|(name, bytes)| (self.root.join(name), bytes.as_slice())).collect();
+        self.replace_all(&files).map_err(|source| ReplicaError::disk("write", &self.root.join(first), source))
+    }
+
+    fn replace_all(&self, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
+        let folders: BTreeSet<&Path> = files.iter().filter_map(|(path, _)| path.parent()).collect();
+        folders.iter().try_for_each(fs::create_dir_all)?;
+        files::replace_all(files, Readers::All)?;
         // Folders made on the way are on disk only when those above them are.
-        let above = folder.ancestors().skip(1);
-        above.take_while(|ancestor| ancestor.starts_with(&self.root)).try_for_each(files::sync_folder)
+        let above: BTreeSet<&Path> = folders.iter().flat_map(|folder| folder.ancestors().skip(1)).collect();
+        above.into_iter().filter(|folder| folder.starts_with(&self.root)).try_for_each(files::sync_folder)
+    }
+
+    /// Makes the names of files durable that are there already.
+    pub(super) fn settle(&self, names: &[String]) -> Result<(), ReplicaError> {
+        let paths: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();
+        let folders: BTreeSet<&Path> = paths.iter().flat_map(|path| path.ancestors().skip(1)).collect();
+        let mut own = folders.into_iter().filter(|folder| folder.starts_with(&self.root));
+        own.try_for_each(|folder| files::sync_folder(folder).map_err(|e| ReplicaError::disk("write", folder, e)))
     }
 
     /// Removes a partial tile that a wider one replaces. It is only a matter of space, so nothing fails.

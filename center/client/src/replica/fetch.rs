@@ -1,45 +1,42 @@
-//! Downloads of the log's static files (C2SP tlog-tiles): checkpoint, entry bundles, leaf tiles. Sizes are bounded by the names;
+//! Downloads of the log's static files (C2SP tlog-tiles): checkpoint, entry bundles, hash tiles. Sizes are bounded by the names;
 //! nothing here is believed, the replica checks it.
 
 use super::ReplicaError;
+use crate::error::ClientError;
 use crate::remote::Remote;
 use iog_protocol::api::paths;
 use iog_tlog::bundle::MAX_ENTRY_BYTES;
 use iog_tlog::{BundleId, EntryBundle, Hash, MAX_NOTE_BYTES, TILE_WIDTH, TileId, leaf_hash};
+use iog_transport::TransportError;
 
-/// Most bytes of entries taken in one synchronisation.
-const SYNC_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Largest bundle, in bytes, that is taken while others are under way: three times what the largest statements in use make of
+/// 256 entries. A larger one is asked for again, alone.
+const SHARED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Whole bundles, as served.
-pub(super) struct Fetched {
-    bundles: Vec<(BundleId, EntryBundle, Vec<u8>)>,
+/// A whole bundle of entries.
+pub(super) struct Bundle {
+    pub(super) id: BundleId,
+    /// The entries, as the log has them.
+    pub(super) entries: Vec<Vec<u8>>,
+    /// Their leaf hashes.
+    pub(super) leaves: Vec<Hash>,
+    /// The file, as served.
+    pub(super) bytes: Vec<u8>,
 }
 
-impl Fetched {
-    /// The files to store: path and bytes.
-    pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
-        self.bundles.iter().map(|(id, _, bytes)| (id.path(), bytes.clone())).collect()
+impl Bundle {
+    /// Reads the file of a bundle.
+    pub(super) fn read(id: BundleId, bytes: Vec<u8>) -> Result<Self, ReplicaError> {
+        let malformed = |source| ReplicaError::Bundle { path: id.path(), source };
+        let entries = EntryBundle::decode_exact(&bytes, id).map_err(malformed)?.entries;
+        let leaves = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        Ok(Self { id, entries, leaves, bytes })
     }
 
-    /// Entries from an index on.
-    pub(super) fn entries_from(&self, start: u64) -> Vec<&[u8]> {
-        self.entries().filter(|(index, _)| *index >= start).map(|(_, entry)| entry).collect()
-    }
-
-    /// Leaf hashes from an index on.
-    pub(super) fn leaves_from(&self, start: u64) -> Vec<Hash> {
-        self.entries_from(start).into_iter().map(leaf_hash).collect()
-    }
-
-    /// Leaf hashes before an index, with their indexes: entries served again because their bundle grew.
-    pub(super) fn leaves_before(&self, end: u64) -> impl Iterator<Item = (u64, Hash)> {
-        self.entries().filter(move |(index, _)| *index < end).map(|(index, entry)| (index, leaf_hash(entry)))
-    }
-
-    fn entries(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.bundles
-            .iter()
-            .flat_map(|(id, bundle, _)| (id.first_entry()..).zip(bundle.entries.iter().map(Vec::as_slice)))
+    /// The place of an entry in it; entries before the bundle are none of its.
+    pub(super) fn place(&self, entry: u64) -> usize {
+        let place = entry.saturating_sub(self.id.first_entry()).min(u64::from(TILE_WIDTH));
+        usize::try_from(place).expect("a place in a bundle is at most 256").min(self.entries.len())
     }
 }
 
@@ -55,20 +52,29 @@ pub(super) async fn checkpoint(center: &Remote) -> Result<Vec<u8>, ReplicaError>
     Ok(center.get(paths::LOG_CHECKPOINT, MAX_NOTE_BYTES).await?)
 }
 
-/// All bundles with entries from `held` on, in a log of `size` entries.
-pub(super) async fn entries(center: &Remote, held: u64, size: u64) -> Result<Fetched, ReplicaError> {
-    let (mut bundles, mut total, mut next) = (Vec::new(), 0_usize, held);
-    while next < size {
-        let Some(id) = bundle_of(next, size) else { break };
-        let path = id.path();
-        let bytes_max = usize::from(id.width()) * (2 + MAX_ENTRY_BYTES);
-        let bytes = center.get(&tile_path(&path), bytes_max.min(SYNC_BYTES_MAX.saturating_sub(total))).await?;
-        total += bytes.len();
-        let bundle = EntryBundle::decode_exact(&bytes, id).map_err(|source| ReplicaError::Bundle { path, source })?;
-        next = id.first_entry() + u64::from(id.width());
-        bundles.push((id, bundle, bytes));
+/// A bundle, of any size that its name allows.
+pub(super) async fn bundle(center: &Remote, id: BundleId) -> Result<Bundle, ReplicaError> {
+    Bundle::read(id, center.get(&tile_path(&id.path()), bytes_max(id)).await?)
+}
+
+/// A bundle that others are fetched beside; `None` for one that is too large for that.
+pub(super) async fn shared_bundle(center: &Remote, id: BundleId) -> Result<Option<Bundle>, ReplicaError> {
+    let bytes_max = bytes_max(id);
+    match center.get(&tile_path(&id.path()), bytes_max.min(SHARED_BYTES_MAX)).await {
+        Ok(bytes) => Bundle::read(id, bytes).map(Some),
+        Err(ClientError::Transport { source: TransportError::ResponseTooLarge { .. }, .. })
+            if bytes_max > SHARED_BYTES_MAX =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(Fetched { bundles })
+}
+
+/// The hashes of a tile.
+pub(super) async fn hashes(center: &Remote, id: TileId) -> Result<Vec<Hash>, ReplicaError> {
+    let bytes = center.get(&tile_path(&id.path()), id.byte_len()).await?;
+    Ok(bytes.chunks_exact(32).filter_map(|hash| Hash::try_from(hash).ok()).collect())
 }
 
 /// All leaf hashes of a log of `size` entries, from its level 0 tiles.
@@ -76,10 +82,13 @@ pub(super) async fn leaves(center: &Remote, size: u64) -> Result<Vec<Hash>, Repl
     let mut leaves = Vec::new();
     for bundle in BundleId::all_for(size) {
         let Ok(id) = TileId::new(0, bundle.index(), bundle.width()) else { break };
-        let bytes = center.get(&tile_path(&id.path()), id.byte_len()).await?;
-        leaves.extend(bytes.chunks_exact(32).filter_map(|hash| Hash::try_from(hash).ok()));
+        leaves.extend(hashes(center, id).await?);
     }
     Ok(leaves)
+}
+
+fn bytes_max(id: BundleId) -> usize {
+    usize::from(id.width()) * (2 + MAX_ENTRY_BYTES)
 }
 
 /// Where a server serves the tile or bundle of this C2SP path, `tile/…`.

@@ -6,22 +6,36 @@ use iog_protocol::registry::Registry;
 use iog_tlog::{Policy, VerifierKey};
 use std::sync::Arc;
 
-/// Folds entries that follow what `before` covers; without it the first of them is the genesis.
-pub(super) fn extend(
-    before: Option<Arc<Registry>>,
-    entries: &[&[u8]],
-    pins: &Pins,
-) -> Result<Arc<Registry>, ReplicaError> {
-    let (mut registry, rest) = match (before, entries) {
-        (Some(registry), []) => return Ok(registry),
-        (Some(registry), rest) => (Arc::unwrap_or_clone(registry), rest),
-        (None, [genesis, rest @ ..]) => (begin(genesis, pins)?, rest),
-        (None, []) => return Err(ReplicaError::Empty),
-    };
-    for entry in rest {
-        registry.absorb(entry);
+/// A registry that grows with the entries it is given. The one that it began with stays as it is for whoever holds it.
+pub(super) struct Fold<'a> {
+    registry: Option<Arc<Registry>>,
+    pins: &'a Pins,
+}
+
+impl<'a> Fold<'a> {
+    /// Goes on after `before`; without it the first entry is the genesis.
+    pub(super) fn after(before: Option<Arc<Registry>>, pins: &'a Pins) -> Self {
+        Self { registry: before, pins }
     }
-    Ok(Arc::new(registry))
+
+    /// Folds the entries that follow.
+    pub(super) fn add(&mut self, entries: &[Vec<u8>]) -> Result<(), ReplicaError> {
+        let (registry, rest) = match (&mut self.registry, entries) {
+            (_, []) => return Ok(()),
+            (Some(registry), rest) => (registry, rest),
+            (begun @ None, [genesis, rest @ ..]) => (begun.insert(Arc::new(begin(genesis, self.pins)?)), rest),
+        };
+        if !rest.is_empty() {
+            let registry = Arc::make_mut(registry);
+            rest.iter().for_each(|entry| drop(registry.absorb(entry)));
+        }
+        Ok(())
+    }
+
+    /// The registry over all that was folded.
+    pub(super) fn registry(&self) -> Result<Arc<Registry>, ReplicaError> {
+        self.registry.clone().ok_or(ReplicaError::Empty)
+    }
 }
 
 /// Checks the head against the witness policy of the genesis; gives the time a quorum saw it, if one is asked for.

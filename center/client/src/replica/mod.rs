@@ -9,23 +9,25 @@ mod error;
 mod evidence;
 mod fetch;
 mod fold;
+mod intake;
+mod outline;
 mod pins;
+mod static_files;
 
 use crate::remote::Remote;
 use disk::{CHECKPOINT, Disk, State};
-use fetch::Fetched;
-use iog_protocol::registry::Registry;
+use fold::Fold;
+use intake::{Halt, Intake, Rest, Suspicion};
+use iog_protocol::registry::{LOG_ENTRIES_MAX, Registry};
 use iog_protocol::time::Timestamp;
 use iog_tlog::bundle::MAX_BUNDLE_BYTES;
-use iog_tlog::{BundleId, Checkpoint, EntryBundle, Hash, TileId, Tree, leaf_hash, tiles_for};
+use iog_tlog::{BundleId, Checkpoint, EntryBundle, Tree, leaf_hash, tiles_for};
+use static_files::superseded;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use error::ReplicaError;
 pub use pins::Pins;
-
-/// Largest log a replica accepts, in entries.
-pub const ENTRIES_MAX: u64 = 1 << 22;
 
 /// A local copy of the log. One task synchronises it; the registry can be shared with any number.
 #[derive(Debug)]
@@ -96,18 +98,21 @@ impl Replica {
         let signed = fetch::checkpoint(center).await?;
         let head = Checkpoint::open(&signed, &self.pins.log)?;
         self.check_progress(&head, &signed)?;
-        let fetched = fetch::entries(center, size_before, head.size).await?;
-        let mut files = match self.check_entries(&head, &fetched) {
-            Ok(tiles) => tiles,
-            Err(suspicion) => return Err(self.blame(center, &head, signed, suspicion).await),
-        };
-        files.splice(0..0, fetched.files());
         let before = self.held.as_ref().map(|held| Arc::clone(&held.registry));
-        let registry = fold::extend(before, &fetched.entries_from(size_before), &self.pins)?;
+        let mut intake = Intake::new(&self.disk, &mut self.tree, Fold::after(before, &self.pins));
+        if let Err(halt) = intake.take(center, &head).await {
+            drop(intake);
+            return Err(match halt {
+                Halt::Failed(error) => error,
+                Halt::Suspicious(seen) => self.blame(center, &head, signed, seen).await,
+            });
+        }
+        let (registry, rest) = intake.rest()?;
         let witnessed = fold::witnessed(&registry, &signed, &self.pins)?;
         let held = Held { head, signed, registry, witnessed, synced: Some(now) };
-        self.store(&held, files, now).await?;
-        self.tree.extend(fetched.leaves_from(size_before));
+        let state = State::new(self.pins.genesis, &self.pins.log, now.unix());
+        store(&self.disk, &self.pins, &held, rest, state, size_before).await?;
+        intake.keep();
         let synced = Synced { size_before, size: held.head.size, registry: Arc::clone(&held.registry) };
         self.held = Some(held);
         Ok(synced)
@@ -181,16 +186,19 @@ impl Replica {
         let head = Checkpoint::open(&signed, &self.pins.log)
             .map_err(|source| ReplicaError::OtherLog { path: self.disk.path(CHECKPOINT), source })?;
         check_size(head.size)?;
-        let mut entries = Vec::new();
+        let (mut tree, mut fold) = (Tree::new(), Fold::after(None, &self.pins));
+        let mut folded = Ok(());
         for id in BundleId::all_for(head.size) {
-            entries.extend(self.read_bundle(id)?);
+            let entries = self.read_bundle(id)?;
+            tree.extend(entries.iter().map(|entry| leaf_hash(entry)));
+            folded = folded.and_then(|()| fold.add(&entries));
         }
-        let tree = Tree::from_leaves(entries.iter().map(|entry| leaf_hash(entry)));
         if tree.root() != head.root {
             return Err(self.disk.corrupt(CHECKPOINT));
         }
         self.check_tiles(&tree)?;
-        let registry = fold::extend(None, &entries.iter().map(Vec::as_slice).collect::<Vec<_>>(), &self.pins)?;
+        folded?;
+        let registry = fold.registry()?;
         let witnessed = fold::witnessed(&registry, &signed, &self.pins)?;
         let synced = self.disk.state()?.map(|state| Timestamp::from_unix(state.synced));
         self.tree = tree;
@@ -237,22 +245,6 @@ impl Replica {
         Ok(())
     }
 
-    /// Checks that entries served again are those held, and that with the new ones they lead to the signed root; gives the
-    /// hash tiles that are new then. The tree itself stays as it was, in case writing fails.
-    fn check_entries(&mut self, head: &Checkpoint, fetched: &Fetched) -> Result<Files, Suspicion> {
-        let size = self.size();
-        for (index, leaf) in fetched.leaves_before(size) {
-            if self.tree.leaf(index) != Some(leaf) {
-                return Err(Suspicion { changed: Some(index), leaves: Vec::new() });
-            }
-        }
-        self.tree.extend(fetched.leaves_from(size));
-        let root = self.tree.root();
-        let tiles = new_tiles(size, head.size).filter_map(|id| Some((id.path(), self.tree.tile(id)?))).collect();
-        self.tree.truncate(size);
-        if root == head.root { Ok(tiles) } else { Err(Suspicion { changed: None, leaves: fetched.leaves_from(size) }) }
-    }
-
     /// Finds out what is wrong: the log's own hash tiles either prove a fork, point at the replaced entry, or are wrong too.
     async fn blame(&self, center: &Remote, head: &Checkpoint, signed: Vec<u8>, seen: Suspicion) -> ReplicaError {
         let tree = match fetch::leaves(center, head.size).await {
@@ -268,40 +260,38 @@ impl Replica {
         {
             return held.fork(head.size, signed);
         }
-        let replaced = (size..).zip(&seen.leaves).find(|(index, leaf)| tree.leaf(*index).as_ref() != Some(*leaf));
-        let index = seen.changed.or(replaced.map(|(index, _)| index));
-        index.map_or(ReplicaError::WrongRoot { size: head.size }, |index| ReplicaError::ReplacedEntry { index })
-    }
-
-    /// Writes entries, tiles, checkpoint and state, in this order, unless another process is ahead already.
-    async fn store(&self, held: &Held, mut files: Files, now: Timestamp) -> Result<(), ReplicaError> {
-        let size = held.head.size;
-        files.push((CHECKPOINT.to_owned(), held.signed.clone()));
-        let old = superseded(self.size(), size);
-        let state = State::new(self.pins.genesis, &self.pins.log, now.unix());
-        let (disk, log) = (self.disk.clone(), self.pins.log.clone());
-        let writer = move || {
-            let _lock = disk.lock_exclusive()?;
-            let stored = disk.checkpoint()?.and_then(|bytes| Checkpoint::open(&bytes, &log).ok());
-            if stored.is_some_and(|stored| stored.size > size) {
-                return Ok(());
-            }
-            files.iter().try_for_each(|(name, bytes)| disk.write(name, bytes))?;
-            disk.write_state(&state)?;
-            old.iter().for_each(|name| disk.remove_partial(name));
-            Ok(())
-        };
-        tokio::task::spawn_blocking(writer).await.map_err(|_| ReplicaError::Interrupted)?
+        let mut served = (seen.first..).zip(&seen.leaves);
+        let replaced = served.find(|(index, leaf)| tree.leaf(*index).as_ref() != Some(*leaf));
+        replaced.map_or(ReplicaError::WrongRoot { size: head.size }, |(index, _)| ReplicaError::ReplacedEntry { index })
     }
 }
 
-/// Files to write: name below the directory, and bytes.
-type Files = Vec<(String, Vec<u8>)>;
-
-/// Entries that do not fit: one that was held differently, or new ones that lead elsewhere.
-struct Suspicion {
-    changed: Option<u64>,
-    leaves: Vec<Hash>,
+/// Writes what is left of entries and tiles, then checkpoint and state, unless another process is ahead already. `size_before`
+/// is the size of the log that was held.
+async fn store(
+    disk: &Disk,
+    pins: &Pins,
+    held: &Held,
+    rest: Rest,
+    state: State,
+    size_before: u64,
+) -> Result<(), ReplicaError> {
+    let size = held.head.size;
+    let (disk, log, signed) = (disk.clone(), pins.log.clone(), held.signed.clone());
+    let writer = move || {
+        let _lock = disk.lock_exclusive()?;
+        let stored = disk.checkpoint()?.and_then(|bytes| Checkpoint::open(&bytes, &log).ok());
+        if stored.is_some_and(|stored| stored.size > size) {
+            return Ok(());
+        }
+        disk.write_all(&rest.files)?;
+        disk.settle(&rest.found)?;
+        disk.write(CHECKPOINT, &signed)?;
+        disk.write_state(&state)?;
+        superseded(size_before, size).iter().for_each(|name| disk.remove_partial(name));
+        Ok(())
+    };
+    tokio::task::spawn_blocking(writer).await.map_err(|_| ReplicaError::Interrupted)?
 }
 
 impl Held {
@@ -312,21 +302,5 @@ impl Held {
 }
 
 fn check_size(size: u64) -> Result<(), ReplicaError> {
-    if size > ENTRIES_MAX { Err(ReplicaError::TooLarge { size, size_max: ENTRIES_MAX }) } else { Ok(()) }
-}
-
-/// Hash tiles of the larger tree that the smaller one has not, or not as wide.
-fn new_tiles(size_before: u64, size: u64) -> impl Iterator<Item = TileId> {
-    tiles_for(size)
-        .filter(move |id| id.first_node() + u64::from(id.width()) > size_before >> (8 * u32::from(id.level())))
-}
-
-/// Partial tiles and bundles of the smaller tree that wider ones of the larger replace.
-fn superseded(size_before: u64, size: u64) -> Vec<String> {
-    if size_before == size {
-        return Vec::new();
-    }
-    let bundle = BundleId::all_for(size_before).last().filter(|id| id.width() < 256).map(|id| id.path());
-    let tiles = tiles_for(size_before).filter(|id| !id.is_full() && !tiles_for(size).any(|new| new == *id));
-    bundle.into_iter().chain(tiles.map(|id| id.path())).collect()
+    if size > LOG_ENTRIES_MAX { Err(ReplicaError::TooLarge { size, size_max: LOG_ENTRIES_MAX }) } else { Ok(()) }
 }

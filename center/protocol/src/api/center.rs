@@ -16,6 +16,9 @@ pub struct Health {
     pub version: String,
     /// Entries of the registry's log that are applied.
     pub log_size: u64,
+    /// Bounds of which a tenth or more is used up, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
 }
 
 /// `GET /v1/genesis`.

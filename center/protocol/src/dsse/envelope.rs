@@ -1,7 +1,7 @@
 //! The envelope as bytes: bounded strict JSON in, the same bytes out, and the message that its signatures cover.
 //! It decides nothing about trust: key ids are hints, and no signature is checked while parsing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine as _;
@@ -189,24 +189,27 @@ impl Envelope {
         unique.into_iter().filter(|key| signed(key)).copied().collect()
     }
 
-    /// The signers, when **every** signature must be by a key of `keys` that its hint names: no signature may be unknown,
+    /// The signers, when **every** signature must be by the key that `find` gives for its hint: no signature may be unknown,
     /// false or repeated. This is the registry's rule; it makes each byte of an entry count.
     ///
     /// # Errors
     /// [`SignatureError`] naming the first signature that fails.
-    pub fn signers_exactly(&self, keys: &BTreeMap<KeyId, PublicKey>) -> Result<Vec<PublicKey>, SignatureError> {
+    pub fn signers_exactly(
+        &self,
+        find: impl Fn(&KeyId) -> Option<PublicKey>,
+    ) -> Result<Vec<PublicKey>, SignatureError> {
         let message = self.pae();
         let mut signers = Vec::new();
         for signature in &self.signatures {
             let id: KeyId = signature.keyid.parse().map_err(|_| unknown(signature))?;
-            let key = keys.get(&id).ok_or_else(|| unknown(signature))?;
+            let key = find(&id).ok_or_else(|| unknown(signature))?;
             if !key.verify(&message, &signature.sig) {
                 return Err(SignatureError::False { keyid: id });
             }
-            if signers.contains(key) {
+            if signers.contains(&key) {
                 return Err(SignatureError::Repeated { keyid: id });
             }
-            signers.push(*key);
+            signers.push(key);
         }
         Ok(signers)
     }

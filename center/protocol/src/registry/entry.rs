@@ -1,12 +1,11 @@
 //! Opening one entry: bytes to statement, with the rules that hold for every type. Signatures are checked by each type's
 //! rule, which alone knows whose they must be.
 
-use std::collections::BTreeMap;
-
 use iog_tlog::MAX_ENTRY_BYTES;
 
 use super::error::Invalid;
 use super::flaw::Flaw;
+use super::said::Said;
 use crate::dsse::Envelope;
 use crate::ids::{Digest, KeyId};
 use crate::keys::PublicKey;
@@ -21,6 +20,12 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// What it says and whose signatures it has.
+    pub(super) fn said(self) -> Said {
+        let hints = self.envelope.signatures().iter().filter_map(|signature| signature.keyid.parse().ok());
+        Said { signers: hints.collect(), statement: self.statement }
+    }
+
     pub(crate) fn open(index: u64, bytes: &[u8]) -> Result<Self, Invalid> {
         if bytes.len() > MAX_ENTRY_BYTES {
             return Err(Invalid::TooLarge { bytes: bytes.len(), bytes_max: MAX_ENTRY_BYTES });
@@ -41,12 +46,16 @@ impl Entry {
         Digest::of(self.envelope.payload())
     }
 
-    /// The signers, all of whom must be among `candidates`, with no signature false, strange or repeated.
-    pub(crate) fn signers<'a>(
-        &self,
-        candidates: impl IntoIterator<Item = &'a PublicKey>,
-    ) -> Result<Vec<PublicKey>, Flaw> {
-        let known: BTreeMap<KeyId, PublicKey> = candidates.into_iter().map(|key| (key.id(), *key)).collect();
-        Ok(self.envelope.signers_exactly(&known)?)
+    /// The signers, whose keys `find` must all know, with no signature false, strange or repeated.
+    pub(crate) fn signers(&self, find: impl Fn(&KeyId) -> Option<PublicKey>) -> Result<Vec<PublicKey>, Flaw> {
+        Ok(self.envelope.signers_exactly(find)?)
+    }
+}
+
+impl Said {
+    /// Reads an entry of the log without judging it; `None` for what is no statement. Nothing in it is verified.
+    #[must_use]
+    pub fn read(entry: &[u8]) -> Option<Self> {
+        Some(Entry::open(0, entry).ok()?.said())
     }
 }

@@ -8,6 +8,7 @@ use super::entry::Entry;
 use super::error::{Anomaly, Invalid};
 use super::families::{Family, families};
 use super::keysets;
+use super::said::Said;
 use super::states::{FreeStates, States};
 use super::too_new::{RULES_VERSION, TooNew};
 use crate::ids::Digest;
@@ -20,7 +21,7 @@ pub struct Registry {
     pub(super) stopped: Option<TooNew>,
     pub(super) states: States,
     pub(super) free: FreeStates,
-    pub(super) anomalies: Vec<Anomaly>,
+    pub(super) anomalies: Arc<Vec<Anomaly>>,
 }
 
 macro_rules! effects {
@@ -99,7 +100,7 @@ impl Registry {
             stopped: None,
             states: States::founded(genesis, found),
             free: FreeStates::founded(genesis, found),
-            anomalies: Vec::new(),
+            anomalies: Arc::default(),
         })
     }
 
@@ -108,7 +109,7 @@ impl Registry {
     /// # Errors
     /// [`Invalid`] if it would have no effect.
     pub fn check(&self, entry: &[u8]) -> Result<Change, Invalid> {
-        self.judge(entry).map(|effect| effect.change())
+        self.judge(entry).map(|(effect, _)| effect.change())
     }
 
     /// Takes the entry with index [`Self::size`] and says what it changed.
@@ -117,7 +118,7 @@ impl Registry {
     /// [`Invalid`] with the reason; the registry is as it was before. The center refuses such an entry; a reader of the log
     /// uses [`Self::absorb`].
     pub fn apply(&mut self, entry: &[u8]) -> Result<Change, Invalid> {
-        let effect = self.judge(entry)?;
+        let (effect, _) = self.judge(entry)?;
         let change = effect.change();
         self.commit(effect);
         Ok(change)
@@ -129,7 +130,21 @@ impl Registry {
     /// # Errors
     /// As [`Self::apply`].
     pub fn apply_shared(this: &mut Arc<Self>, entry: &[u8]) -> Result<Change, Invalid> {
-        let effect = this.judge(entry)?;
+        Self::apply_if(this, entry, |_, _| Ok(()))
+    }
+
+    /// As [`Self::apply_shared`], but only where `admit` has nothing against it: it is shown the registry without the entry,
+    /// and what is said in the entry and by whom. It is asked about valid entries alone.
+    ///
+    /// # Errors
+    /// [`Invalid`], and what `admit` says.
+    pub fn apply_if<E: From<Invalid>>(
+        this: &mut Arc<Self>,
+        entry: &[u8],
+        admit: impl FnOnce(&Self, &Said) -> Result<(), E>,
+    ) -> Result<Change, E> {
+        let (effect, entry) = this.judge(entry)?;
+        admit(this, &entry.said())?;
         let change = effect.change();
         Arc::make_mut(this).commit(effect);
         Ok(change)
@@ -144,21 +159,21 @@ impl Registry {
                 if let Some(needed) = reason.too_new() {
                     self.stopped.get_or_insert(needed.clone());
                 }
-                self.anomalies.push(Anomaly { index: self.size, entry: Digest::of(entry), reason });
+                Arc::make_mut(&mut self.anomalies).push(Anomaly { index: self.size, entry: Digest::of(entry), reason });
                 self.size += 1;
                 Change::Nothing
             }
         }
     }
 
-    fn judge(&self, bytes: &[u8]) -> Result<Effect, Invalid> {
+    fn judge(&self, bytes: &[u8]) -> Result<(Effect, Entry), Invalid> {
         if let Some(needed) = &self.stopped {
             return Err(Invalid::Stopped(needed.clone()));
         }
         let entry = Entry::open(self.size, bytes)?;
-        let Some(family) = entry.statement.predicate.family() else { return Ok(Effect::Nothing) };
+        let Some(family) = entry.statement.predicate.family() else { return Ok((Effect::Nothing, entry)) };
         if is_binding(family) && self.states.keysets.in_force(family.name()).is_none() {
-            return Ok(Effect::Nothing);
+            return Ok((Effect::Nothing, entry));
         }
         if matches!(entry.statement.predicate, Predicate::Genesis(_)) {
             return Err(Invalid::GenesisPlace);
@@ -166,7 +181,7 @@ impl Registry {
         if entry.statement.registry().as_ref() != Some(self.genesis_digest()) {
             return Err(Invalid::OtherRegistry);
         }
-        self.judge_in(family, &entry)
+        Ok((self.judge_in(family, &entry)?, entry))
     }
 
     /// What entry 0 says. Keys in it may have been replaced since: see [`Self::keyset`] and [`Self::root`].

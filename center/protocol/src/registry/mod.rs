@@ -8,6 +8,7 @@
 //! Nobody is trusted alone. With all of the center's online keys (log, approval, token, CA) no entry can be made that approves
 //! an unreviewed module, lifts a suspension, revokes anything or changes a domain's keys.
 
+mod bounds;
 mod change;
 mod entry;
 mod error;
@@ -15,17 +16,21 @@ pub(crate) mod families;
 mod flaw;
 mod fold;
 pub mod halts;
+mod keyring;
 pub mod keysets;
 pub mod members;
 pub mod modules;
 #[cfg(test)]
 pub(crate) mod notices;
+mod said;
+pub(crate) mod shared_map;
 mod states;
 mod too_new;
 
 #[cfg(test)]
 mod tests;
 
+pub use bounds::{DOMAINS_MAX, LOG_BYTES_MAX, LOG_ENTRIES_MAX, MODULES_MAX, REVIEWS_OF_KEY_MAX};
 pub use change::Change;
 pub use error::{Anomaly, Invalid};
 pub use families::Family;
@@ -37,4 +42,5 @@ pub use modules::{
     ApprovalDraft, ApprovalRecord, EffectiveModule, Evidence, FindingRecord, Missing, ModuleRecord, NotEffective,
     ReviewRecord,
 };
+pub use said::Said;
 pub use too_new::{RULES_VERSION, TooNew};

@@ -1,11 +1,15 @@
 //! The log's tables: entries in order, and the newest checkpoint. What is appended, and when, is the keeper's business.
 
+use std::collections::BTreeMap;
+
 use iog_keeper::{SignedHead, Storage};
 use sqlx::Row;
 
 use super::{Database, Write};
 use crate::error::CenterError;
 
+/// Entries asked for at once, of which only the times come.
+const PAGE: i64 = 4_096;
 const READ: &str = "reading the log";
 const APPEND: &str = "appending to the log";
 
@@ -61,6 +65,34 @@ impl Database {
         let mut write = self.write(APPEND).await?;
         insert(&mut write, 0, genesis).await?;
         write.commit(APPEND).await
+    }
+}
+
+impl Database {
+    /// When the entries were appended that were so since `since`, POSIX seconds, by index.
+    pub(crate) async fn appended_since(&self, since: i64) -> Result<BTreeMap<u64, i64>, CenterError> {
+        let mut recent = BTreeMap::new();
+        let mut before = i64::MAX;
+        loop {
+            let rows = sqlx::query(
+                "SELECT log_index, appended FROM entries WHERE log_index < $1 ORDER BY log_index DESC LIMIT $2",
+            )
+            .bind(before)
+            .bind(PAGE)
+            .fetch_all(self.pool())
+            .await
+            .map_err(CenterError::database(READ))?;
+            let read = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+            let page: Result<Vec<(i64, i64)>, sqlx::Error> = rows.iter().map(read).collect();
+            let page = page.map_err(CenterError::database(READ))?;
+            before = page.last().map_or(0, |(index, _)| *index);
+            let is_last = page.iter().all(|(_, at)| *at < since);
+            let fresh = page.into_iter().filter(|(_, at)| *at >= since);
+            recent.extend(fresh.map(|(index, at)| (u64::try_from(index).unwrap_or(u64::MAX), at)));
+            if is_last {
+                return Ok(recent);
+            }
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use iog_transport::PeerKey;
 
 use super::{from_json, json};
 use crate::{
-    blobs::Blobs, config::submission_bytes_max, head::Published, parts::Intake, refusal::Refusal, sequencer::Sequencer,
-    submission, upload::Upload,
+    blobs::Blobs, config::submission_bytes_max, parts::Intake, present::Present, rates::SharedRates, refusal::Refusal,
+    sequencer::Sequencer, submission, upload::Upload,
 };
 
 pub(crate) async fn post(
     State(intake): State<Arc<Intake>>,
-    State(published): State<Published>,
+    State(present): State<Present>,
+    State(rates): State<SharedRates>,
     State(blobs): State<Blobs>,
     State(sequencer): State<Sequencer>,
     Extension(peer): Extension<PeerKey>,
@@ -28,7 +29,7 @@ pub(crate) async fn post(
     let opening = intake.openings.take(&peer, 1).ok_or_else(busy)?;
     // Who signed it is who sends it; without a statement first it is whoever connects.
     let sender = match upload.statement().await? {
-        Some(entry) => submission::publisher(&entry, &published.registry())?,
+        Some(entry) => submission::publisher(&entry, &present.registry())?,
         None => peer,
     };
     let _place = intake.uploads.take(&sender, 1).ok_or_else(busy)?;
@@ -36,13 +37,15 @@ pub(crate) async fn post(
     let bytes = upload.whole().await?;
     let stopping = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
     let place = intake.inspections.acquire().await.map_err(stopping)?;
-    let registry = published.registry();
+    let registry = present.registry();
     let checked = tokio::task::spawn_blocking(move || {
         let submitted: ModuleSubmission = from_json(&bytes)?;
         submission::check(submitted, &registry, module_bytes_max)
     });
     let checked = checked.await.map_err(|_| Refusal::new(ApiErrorCode::Internal, "the inspection failed"))??;
     drop(place);
+    // Files of a submission that will be declined must not be kept. The sequencer asks again and counts it.
+    checked.may_be_said(&rates, &present)?;
     blobs.put(checked.manifest).await?;
     let digest = blobs.put(checked.module).await?;
     let index = sequencer.append(checked.entry).await?;

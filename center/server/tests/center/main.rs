@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 mod common;
+mod flood;
 mod log;
 mod refusals;
 mod renewal;

@@ -66,7 +66,7 @@ impl ModuleLine {
             size: submission.size,
             publisher: submission.publisher_organisation.clone(),
             capabilities: submission.capabilities.clone(),
-            reviews: record.reviews.len(),
+            reviews: record.review_count(),
             needed: registry.needed_reviews(record),
             effective: reason.is_none(),
             reason,
@@ -106,7 +106,7 @@ impl ModulePage {
         Self {
             line: ModuleLine::of(registry, record, now),
             source: record.submission.source.clone(),
-            verdicts: record.reviews.iter().map(VerdictLine::of).collect(),
+            verdicts: record.reviews.iter().map(|said| VerdictLine::of(said)).collect(),
             findings: FindingLine::all(record),
             revoked: halts.revoked(),
             suspended_until: halts.suspension(now).map(|suspension| suspension.until),

@@ -72,6 +72,7 @@ pub(super) async fn health(
             status: "ok".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             log_size: registry.current().size(),
+            alarms: Vec::new(),
         },
         domain: vantage.domain.to_string(),
         registry_age_s: registry.age_s(vantage.now()),

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use super::error::Invalid;
 use super::state::{Halt, Halts, Party, Suspension};
 use super::statement::{Revocation, RevocationSeverity, Target};
-use crate::ids::OrganisationId;
+use crate::ids::{KeyId, OrganisationId};
 use crate::keys::PublicKey;
 use crate::registry::entry::Entry;
 use crate::registry::flaw::{Flaw, member};
+use crate::registry::keyring::Keyring;
 use crate::registry::states::States;
 use crate::statements::{Keyset, Predicate};
 
@@ -50,8 +51,9 @@ pub(crate) fn judge(states: &States, entry: &Entry) -> Result<Effect, Invalid> {
     if halts.revoked().is_some() {
         return Err(Invalid::Revoked);
     }
-    let auditors = states.keysets.keyset.auditors.iter().map(|auditor| &auditor.key);
-    let signers = entry.signers(states.keysets.root.keys.iter().chain(auditors).chain(owners))?;
+    let owning = Keyring::of(owners);
+    let governing = |id: &KeyId| states.keysets.root_key(id).or_else(|| states.keysets.auditor_key(id));
+    let signers = entry.signers(|id| governing(id).or_else(|| owning.get(id)))?;
     let mut parties = parties(states, &signers, owners)?;
     let statement = entry.payload_digest();
     parties.retain(|(party, _)| !halts.counted(statement, party));

@@ -1,10 +1,12 @@
 //! What stops modules and domains, and since when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::statement::Target;
 use crate::ids::{Digest, DomainId, OrganisationId};
 use crate::keys::PublicKey;
+use crate::registry::shared_map::SharedMap;
 use crate::statements::Genesis;
 use crate::time::Timestamp;
 
@@ -43,10 +45,18 @@ pub struct Halts {
     revoked: Option<u64>,
     /// Which statements were counted for whom: whoever holds the log's key cannot count one twice.
     said: BTreeSet<(Digest, Party)>,
+    /// The index of each organisation's latest suspension.
+    latest: BTreeMap<OrganisationId, u64>,
 }
 
 /// What stops a target that nothing ever stopped.
-static NONE: Halts = Halts { suspensions: Vec::new(), votes: BTreeMap::new(), revoked: None, said: BTreeSet::new() };
+static NONE: Halts = Halts {
+    suspensions: Vec::new(),
+    votes: BTreeMap::new(),
+    revoked: None,
+    said: BTreeSet::new(),
+    latest: BTreeMap::new(),
+};
 
 impl Halts {
     /// What is left of them for a domain that the root lets in again: only that no statement counts twice.
@@ -97,17 +107,17 @@ impl Halts {
     }
 
     /// Once for each organisation, and again only after another organisation's suspension.
-    pub(super) fn may_suspend(&self, organisation: &OrganisationId) -> bool {
-        let own = |s: &&Suspension| matches!(&s.party, Party::Organisation(other) if other == organisation);
-        let Some(last) = self.suspensions.iter().rev().find(own) else { return true };
-        let seconded = |s: &Suspension| match &s.party {
-            Party::Organisation(other) => other != organisation && s.index > last.index,
-            Party::Root | Party::Owner => false,
-        };
-        self.suspensions.iter().any(seconded)
+    pub(crate) fn may_suspend(&self, organisation: &OrganisationId) -> bool {
+        let Some(last) = self.latest.get(organisation) else { return true };
+        self.latest.values().any(|index| index > last)
     }
 
     fn commit(&mut self, index: u64, halt: Halt) {
+        for suspension in &halt.suspensions {
+            if let Party::Organisation(organisation) = &suspension.party {
+                self.latest.insert(organisation.clone(), suspension.index);
+            }
+        }
         self.suspensions.extend(halt.suspensions);
         self.votes.extend(halt.votes);
         self.said.extend(halt.said);
@@ -129,8 +139,8 @@ pub(super) struct Halt {
 /// What stops each module and each domain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct State {
-    modules: BTreeMap<Digest, Halts>,
-    domains: BTreeMap<DomainId, Halts>,
+    modules: SharedMap<Digest, Arc<Halts>>,
+    domains: SharedMap<DomainId, Arc<Halts>>,
 }
 
 impl State {
@@ -139,24 +149,25 @@ impl State {
     }
 
     pub(crate) fn of_module(&self, digest: &Digest) -> &Halts {
-        self.modules.get(digest).unwrap_or(&NONE)
+        self.modules.get(digest).map_or(&NONE, Arc::as_ref)
     }
 
     pub(crate) fn of_domain(&self, id: &DomainId) -> &Halts {
-        self.domains.get(id).unwrap_or(&NONE)
+        self.domains.get(id).map_or(&NONE, Arc::as_ref)
     }
 
     /// For a domain that the root lets in again after a revocation.
     pub(crate) fn forgive(&mut self, id: &DomainId) {
         if let Some(halts) = self.domains.get_mut(id) {
-            *halts = halts.forgiven();
+            *halts = Arc::new(halts.forgiven());
         }
     }
 
     pub(super) fn add(&mut self, target: Target, index: u64, halt: Halt) {
-        match target {
-            Target::Module(digest) => self.modules.entry(digest).or_default().commit(index, halt),
-            Target::Domain(id) => self.domains.entry(id).or_default().commit(index, halt),
-        }
+        let halts = match target {
+            Target::Module(digest) => self.modules.or_default(digest),
+            Target::Domain(id) => self.domains.or_default(id),
+        };
+        Arc::make_mut(halts).commit(index, halt);
     }
 }

@@ -3,12 +3,13 @@
 
 use super::check::{check_families, check_genesis, check_keyset, check_root};
 use super::error::Invalid;
-use super::state::{REQUIRING_RULES, State, log_key, root_signed};
+use super::state::{REQUIRING_RULES, State, root_signed};
 use super::statement::{Genesis, Keyset, RequiredFamily, Root};
 use crate::keys::PublicKey;
 use crate::registry::entry::Entry;
 use crate::registry::families::Family;
 use crate::registry::flaw::{Flaw, member};
+use crate::registry::keyring::Keyring;
 use crate::registry::states::States;
 use crate::registry::too_new::{RULES_VERSION, TooNew};
 use crate::statements::Predicate;
@@ -32,7 +33,8 @@ impl Effect {
 /// Checks entry 0, whose digest was compared with the pinned one already.
 pub(crate) fn check_founding(entry: &Entry, genesis: &Genesis) -> Result<(), Invalid> {
     check_root(&genesis.root)?;
-    let signers = entry.signers(&genesis.root.keys)?;
+    let ring = Keyring::of(&genesis.root.keys);
+    let signers = entry.signers(|id| ring.get(id))?;
     root_signed(&genesis.root, &signers)?;
     rules_known(genesis.min_rules_version)?;
     check_genesis(genesis)?;
@@ -49,7 +51,8 @@ pub(crate) fn judge(states: &States, entry: &Entry) -> Result<Effect, Invalid> {
     let state = &states.keysets;
     let new_root = keyset.root.as_ref();
     let candidates = state.root.keys.iter().chain(new_root.into_iter().flat_map(|root| &root.keys));
-    let signers = entry.signers(candidates)?;
+    let ring = Keyring::of(candidates);
+    let signers = entry.signers(|id| ring.get(id))?;
     state.root_signed(&signers)?;
     if let Some(root) = new_root {
         check_root(root)?;
@@ -61,7 +64,7 @@ pub(crate) fn judge(states: &States, entry: &Entry) -> Result<Effect, Invalid> {
     let min_rules = keyset.min_rules_version.unwrap_or(state.min_rules_version);
     rules_known(min_rules)?;
     member(min_rules >= state.min_rules_version, "min_rules_version", "at least the number in force")?;
-    check_keyset(keyset, new_root.unwrap_or(&state.root), log_key(&state.genesis)?)?;
+    check_keyset(keyset, new_root.unwrap_or(&state.root), state.log_key()?)?;
     clear_of_domains(states, keyset, new_root)?;
     if min_rules >= REQUIRING_RULES {
         judge_families(state, &keyset.required_families)?;

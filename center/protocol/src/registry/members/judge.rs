@@ -3,14 +3,16 @@
 //! suspended still co-signs; a revoked one does not.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::error::Invalid;
 use super::state::{DomainRecord, DomainState};
 use super::statement::{Domain, Endpoint};
-use crate::ids::{DomainId, OrganisationId};
+use crate::ids::{DomainId, KeyId, OrganisationId};
 use crate::keys::PublicKey;
 use crate::registry::entry::Entry;
 use crate::registry::flaw::{Flaw, member};
+use crate::registry::keyring::Keyring;
 use crate::registry::states::States;
 use crate::statements::Predicate;
 
@@ -26,14 +28,16 @@ pub struct Change {
 
 /// A member as it is to be.
 pub(crate) struct Effect {
-    state: Box<DomainState>,
+    record: Arc<DomainRecord>,
+    /// The entry that ended its former record, where it has one.
+    ended: u64,
     /// True for one that was revoked and comes back: what stopped it is over.
     forgiven: bool,
 }
 
 impl Effect {
     pub(crate) fn change(&self) -> Change {
-        Change { domain: self.state.record.id.clone() }
+        Change { domain: self.record.id.clone() }
     }
 }
 
@@ -41,9 +45,8 @@ impl Effect {
 pub(crate) fn judge(states: &States, entry: &Entry) -> Result<Effect, Invalid> {
     let Predicate::Domain(domain) = &entry.statement.predicate else { return Err(Flaw::OtherFamily.into()) };
     let old = states.members.get(&domain.id);
-    let members = in_good_standing(states).map(|state| &state.record.caller_key);
-    let known = states.keysets.root.keys.iter().chain(members).chain(old.map(|state| &state.record.caller_key));
-    let signers = entry.signers(known.chain([&domain.caller_key]))?;
+    let candidates = Candidates::of(states, domain);
+    let signers = entry.signers(|id| candidates.find(id))?;
     if !signers.contains(&domain.caller_key) {
         return Err(Flaw::TooFewSigners { who: "the domain's caller key", needed: 1, found: 0 }.into());
     }
@@ -55,24 +58,42 @@ pub(crate) fn judge(states: &States, entry: &Entry) -> Result<Effect, Invalid> {
     check_domain(domain)?;
     check_keys(states, domain)?;
     let record = DomainRecord { statement: (**domain).clone(), index: entry.index, entry: entry.digest };
-    let state = match old {
-        Some(old) => old.followed_by(record, revoked.unwrap_or(entry.index)),
-        None => DomainState::first(record),
-    };
-    Ok(Effect { state: Box::new(state), forgiven: revoked.is_some() })
+    Ok(Effect { record: Arc::new(record), ended: revoked.unwrap_or(entry.index), forgiven: revoked.is_some() })
 }
 
 /// Puts a judged member into force.
 pub(crate) fn commit(states: &mut States, _index: u64, effect: Effect) {
     if effect.forgiven {
-        states.halts.forgive(&effect.state.record.id);
+        states.halts.forgive(&effect.record.id);
     }
-    states.members.put(*effect.state);
+    states.members.put(effect.record, effect.ended);
 }
 
-/// Members that were not revoked.
-fn in_good_standing(states: &States) -> impl Iterator<Item = &DomainState> {
-    states.members.iter().filter(|state| states.halts.of_domain(&state.record.id).revoked().is_none())
+/// Who may sign a domain statement: the root, members in good standing, and the domain with its present and its new key.
+pub(crate) struct Candidates<'a> {
+    states: &'a States,
+    own: Keyring,
+}
+
+impl<'a> Candidates<'a> {
+    pub(crate) fn of(states: &'a States, domain: &Domain) -> Self {
+        let old = states.members.get(&domain.id).map(|state| &state.record.caller_key);
+        Self { states, own: Keyring::of(old.into_iter().chain([&domain.caller_key])) }
+    }
+
+    pub(crate) fn find(&self, id: &KeyId) -> Option<PublicKey> {
+        let known = self.states.keysets.root_key(id).or_else(|| self.own.get(id));
+        known.or_else(|| Some(self.cosigner(id)?.record.caller_key))
+    }
+
+    fn cosigner(&self, id: &KeyId) -> Option<&'a DomainState> {
+        in_good_standing(self.states, self.states.members.by_caller_key_id(id)?)
+    }
+}
+
+/// The member, unless it was revoked.
+fn in_good_standing<'a>(states: &States, state: &'a DomainState) -> Option<&'a DomainState> {
+    states.halts.of_domain(&state.record.id).revoked().is_none().then_some(state)
 }
 
 /// A revoked domain comes back with new keys and the root's consent only.
@@ -108,8 +129,9 @@ fn judge_admission(
         return Err(too_few_roots);
     }
     let own = [Some(&domain.organisation), old.map(|state| &state.record.organisation)];
-    let cosigners: BTreeSet<&OrganisationId> = in_good_standing(states)
-        .filter(|state| signers.contains(&state.record.caller_key))
+    let cosigners: BTreeSet<&OrganisationId> = signers
+        .iter()
+        .filter_map(|key| in_good_standing(states, states.members.by_caller_key_id(&key.id())?))
         .map(|state| &state.record.organisation)
         .filter(|organisation| !own.contains(&Some(organisation)))
         .collect();

@@ -1,7 +1,7 @@
 //! What can be asked about members.
 
 use super::state::DomainRecord;
-use crate::ids::DomainId;
+use crate::ids::{DomainId, KeyId};
 use crate::keys::PublicKey;
 use crate::registry::fold::Registry;
 use crate::registry::halts::state::Halts;
@@ -14,7 +14,7 @@ impl Registry {
         let state = self.states.members.get(id).filter(|_| self.stopped.is_none())?;
         let halts = self.states.halts.of_domain(id);
         let in_force = halts.revoked().is_none() && halts.suspension(now).is_none();
-        in_force.then_some(&state.record)
+        in_force.then_some(&*state.record)
     }
 
     /// All members in force at `now`, by id.
@@ -25,14 +25,25 @@ impl Registry {
     /// The member in force at `now` whose caller key this is.
     #[must_use]
     pub fn domain_by_caller_key(&self, key: &PublicKey, now: Timestamp) -> Option<&DomainRecord> {
-        let record = self.domain(self.states.members.key_owner(key)?, now)?;
-        (record.caller_key == *key).then_some(record)
+        self.domain_by_key_id(&key.id(), now)
+    }
+
+    /// The member in force at `now` whose caller key has this id.
+    #[must_use]
+    pub fn domain_by_key_id(&self, id: &KeyId, now: Timestamp) -> Option<&DomainRecord> {
+        self.domain(&self.states.members.by_caller_key_id(id)?.record.id, now)
+    }
+
+    /// How many domains are members or once were.
+    #[must_use]
+    pub fn domain_count(&self) -> usize {
+        self.states.members.len()
     }
 
     /// The member's latest statement with what stops it, in force or not.
     #[must_use]
     pub fn domain_history(&self, id: &DomainId) -> Option<(&DomainRecord, &Halts)> {
-        self.states.members.get(id).map(|state| (&state.record, self.states.halts.of_domain(id)))
+        self.states.members.get(id).map(|state| (&*state.record, self.states.halts.of_domain(id)))
     }
 
     /// A member as a reader of the log's first `size` entries had it: with the keys of that time. `None` where it was unknown

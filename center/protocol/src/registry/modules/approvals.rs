@@ -17,12 +17,12 @@ pub(super) fn judge(
     approval: &Approval,
 ) -> Result<(Digest, Option<ApprovalRecord>), Invalid> {
     let record = spoken_of(states, entry)?;
-    entry.signers(&states.keysets.keyset.approval)?;
+    entry.signers(|id| states.keysets.approval_key(id))?;
     if approval.manifest != record.submission.manifest {
         return Err(Invalid::OtherManifest { found: approval.manifest });
     }
-    let known = |input: &&ResourceRef| !record.reviews.iter().any(|said| said.entry == input.digest.0);
-    if let Some(input) = approval.input_attestations.iter().find(known) {
+    let unknown = |input: &&ResourceRef| !record.was_reviewed_by(&input.digest.0);
+    if let Some(input) = approval.input_attestations.iter().find(unknown) {
         return Err(Invalid::UnknownEvidence(input.digest.0));
     }
     if approval.verification_result == VerificationResult::Failed {

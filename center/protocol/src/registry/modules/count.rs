@@ -1,6 +1,7 @@
 //! Counting (rules R1 to R3): which reviews count, and whether they carry an approval.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::error::Missing;
 use super::record::{ModuleRecord, ReviewRecord};
@@ -50,7 +51,7 @@ pub(super) fn carried(
 /// the role, unexpired at `now` if that is given, of organisations that approve and are not the publisher's.
 fn counted<'a>(states: &States, record: &'a ModuleRecord, now: Option<Timestamp>) -> Vec<&'a ReviewRecord> {
     let mut latest: BTreeMap<&str, &ReviewRecord> = BTreeMap::new();
-    for said in &record.reviews {
+    for said in record.reviews.iter().map(Arc::as_ref) {
         latest.insert(&said.auditor, said);
     }
     let mut votes: BTreeMap<&OrganisationId, Option<&ReviewRecord>> = BTreeMap::new();

@@ -95,7 +95,7 @@ impl Registry {
         after: Option<u64>,
     ) -> bool {
         let later = |index: u64| after.is_none_or(|after| index > after);
-        let carrying = |said: &&ReviewRecord| {
+        let carrying = |said: &&Arc<ReviewRecord>| {
             approval.reviews.binary_search(&said.index).is_ok() && later(said.index) && said.unexpired(Some(now))
         };
         let carried = record.reviews.iter().filter(carrying).count();
@@ -112,8 +112,8 @@ impl Registry {
     /// As [`Self::find`] without a version, but among the files that may run at `now`.
     #[must_use]
     pub fn find_effective(&self, name: &ModuleName, now: Timestamp) -> Option<&ModuleRecord> {
-        let named = self.states.modules.iter().filter(|record| record.submission.name == *name);
-        highest(named.filter(|record| self.effective(&record.submission.module, now).is_ok()))
+        let named = self.states.modules.named(name);
+        highest(named.into_iter().filter(|record| self.effective(&record.submission.module, now).is_ok()))
     }
 }
 

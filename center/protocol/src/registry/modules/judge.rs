@@ -65,14 +65,12 @@ pub(crate) fn commit(states: &mut States, _index: u64, effect: Effect) {
         Effect::Review(module, said) => {
             let k = states.keysets.genesis.thresholds.k as usize;
             if let Some(record) = states.modules.get_mut(&module) {
-                record.close_findings(&said, k);
-                record.open_findings(&said);
-                record.reviews.push(*said);
+                record.add_review(*said, k);
             }
         }
         Effect::Approval(module, taken) => {
             if let Some(record) = states.modules.get_mut(&module) {
-                record.approvals.extend(taken);
+                record.add_approval(taken);
             }
         }
     }

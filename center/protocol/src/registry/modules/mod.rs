@@ -18,5 +18,5 @@ pub use draft::ApprovalDraft;
 pub use effective::EffectiveModule;
 pub use error::{Invalid, Missing, NotEffective};
 pub use judge::Change;
-pub use record::{ApprovalRecord, FindingRecord, ModuleRecord, ReviewRecord};
+pub use record::{ApprovalRecord, FindingRecord, ModuleRecord, REPLACED_KEPT, ReviewRecord};
 pub use statement::VERSION;

@@ -18,13 +18,19 @@ impl Registry {
         self.states.modules.iter()
     }
 
+    /// How many files were submitted.
+    #[must_use]
+    pub fn module_count(&self) -> usize {
+        self.states.modules.len()
+    }
+
     /// The file that a name and version stand for, approved or not; without a version the highest that is not a pre-release,
     /// or the highest pre-release where there is nothing else.
     #[must_use]
     pub fn find(&self, name: &ModuleName, version: Option<&ModuleVersion>) -> Option<&ModuleRecord> {
         match version {
             Some(version) => self.states.modules.version(name, version),
-            None => highest(self.modules().filter(|record| record.submission.name == *name)),
+            None => highest(self.states.modules.named(name).into_iter()),
         }
     }
 

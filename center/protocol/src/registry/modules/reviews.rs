@@ -16,7 +16,7 @@ use crate::statements::Auditor;
 /// The review, and the module that it is about.
 pub(super) fn judge(states: &States, entry: &Entry, review: &Review) -> Result<(Digest, ReviewRecord), Invalid> {
     let record = spoken_of(states, entry)?;
-    let signers = entry.signers(states.keysets.keyset.auditors.iter().map(|auditor| &auditor.key))?;
+    let signers = entry.signers(|id| states.keysets.auditor_key(id))?;
     let [key] = signers[..] else {
         let found = signers.len() as u64;
         return Err(Flaw::TooFewSigners { who: "exactly one auditor", needed: 1, found }.into());
@@ -26,8 +26,7 @@ pub(super) fn judge(states: &States, entry: &Entry, review: &Review) -> Result<(
     if review.manifest != record.submission.manifest {
         return Err(Invalid::OtherManifest { found: review.manifest });
     }
-    let latest = record.reviews.iter().filter(|said| said.key == key).map(|said| said.review.issued).max();
-    if let Some(latest) = latest.filter(|latest| review.issued <= *latest) {
+    if let Some(latest) = record.latest_of(&key).filter(|latest| review.issued <= *latest) {
         return Err(Invalid::ReviewOutdated { auditor: auditor.id.clone(), latest });
     }
     check_findings(review)?;

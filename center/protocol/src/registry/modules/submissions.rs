@@ -1,13 +1,11 @@
 //! Submissions: one file is submitted once, by the publisher of its namespace; a name and version stand for one file for ever.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::error::Invalid;
 use super::record::ModuleRecord;
 use super::statement::Submission;
 use crate::registry::entry::Entry;
 use crate::registry::flaw::{Flaw, member};
+use crate::registry::keyring::Keyring;
 use crate::registry::states::States;
 
 /// The record that a submission begins.
@@ -15,7 +13,8 @@ pub(super) fn judge(states: &States, entry: &Entry, submission: &Submission) -> 
     let namespace = submission.name.namespace();
     let publisher =
         states.keysets.publisher(namespace).ok_or_else(|| Invalid::UnknownNamespace(namespace.to_owned()))?;
-    entry.signers(&publisher.keys)?;
+    let ring = Keyring::of(&publisher.keys);
+    entry.signers(|id| ring.get(id))?;
     if submission.publisher_organisation != publisher.organisation {
         let (found, expected) = (submission.publisher_organisation.clone(), publisher.organisation.clone());
         return Err(Invalid::OtherOrganisation { found, expected });
@@ -28,14 +27,7 @@ pub(super) fn judge(states: &States, entry: &Entry, submission: &Submission) -> 
         return Err(Invalid::VersionTaken { name, version });
     }
     member(submission.size > 0, "size", "the bytes of a file that is not empty")?;
-    let record = ModuleRecord {
-        submission: Arc::new(submission.clone()),
-        index: entry.index,
-        entry: entry.digest,
-        reviews: Vec::new(),
-        findings: BTreeMap::new(),
-        approvals: Vec::new(),
-    };
+    let record = ModuleRecord::new(submission.clone(), entry.index, entry.digest);
     record.check_subject(entry)?;
     Ok(record)
 }

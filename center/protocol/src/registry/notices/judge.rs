@@ -29,7 +29,7 @@ impl Effect {
 
 pub(crate) fn judge(states: &States, own: &State, entry: &Entry) -> Result<Effect, Invalid> {
     let Predicate::Notice(notice) = &entry.statement.predicate else { return Err(Flaw::OtherFamily.into()) };
-    let signers = entry.signers(states.members.iter().map(|member| &member.record.caller_key))?;
+    let signers = entry.signers(|id| states.members.by_caller_key_id(id).map(|member| member.record.caller_key))?;
     let author = states.members.iter().find(|member| signers.contains(&member.record.caller_key));
     let author = author.ok_or(Flaw::TooFewSigners { who: "a member", needed: 1, found: 0 })?.record.id.clone();
     member(notice.text.len() <= 280, "text", "at most 280 bytes")?;

@@ -6,6 +6,7 @@ mod attacks;
 mod domains;
 mod families;
 mod halts;
+mod indexes;
 mod keysets;
 mod properties;
 
