@@ -1,6 +1,12 @@
 //! What all connections of a server share: what it answers with, and what its requests have together.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -9,7 +15,7 @@ use axum::{
 use http::StatusCode;
 
 use crate::{
-    limits::{Pools, ServeLimits},
+    limits::{Pools, ServeLimits, ms},
     tls::ServerTls,
 };
 
@@ -40,4 +46,20 @@ pub(crate) struct Context {
     pub(crate) app: App,
     pub(crate) limits: ServeLimits,
     pub(crate) pools: Pools,
+    refusals: AtomicU64,
+}
+
+impl Context {
+    pub(crate) fn new(tls: Arc<ServerTls>, app: App, limits: ServeLimits) -> Self {
+        Self { tls, app, limits, pools: Pools::new(&limits), refusals: AtomicU64::new(0) }
+    }
+
+    /// How long the next request without a place waits until it is told so: one to two times `refusal_ms`, spread evenly, so that what
+    /// came as a burst does not come again as one.
+    pub(crate) fn refusal_delay(&self) -> Duration {
+        let least = self.limits.refusal_ms;
+        // Steps of the golden ratio fill the span without gaps, however many there are.
+        let step = self.refusals.fetch_add(1, Ordering::Relaxed).wrapping_mul(618) % 1_000;
+        ms(least.saturating_add(least.saturating_mul(step) / 1_000))
+    }
 }

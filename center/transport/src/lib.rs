@@ -19,6 +19,7 @@ mod sent;
 mod serve;
 mod shares;
 mod tls;
+mod turns;
 mod verify;
 
 pub use client::{HttpClient, Request, Response};

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use crate::shares::{ShareLimits, Shares, network_of};
+use crate::{
+    shares::{ShareLimits, Shares, network_of},
+    turns::Turns,
+};
 
 /// How long, how many and how fast. Every wait of a server ends at one of these. Of what is counted in all, one peer has at most an
 /// eighth, and those without a certificate half (see [`ShareLimits::of`]).
@@ -37,9 +40,11 @@ pub struct ServeLimits {
     /// Requests in work at once that only read (GET, HEAD), from their headers to the last byte of their answers; more are told to come
     /// back.
     pub reads_max: usize,
-    /// The same for all other requests, so that neither kind takes the places of the other.
+    /// Of those, how many of one peer are worked on at once; its others wait in their places.
+    pub turns_max: usize,
+    /// As `reads_max`, for all other requests, so that neither kind takes the places of the other.
     pub writes_max: usize,
-    /// Until a request without a place is told so, milliseconds.
+    /// Until a request without a place is told so at the earliest, milliseconds; at the latest after twice as long.
     pub refusal_ms: u64,
     /// Bytes of answers that are not sent yet. A connection has half of what its peer has. Small answers are not counted: the places
     /// bound them.
@@ -73,6 +78,7 @@ impl Default for ServeLimits {
             drain_ms: 20_000,
             streams_max: 32,
             reads_max: 1_024,
+            turns_max: 8,
             writes_max: 512,
             refusal_ms: 1_000,
             // A peer has 8 MiB: the largest catalog and some bundles of the log.
@@ -129,6 +135,7 @@ pub(crate) struct Pools {
     pub(crate) writes: Shares,
     pub(crate) unsent: Shares,
     pub(crate) received: Shares,
+    pub(crate) turns: Turns,
 }
 
 impl Pools {
@@ -139,6 +146,7 @@ impl Pools {
             writes: pool(limits.writes_max),
             unsent: pool(limits.unsent_bytes_max),
             received: pool(limits.received_bytes_max),
+            turns: Turns::new(limits.turns_max),
         }
     }
 }

@@ -26,6 +26,8 @@ struct State {
     /// The stretch of time that is being looked at, and what the peer took in it.
     since: Instant,
     taken: u64,
+    /// Whether an answer found no room, and nothing was taken since.
+    withheld: bool,
 }
 
 struct Open {
@@ -50,7 +52,7 @@ pub(crate) struct Size {
 
 impl Outflow {
     pub(crate) fn new(limits: &ServeLimits, now: Instant) -> Self {
-        let state = State { open: Vec::new(), next: 0, held: 0, since: now, taken: 0 };
+        let state = State { open: Vec::new(), next: 0, held: 0, since: now, taken: 0, withheld: false };
         Self {
             pace: limits.answer_pace(),
             stretch: ms(limits.answer_stretch_ms),
@@ -70,6 +72,17 @@ impl Outflow {
         self.lock().open.iter().filter(|open| open.is_refusal).count()
     }
 
+    /// An answer found no room.
+    pub(crate) fn withhold(&self) {
+        self.lock().withheld = true;
+    }
+
+    /// Whether the peer takes nothing although answers are there, be it refusals, so that another would only be made to be withheld.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let state = self.lock();
+        state.withheld && !state.open.is_empty()
+    }
+
     /// An answer begins.
     pub(crate) fn open(&self, size: Size, now: Instant) -> u64 {
         let mut state = self.lock();
@@ -86,7 +99,9 @@ impl Outflow {
 
     /// The peer took bytes of some answer.
     pub(crate) fn took(&self, bytes: usize) {
-        self.lock().taken += bytes as u64;
+        let mut state = self.lock();
+        state.taken += bytes as u64;
+        state.withheld = false;
     }
 
     /// An answer has ended, or was given up.
@@ -187,6 +202,21 @@ mod tests {
             assert!(outflow.keeps_up(at(second)), "{second}");
         }
         assert!(!outflow.keeps_up(at(70)), "60 s and 10 s for its bytes are over, whatever else was taken");
+    }
+
+    #[test]
+    fn who_takes_nothing_gets_no_more_until_it_takes_something() {
+        let now = Instant::now();
+        let outflow = outflow(now);
+        outflow.withhold();
+        assert!(!outflow.is_stuck(), "others filled the room");
+        let id = outflow.open(size(10_000), now);
+        assert!(outflow.is_stuck());
+        outflow.took(1);
+        assert!(!outflow.is_stuck());
+        outflow.withhold();
+        outflow.close(id);
+        assert!(!outflow.is_stuck());
     }
 
     #[test]

@@ -14,7 +14,6 @@ use tower::ServiceExt;
 use crate::{
     activity::Running,
     context::Context,
-    limits::ms,
     outflow::{Outflow, Size},
     peer::{PeerAddr, PeerIdentity},
     received::{Received, ReceivedBody},
@@ -58,23 +57,26 @@ pub(crate) async fn answer(
     if ended {
         return Err(Unanswered::CertificateEnded);
     }
-    let Some(place) = line.place(request.method()) else {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let Some(place) = line.place(is_read) else {
         tracing::debug!(address = %line.address, "request refused: no place for it");
-        // Whoever comes again at once has its streams taken meanwhile, and the window of its bodies, so that refusing costs little.
-        let body = request.into_body();
-        tokio::time::sleep(ms(line.context.limits.refusal_ms)).await;
-        drop(body);
-        return line.refuse(Holds { running, _place: None, _received: None, _unsent: None });
+        return line.refuse_late(request, Holds { running, _place: None, _received: None, _unsent: None }).await;
     };
+    let turn = if is_read { Some(line.context.pools.turns.turn(&line.peer).await) } else { None };
     let received = Arc::new(Received::new(line.context.pools.received.clone(), line.peer.clone()));
+    let holds = Holds { running, _place: Some(place), _received: Some(Arc::clone(&received)), _unsent: None };
+    if line.outflow.is_stuck() {
+        drop(turn);
+        return line.refuse_late(request, holds).await;
+    }
     let request = line.with_peer(request, &received);
     let Ok(response) = line.context.app.router.clone().oneshot(request).await;
-    let holds = Holds { running, _place: Some(place), _received: Some(received), _unsent: None };
     let size = size_of(&response);
     match line.unsent(size.held) {
         Ok(unsent) => Ok(line.send(response, size, Holds { _unsent: unsent, ..holds })),
         Err(NoRoom) => {
             tracing::debug!(address = %line.address, bytes = size.held, "answer withheld: no room for it");
+            line.outflow.withhold();
             line.refuse(holds)
         }
     }
@@ -84,9 +86,9 @@ pub(crate) async fn answer(
 struct NoRoom;
 
 impl Line {
-    fn place(&self, method: &Method) -> Option<Share> {
+    fn place(&self, is_read: bool) -> Option<Share> {
         let pools = &self.context.pools;
-        let pool = if matches!(*method, Method::GET | Method::HEAD) { &pools.reads } else { &pools.writes };
+        let pool = if is_read { &pools.reads } else { &pools.writes };
         pool.take(&self.peer, 1)
     }
 
@@ -111,6 +113,14 @@ impl Line {
             return Err(NoRoom);
         }
         self.context.pools.unsent.take(&self.peer, bytes).map(Some).ok_or(NoRoom)
+    }
+
+    /// Whoever comes again at once has its streams taken meanwhile, and the window of its bodies, so that refusing costs little.
+    async fn refuse_late(&self, request: Request<Incoming>, holds: Holds) -> Result<Response<SentBody>, Unanswered> {
+        let body = request.into_body();
+        tokio::time::sleep(self.context.refusal_delay()).await;
+        drop(body);
+        self.refuse(holds)
     }
 
     fn refuse(&self, holds: Holds) -> Result<Response<SentBody>, Unanswered> {

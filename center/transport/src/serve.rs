@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     connection,
     context::{App, Context},
-    limits::{PeerCounts, Pools, ServeLimits, ms},
+    limits::{PeerCounts, ServeLimits, ms},
     tls::ServerTls,
 };
 
@@ -43,7 +43,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Drained {
     let (close, closing) = watch::channel(false);
-    let context = Arc::new(Context { tls, app: app.into(), limits, pools: Pools::new(&limits) });
+    let context = Arc::new(Context::new(tls, app.into(), limits));
     let places = Arc::new(Semaphore::new(limits.connections_max.max(1)));
     let peers = PeerCounts::default();
     let mut connections = JoinSet::new();

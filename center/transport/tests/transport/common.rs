@@ -18,7 +18,7 @@ use axum::{
 use iog_machine::ManualClock;
 use iog_protocol::time::Timestamp;
 use iog_transport::{
-    ClientAuth, ClientTls, Drained, HttpClient, Identity, PeerAddr, PeerIdentity, ServeLimits, ServerTls,
+    App, ClientAuth, ClientTls, Drained, HttpClient, Identity, PeerAddr, PeerIdentity, ServeLimits, ServerTls,
     ca::{self, Ca, SubjectNames, Validity},
 };
 use rustls::time_provider::TimeProvider;
@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// A server of other routes.
-    pub(crate) async fn start_app(ca: &Ca, limits: ServeLimits, app: Router) -> Self {
+    pub(crate) async fn start_app(ca: &Ca, limits: ServeLimits, app: App) -> Self {
         let auth = ClientAuth::Optional;
         let tls = ServerTls::new(identity(ca, "server"), ca.certificate_pem(), auth, clock()).unwrap();
         Self::serve(tls, limits, app, Arc::default()).await
@@ -124,10 +124,10 @@ impl Server {
     async fn start_with(tls: ServerTls, limits: ServeLimits) -> Self {
         let finished = Arc::new(AtomicUsize::new(0));
         let app = app(Arc::clone(&finished));
-        Self::serve(tls, limits, app, finished).await
+        Self::serve(tls, limits, app.into(), finished).await
     }
 
-    async fn serve(tls: ServerTls, limits: ServeLimits, app: Router, finished: Arc<AtomicUsize>) -> Self {
+    async fn serve(tls: ServerTls, limits: ServeLimits, app: App, finished: Arc<AtomicUsize>) -> Self {
         let tls = Arc::new(tls);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
