@@ -32,7 +32,7 @@ pub(crate) struct Intake {
     /// Places for uploads, which wait in memory: a few for each publisher, and a few of all for those whose signature is not known yet.
     pub(crate) uploads: Shares,
     /// Places for inspections.
-    pub(crate) inspections: Semaphore,
+    pub(crate) inspections: Arc<Semaphore>,
 }
 
 impl Intake {
@@ -44,7 +44,7 @@ impl Intake {
             module_bytes_max: limits.module_bytes_max,
             openings: Shares::new(ShareLimits::of(OPENINGS)),
             uploads: Shares::new(uploads),
-            inspections: Semaphore::new(at_once),
+            inspections: Arc::new(Semaphore::new(at_once)),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! counts, not the connection, and it is looked at before the module is read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::{Extension, body::Body, extract::State, response::Response};
 use http::StatusCode;
@@ -13,6 +14,9 @@ use crate::{
     blobs::Blobs, config::submission_bytes_max, parts::Intake, present::Present, rates::SharedRates, refusal::Refusal,
     sequencer::Sequencer, submission, upload::Upload,
 };
+
+/// How long an inspection may take. It compiles nothing, and its limits make it linear in the file: the largest takes seconds.
+const INSPECTION_WALL: Duration = Duration::from_secs(30);
 
 pub(crate) async fn post(
     State(intake): State<Arc<Intake>>,
@@ -36,14 +40,21 @@ pub(crate) async fn post(
     drop(opening);
     let bytes = upload.whole().await?;
     let stopping = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
-    let place = intake.inspections.acquire().await.map_err(stopping)?;
+    let place = Arc::clone(&intake.inspections).acquire_owned().await.map_err(stopping)?;
     let registry = present.registry();
-    let checked = tokio::task::spawn_blocking(move || {
+    let checking = tokio::task::spawn_blocking(move || {
         let submitted: ModuleSubmission = from_json(&bytes)?;
-        submission::check(submitted, &registry, module_bytes_max)
+        let checked = submission::check(submitted, &registry, module_bytes_max);
+        // A thread cannot be stopped: the place is taken until it ends, also when nobody waits for it.
+        drop(place);
+        checked
     });
-    let checked = checked.await.map_err(|_| Refusal::new(ApiErrorCode::Internal, "the inspection failed"))??;
-    drop(place);
+    let late = |_| {
+        let detail = format!("the inspection takes more than {} s", INSPECTION_WALL.as_secs());
+        Refusal::new(ApiErrorCode::InspectionFailed, detail)
+    };
+    let checked = tokio::time::timeout(INSPECTION_WALL, checking).await.map_err(late)?;
+    let checked = checked.map_err(|_| Refusal::new(ApiErrorCode::Internal, "the inspection failed"))??;
     // Files of a submission that will be declined must not be kept. The sequencer asks again and counts it.
     checked.may_be_said(&rates, &present)?;
     blobs.put(checked.manifest).await?;
