@@ -62,7 +62,7 @@ struct Stage {
 /// A gateway whose pool is that of its own places, as a process of its own has it.
 async fn stage() -> Stage {
     let mut net = Net::of(&[PROVIDER], &[ASKER, CROWD]).await;
-    let config = SandboxConfig { runs_max: RUNS_MAX, ..SandboxConfig::default() };
+    let config = SandboxConfig { runs_max: RUNS_MAX, ..SandboxConfig::compiling_here() };
     net.world.sandbox = Sandbox::new(&config).expect("the sandbox starts");
     let many = net.world.publish(&many(), &manifest("many", "spin", 2)).await.expect("bribed auditors");
     let records = net.world.publish(&records(), &manifest("records", "take", 10)).await.expect("bribed auditors");

@@ -1,6 +1,7 @@
 //! Stories of callers, providers, auditors and attackers on real servers with real TLS, real SQLite and real Wasm.
 
 mod analyses;
+mod bombs;
 mod calls;
 mod collect;
 mod crowding;

@@ -93,6 +93,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// terminal.
 const CONFINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["iog-sandbox"]),
+    ("libc", &["iog-sandbox"]),
+    ("seccompiler", &["iog-sandbox"]),
     ("datafusion", &["iog-data"]),
     ("sqlparser", &["iog-inspect"]),
     ("sqlx", &["iog-center", "iog-data", "iog-gateway"]),

@@ -13,6 +13,17 @@ pub const FUNCTIONS_MAX: u64 = 20_000;
 pub const BODY_BYTES_MAX: u64 = 256 * 1024;
 /// Most locals of a function, parameters not counted.
 pub const LOCALS_MAX: u64 = 2_000;
+/// Most blocks, loops, arms and conditional branches of a function. The largest function of the platform's analyses has
+/// 268.
+pub const BLOCKS_MAX: u64 = 10_000;
+/// Most locals and parameters of a function, times its blocks. Each variable may be another value in each block, and time
+/// and memory of the compiler grow with that. The platform's analyses have up to 10,660.
+pub const BLOCK_VARIABLES_MAX: u64 = 2_000_000;
+/// Most values that blocks, branches and calls of a function pass, for each target. Code that makes every value by an operator
+/// of its own passes fewer than it has bytes; more are passed only by code that passes the same ones again and again.
+pub const PASSED_VALUES_MAX: u64 = BODY_BYTES_MAX;
+/// The same over all functions.
+pub const PASSED_VALUES_ALL_MAX: u64 = COMPONENT_BYTES_MAX;
 /// Deepest nesting of blocks in a function.
 pub const CONTROL_DEPTH_MAX: u64 = 256;
 /// Most targets of one `br_table`.
@@ -66,6 +77,10 @@ pub struct InspectLimits {
     pub functions: u64,
     pub body_bytes: u64,
     pub locals: u64,
+    pub blocks: u64,
+    pub block_variables: u64,
+    pub passed_values: u64,
+    pub passed_values_all: u64,
     pub control_depth: u64,
     pub br_table_targets: u64,
     pub types: u64,
@@ -98,6 +113,10 @@ impl Default for InspectLimits {
             functions: FUNCTIONS_MAX,
             body_bytes: BODY_BYTES_MAX,
             locals: LOCALS_MAX,
+            blocks: BLOCKS_MAX,
+            block_variables: BLOCK_VARIABLES_MAX,
+            passed_values: PASSED_VALUES_MAX,
+            passed_values_all: PASSED_VALUES_ALL_MAX,
             control_depth: CONTROL_DEPTH_MAX,
             br_table_targets: BR_TABLE_TARGETS_MAX,
             types: TYPES_MAX,

@@ -3,10 +3,11 @@
 
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentExport, ComponentExternalKind, ComponentImport, ComponentType,
-    ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody, InstanceTypeDeclaration, Operator, Parser,
-    Payload, TypeBounds,
+    ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody, ImportSectionReader, InstanceTypeDeclaration,
+    Parser, Payload, TypeBounds, TypeSectionReader,
 };
 
+use crate::bulk::Signatures;
 use crate::error::{InspectError, at_most};
 use crate::facts::CoreFacts;
 use crate::limits::InspectLimits;
@@ -16,7 +17,8 @@ use crate::text::clean;
 pub(crate) fn scan(wasm: &[u8], limits: &InspectLimits) -> Result<CoreFacts, InspectError> {
     at_most("bytes", wasm.len() as u64, limits.component_bytes)?;
     check_magic(wasm)?;
-    let mut scan = Scan { limits, facts: CoreFacts::default(), totals: Totals::default() };
+    let mut scan =
+        Scan { limits, facts: CoreFacts::default(), totals: Totals::default(), signatures: Signatures::default() };
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(|error| InspectError::invalid(&error))?;
         scan.payload(&payload, wasm)?;
@@ -48,6 +50,7 @@ struct Totals {
     nested_types: u64,
     imports: u64,
     table_elements: u64,
+    passed_values: u64,
     /// How many components and modules are open.
     open: u64,
 }
@@ -56,6 +59,8 @@ struct Scan<'l> {
     limits: &'l InspectLimits,
     facts: CoreFacts,
     totals: Totals,
+    /// Of the core module that is being read.
+    signatures: Signatures,
 }
 
 impl Scan<'_> {
@@ -103,10 +108,14 @@ impl Scan<'_> {
     fn core(&mut self, payload: &Payload<'_>) -> Result<(), InspectError> {
         let (limits, facts, totals) = (self.limits, &mut self.facts, &mut self.totals);
         match payload {
-            Payload::TypeSection(section) => self.types(section.count()),
-            Payload::ImportSection(section) => self.imports(section.count()),
+            Payload::TypeSection(section) => self.core_types(section),
+            Payload::ImportSection(section) => self.core_imports(section),
             Payload::FunctionSection(section) => {
-                add(&mut facts.functions, section.count().into(), "functions", limits.functions)
+                add(&mut facts.functions, section.count().into(), "functions", limits.functions)?;
+                for ty in section.clone() {
+                    self.signatures.define(read(ty)?);
+                }
+                Ok(())
             }
             Payload::TableSection(section) => {
                 add(&mut facts.tables, section.count().into(), "tables", limits.tables)?;
@@ -137,6 +146,7 @@ impl Scan<'_> {
     fn version(&mut self, encoding: Encoding) -> Result<(), InspectError> {
         let (facts, limits) = (&mut self.facts, self.limits);
         self.totals.open += 1;
+        self.signatures = Signatures::default();
         match encoding {
             Encoding::Module => add(&mut facts.modules, 1, "core modules", limits.core_modules),
             Encoding::Component => add(&mut facts.components, 1, "nested components", limits.nested_components + 1),
@@ -145,6 +155,23 @@ impl Scan<'_> {
 
     fn types(&mut self, count: u32) -> Result<(), InspectError> {
         add(&mut self.facts.types, count.into(), "types", self.limits.types)
+    }
+
+    fn core_types(&mut self, section: &TypeSectionReader<'_>) -> Result<(), InspectError> {
+        self.types(section.count())?;
+        for group in section.clone() {
+            let widest = self.signatures.declare(&read(group)?);
+            at_most("parameters or results of a function", widest, self.limits.record_fields)?;
+        }
+        Ok(())
+    }
+
+    fn core_imports(&mut self, section: &ImportSectionReader<'_>) -> Result<(), InspectError> {
+        section.clone().into_imports().try_for_each(|import| {
+            self.imports(1)?;
+            self.signatures.import(&read(import)?);
+            Ok(())
+        })
     }
 
     fn imports(&mut self, count: u32) -> Result<(), InspectError> {
@@ -192,25 +219,15 @@ impl Scan<'_> {
         let size = (range.end - range.start) as u64;
         self.facts.code_bytes += size;
         at_most("bytes in a function", size, limits.body_bytes)?;
-        let mut locals = 0;
-        for group in body.get_locals_reader().map_err(|error| InspectError::invalid(&error))? {
-            add(&mut locals, read(group)?.0.into(), "locals in a function", limits.locals)?;
-        }
-        let mut depth = 0_u64;
-        for operator in body.get_operators_reader().map_err(|error| InspectError::invalid(&error))? {
-            match read(operator)? {
-                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                    depth += 1;
-                    at_most("nested blocks", depth, limits.control_depth)?;
-                }
-                Operator::End => depth = depth.saturating_sub(1),
-                Operator::BrTable { targets } => {
-                    at_most("targets of a br_table", targets.len().into(), limits.br_table_targets)?;
-                }
-                _ => (),
-            }
-        }
-        Ok(())
+        let bulk = read(self.signatures.measure(body))?;
+        at_most("locals in a function", bulk.locals, limits.locals)?;
+        at_most("blocks in a function", bulk.blocks, limits.blocks)?;
+        at_most("variables times blocks in a function", bulk.block_variables, limits.block_variables)?;
+        at_most("values passed in a function", bulk.passed_values, limits.passed_values)?;
+        let (all, most) = (&mut self.totals.passed_values, limits.passed_values_all);
+        add(all, bulk.passed_values, "values passed in all functions", most)?;
+        at_most("nested blocks", bulk.control_depth, limits.control_depth)?;
+        at_most("targets of a br_table", bulk.br_table_targets, limits.br_table_targets)
     }
 }
 

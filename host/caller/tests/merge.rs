@@ -46,7 +46,7 @@ async fn joined(parts: &[Part], limits: MergeLimits) -> Merged {
 }
 
 async fn joined_by(source: Source<'_>, entry: &str, parts: &[Part], limits: MergeLimits) -> Merged {
-    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() }).unwrap();
+    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::compiling_here() }).unwrap();
     let module = Examined::examine(source).unwrap();
     let provider = Provider { domain: "response".into(), asn: None };
     let joiner = Joiner { wasm: source.wasm, module: &module, provider: &provider, limits: &limits };

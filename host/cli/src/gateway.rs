@@ -116,9 +116,13 @@ async fn serve(ui: Ui, config: &Path) -> Result<()> {
     let gateway = Gateway::open(config, deps).await.context("the gateway does not start")?;
     let domain = gateway.home().domain().clone();
     let services: Vec<String> = gateway.config().service.keys().map(ToString::to_string).collect();
+    let compiling = gateway.compiling().to_string();
     ui.line(format!("gateway of `{domain}` listens on {address}"));
     ui.line(format!("services: {}", services.join(", ")));
-    ui.object(&json!({"listening": address.to_string(), "domain": domain, "services": services}));
+    ui.line(format!("modules are compiled {compiling}"));
+    ui.object(
+        &json!({"listening": address.to_string(), "domain": domain, "services": services, "compiling": compiling}),
+    );
     gateway.serve(listener, signals::interrupted()).await.context("the gateway did not end well")?;
     Ok(())
 }

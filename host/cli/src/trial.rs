@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn sandbox() -> Sandbox {
-        Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() }).unwrap()
+        Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::compiling_here() }).unwrap()
     }
 
     fn spec(folder: &std::path::Path) -> TrySpec<'static> {

@@ -197,7 +197,7 @@ async fn ask(sandbox: &Sandbox, module: &str, dataset: &DatasetConfig, params: V
 
 /// Asks every source and compares; the result, for a closer look. The fuel is the same where the rows are in one order.
 async fn same_everywhere(sources: &[(&str, DatasetConfig)], module: &str, params: &Value, ordered: bool) -> Value {
-    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 2, ..SandboxConfig::default() }).unwrap();
+    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 2, ..SandboxConfig::compiling_here() }).unwrap();
     let mut first: Option<TryReport> = None;
     for (name, dataset) in sources {
         let report = ask(&sandbox, module, dataset, params.clone()).await;
@@ -327,7 +327,7 @@ async fn a_row_that_comes_into_a_database_is_another_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let postgres = Postgres::start().await;
     let sources = everywhere(folder.path(), &generated(400), postgres.as_ref()).await;
-    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 2, ..SandboxConfig::default() }).unwrap();
+    let sandbox = Sandbox::new(&SandboxConfig { runs_max: 2, ..SandboxConfig::compiling_here() }).unwrap();
     for (name, dataset) in sources.iter().filter(|(name, _)| ["sqlite", "postgres"].contains(name)) {
         let before = snapshot(&sandbox, dataset).await;
         assert_eq!(snapshot(&sandbox, dataset).await, before, "{name}");

@@ -13,7 +13,7 @@ use iog_machine::error::chain;
 use iog_machine::{Clock, Machine};
 use iog_protocol::receipt::log_origin;
 use iog_protocol::registry::Registry;
-use iog_sandbox::Sandbox;
+use iog_sandbox::{Compiling, Sandbox};
 use iog_transport::{App, ClientAuth, Drained, Identity, ServerTls, TransportError};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
@@ -129,8 +129,9 @@ impl Gateway {
         });
         let query_memory_bytes = usize::try_from(config.capacity.query_memory_mib << 20).unwrap_or(usize::MAX);
         let executor = Executor { sandbox: deps.sandbox.clone(), query_memory_bytes };
-        let parts =
-            Parts::new(&config.capacity, Arc::clone(&services), Recording { vantage, executor, store, receipts });
+        let compiling = Arc::new(compiling(&deps.sandbox).await);
+        let recording = Recording { vantage, executor, store, receipts, compiling };
+        let parts = Parts::new(&config.capacity, Arc::clone(&services), recording);
         let tls = Arc::new(server_tls(&home, &deps.machine.clock)?);
         let clock = deps.machine.clock;
         let background = Background {
@@ -174,6 +175,12 @@ impl Gateway {
     #[must_use]
     pub fn config(&self) -> &GatewayConfig {
         &self.config
+    }
+
+    /// Where modules are compiled and what holds it.
+    #[must_use]
+    pub fn compiling(&self) -> &Compiling {
+        self.parts.compiling()
     }
 
     /// The background work, to make a round at once instead of waiting for it.
@@ -228,6 +235,21 @@ fn server_tls(home: &Home, clock: &Arc<dyn Clock>) -> Result<ServerTls, GatewayE
     let identity = Identity::from_pem(&files.cert_pem, &files.key_pem)?;
     // Log and health are public; every other route asks for the certificate itself.
     Ok(ServerTls::new(identity, &files.ca_pem, ClientAuth::Optional, Arc::clone(clock))?)
+}
+
+/// Tries where modules are compiled, and says it: what an operator's kernel does not confine is the operator's to know.
+async fn compiling(sandbox: &Sandbox) -> Compiling {
+    let compiling = sandbox.compiling().await;
+    match &compiling {
+        Compiling::Confined(confined) if confined.is_whole() => tracing::info!(%compiling, "modules are compiled"),
+        Compiling::Confined(_) | Compiling::Here => {
+            tracing::warn!(%compiling, "modules are compiled with fewer confinements than there are");
+        }
+        Compiling::Unable { .. } => {
+            tracing::error!(%compiling, "modules cannot be compiled, and no service will be ready")
+        }
+    }
+    compiling
 }
 
 /// The registry on disk, brought up to date where the center answers; without one on disk the center must.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use iog_sandbox::Compiling;
+
 use crate::config::CapacityConfig;
 use crate::db::Store;
 use crate::executor::Executor;
@@ -22,6 +24,7 @@ pub(crate) struct Recording {
     pub(crate) executor: Executor,
     pub(crate) store: Arc<Store>,
     pub(crate) receipts: Receipts,
+    pub(crate) compiling: Arc<Compiling>,
 }
 
 /// The parts, each of which knows only those it needs.
@@ -29,12 +32,13 @@ pub(crate) struct Recording {
 pub(crate) struct Parts {
     pub(crate) submitter: Arc<Submitter>,
     pub(crate) lifecycle: Arc<Lifecycle>,
+    compiling: Arc<Compiling>,
 }
 
 impl Parts {
     /// Puts them together.
     pub(crate) fn new(capacity: &CapacityConfig, services: Arc<Services>, recording: Recording) -> Self {
-        let Recording { vantage, executor, store, receipts } = recording;
+        let Recording { vantage, executor, store, receipts, compiling } = recording;
         let refusals = Arc::new(Refusals::new(capacity.refusals_per_hour_max));
         let queue = FairQueue::new(QueueLimits {
             runs_max: capacity.runs_max,
@@ -51,7 +55,12 @@ impl Parts {
             under_way: Arc::new(UnderWay::default()),
         });
         let submitter = Submitter { vantage, services, queue, refusals, lifecycle: Arc::clone(&lifecycle) };
-        Self { submitter: Arc::new(submitter), lifecycle }
+        Self { submitter: Arc::new(submitter), lifecycle, compiling }
+    }
+
+    /// Where modules are compiled and what holds it.
+    pub(crate) fn compiling(&self) -> &Compiling {
+        &self.compiling
     }
 
     /// What the routes are given.
@@ -63,6 +72,7 @@ impl Parts {
             queue: Arc::clone(&self.submitter.queue),
             store: Arc::clone(&self.lifecycle.store),
             under_way: Arc::clone(&self.lifecycle.under_way),
+            compiling: Arc::clone(&self.compiling),
             log: self.lifecycle.receipts.log().clone(),
         }
     }

@@ -270,7 +270,7 @@ pub(crate) fn dataset(folder: &std::path::Path) -> crate::config::DatasetConfig 
 /// A sandbox, made once for all tests.
 pub(crate) fn sandbox() -> iog_sandbox::Sandbox {
     static ONE: std::sync::OnceLock<iog_sandbox::Sandbox> = std::sync::OnceLock::new();
-    let config = iog_sandbox::SandboxConfig { runs_max: 8, ..Default::default() };
+    let config = iog_sandbox::SandboxConfig { runs_max: 8, ..iog_sandbox::SandboxConfig::compiling_here() };
     ONE.get_or_init(|| iog_sandbox::Sandbox::new(&config).unwrap()).clone()
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::child::Program;
+
 /// How a sandbox is set up. One sandbox per process: gateways of one process share it and its compile cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxConfig {
@@ -13,12 +15,23 @@ pub struct SandboxConfig {
     pub memory_bytes_max: usize,
     /// Reserve slots for all runs at the start (fast), where the address space allows it.
     pub pooled: bool,
-    /// Compilations at the same time, each on a thread of its own.
+    /// Where modules are compiled.
+    pub compiler: Compiler,
+    /// Compilations at the same time, each in a child or on a thread of its own.
     pub compiles_max: u32,
-    /// Use all cores for one compilation.
+    /// Use all cores for one compilation in this process; a child has one thread.
     pub parallel_compilation: bool,
     /// How long one compilation may take before the module counts as uncompilable.
     pub compile_wall: Duration,
+    /// Processor time of one compilation in a child, in seconds.
+    pub compile_processor_s_max: u64,
+    /// Memory of one compilation in a child beyond the program's own, in bytes of addresses.
+    pub compile_memory_bytes_max: u64,
+    /// Machine code that one compilation in a child may give, in bytes.
+    pub compile_code_bytes_max: u64,
+    /// How long a module that could not be compiled within these is refused without another try; ten minutes at most where
+    /// it was the wall time.
+    pub uncompilable_for: Duration,
     /// Compiled modules that are kept.
     pub modules_max: usize,
     /// Machine code that is kept, in bytes.
@@ -33,14 +46,36 @@ impl Default for SandboxConfig {
             runs_max: 64,
             memory_bytes_max: 256 << 20,
             pooled: true,
+            compiler: Compiler::Child(Program::Itself),
             compiles_max: 2,
             parallel_compilation: true,
             compile_wall: Duration::from_secs(30),
+            compile_processor_s_max: 10,
+            compile_memory_bytes_max: 1 << 30,
+            compile_code_bytes_max: 128 << 20,
+            uncompilable_for: Duration::from_hours(1),
             modules_max: 256,
             code_bytes_max: 512 << 20,
             structure: StructureLimits::default(),
         }
     }
+}
+
+impl SandboxConfig {
+    /// The defaults, but modules are compiled in this process: for tests, benchmarks, and modules that one trusts.
+    #[must_use]
+    pub fn compiling_here() -> Self {
+        Self { compiler: Compiler::Here, ..Self::default() }
+    }
+}
+
+/// Where modules are compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compiler {
+    /// In a confined child of its own for each module.
+    Child(Program),
+    /// In this process, on one of its threads, which nothing can stop: for modules that one trusts, tests and benchmarks.
+    Here,
 }
 
 /// What a module may look like, checked before it is compiled: compiling has no fuel.
@@ -69,6 +104,14 @@ pub struct StructureLimits {
     pub body_bytes: u64,
     /// Locals of one function.
     pub locals: u64,
+    /// Blocks, loops, arms and conditional branches of one function.
+    pub blocks: u64,
+    /// Locals and parameters of one function, times its blocks: what a compiler keeps apart grows with it.
+    pub block_variables: u64,
+    /// Values that blocks, branches and calls of one function pass, for each target.
+    pub passed_values: u64,
+    /// The same over all functions.
+    pub passed_values_all: u64,
     /// Nested blocks of one function.
     pub control_depth: u64,
     /// Targets of one `br_table`.
@@ -113,6 +156,10 @@ impl Default for StructureLimits {
             functions: 20_000,
             body_bytes: 256 << 10,
             locals: 2_000,
+            blocks: 10_000,
+            block_variables: 2_000_000,
+            passed_values: 256 << 10,
+            passed_values_all: 8 << 20,
             control_depth: 256,
             br_table_targets: 4_096,
             types: 5_000,
@@ -150,7 +197,37 @@ pub enum SandboxError {
     Engine(String),
 }
 
-/// Why a module is not loaded: the module's (so its author's) fault, except for [`LoadError::Internal`].
+/// What compiling a module may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileLimit {
+    /// [`SandboxConfig::compile_wall`].
+    #[error("{ms} ms")]
+    Wall {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// [`SandboxConfig::compile_processor_s_max`].
+    #[error("{s} s of processor time")]
+    ProcessorTime {
+        /// Seconds.
+        s: u64,
+    },
+    /// [`SandboxConfig::compile_memory_bytes_max`], or the stack of a thread.
+    #[error("{mib} MiB of memory")]
+    Memory {
+        /// MiB.
+        mib: u64,
+    },
+    /// [`SandboxConfig::compile_code_bytes_max`].
+    #[error("{mib} MiB of machine code")]
+    Code {
+        /// MiB.
+        mib: u64,
+    },
+}
+
+/// Why a module is not loaded: the module's (so its author's) fault, except for [`LoadError::Internal`] and
+/// [`LoadError::Busy`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -190,11 +267,24 @@ pub enum LoadError {
         /// What and how much, in words.
         problem: String,
     },
-    /// It took too long to compile.
-    #[error("not compiled within {wall_ms} ms")]
-    CompileTime {
-        /// The limit in milliseconds.
-        wall_ms: u64,
+    /// Compiling it takes more than compiling a module may. It is not tried again for a while.
+    #[error("compiling the module takes more than {limit}; its author should split its largest functions")]
+    Uncompilable {
+        /// What it takes more of.
+        limit: CompileLimit,
+    },
+    /// The process that compiled it ended in the middle: a bug that the module found, or somebody ended it. It is not tried
+    /// again for a minute.
+    #[error("the process that compiled the module ended before it was done: {how}")]
+    CompilerEnded {
+        /// How it ended.
+        how: String,
+    },
+    /// More modules wait to be compiled than may; nobody's fault, and later there is room.
+    #[error("{waiting} modules wait to be compiled already; ask again later")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
     },
     /// The host's own fault.
     #[error("the sandbox failed while loading: {0}")]

@@ -38,26 +38,47 @@ pub struct EngineInfo {
 pub(crate) fn build(config: &SandboxConfig) -> Result<(Engine, EngineInfo), SandboxError> {
     let info = |pooled| EngineInfo { version: costs::ENGINE_VERSION, cost_table_sha256: costs::table_sha256(), pooled };
     if config.pooled {
-        let mut pooled = base(config)?;
-        pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
+        let mut pooled = tuned(true)?;
+        pooled
+            .parallel_compilation(config.parallel_compilation)
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)));
         match Engine::new(&pooled) {
             Ok(engine) => return Ok((engine, info(true))),
             Err(error) => tracing::warn!(error = %error, "no pool of instances: falling back to on-demand allocation"),
         }
     }
-    let mut small = base(config)?;
-    // Memories of their own size and explicit bounds checks, instead of 4 GiB of addresses for each.
-    small
-        .memory_reservation(ON_DEMAND_BYTES)
-        .memory_reservation_for_growth(ON_DEMAND_BYTES)
-        .memory_guard_size(64 << 10)
-        .guard_before_linear_memory(false)
-        .memory_may_move(true);
-    let engine = Engine::new(&small).map_err(|e| SandboxError::Engine(e.to_string()))?;
-    Ok((engine, info(false)))
+    let mut small = tuned(false)?;
+    small.parallel_compilation(config.parallel_compilation);
+    Ok((start(&small)?, info(false)))
 }
 
-fn base(config: &SandboxConfig) -> Result<Config, SandboxError> {
+/// An engine that only compiles, on one thread, for one that runs with or without a pool: it reserves no addresses.
+pub(crate) fn compiler(pooled: bool) -> Result<Engine, SandboxError> {
+    let mut config = tuned(pooled)?;
+    config.parallel_compilation(false);
+    start(&config)
+}
+
+fn start(config: &Config) -> Result<Engine, SandboxError> {
+    Engine::new(config).map_err(|e| SandboxError::Engine(e.to_string()))
+}
+
+/// Everything that decides what code is made, and so must be the same where it is made and where it runs.
+fn tuned(pooled: bool) -> Result<Config, SandboxError> {
+    let mut config = base()?;
+    if !pooled {
+        // Memories of their own size and explicit bounds checks, instead of 4 GiB of addresses for each.
+        config
+            .memory_reservation(ON_DEMAND_BYTES)
+            .memory_reservation_for_growth(ON_DEMAND_BYTES)
+            .memory_guard_size(64 << 10)
+            .guard_before_linear_memory(false)
+            .memory_may_move(true);
+    }
+    Ok(config)
+}
+
+fn base() -> Result<Config, SandboxError> {
     let mut c = Config::new();
     c.strategy(Strategy::Cranelift)
         .consume_fuel(true)
@@ -69,7 +90,6 @@ fn base(config: &SandboxConfig) -> Result<Config, SandboxError> {
         .wasm_backtrace_max_frames(None)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .generate_address_map(false)
-        .parallel_compilation(config.parallel_compilation)
         .memory_init_cow(true)
         .concurrency_support(false)
         .shared_memory(false);

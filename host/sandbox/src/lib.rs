@@ -2,12 +2,15 @@
 //! limited and metered. Knows no people, keys or network; data comes through a message-shaped port.
 //!
 //! ```text
-//! Sandbox::load(bytes)  structural limits → one compilation for each digest → Arc<Module>
+//! Sandbox::load(bytes)  structural limits → one compilation for each digest, in a confined child → Arc<Module>
 //! Sandbox::run(spec, host)  slot → parameters (JSON → WIT, charged) → store, meter, call → result (WIT → canonical JSON) → RunReport
 //! ```
 
 mod allowance;
+mod bulk;
 mod cancel;
+mod child;
+mod compile;
 mod config;
 pub mod costs;
 mod engine;
@@ -38,7 +41,9 @@ use std::sync::Arc;
 use wasmtime::Engine;
 
 pub use crate::cancel::CancelFlag;
-pub use crate::config::{LoadError, SandboxConfig, SandboxError, StructureLimits};
+pub use crate::child::{Confined, Program};
+pub use crate::compile::{Compiling, child_main};
+pub use crate::config::{CompileLimit, Compiler, LoadError, SandboxConfig, SandboxError, StructureLimits};
 pub use crate::engine::EngineInfo;
 pub use crate::fits::{Misfit, VALUE_BYTES_A_BYTE, fits};
 pub use crate::grants::{Grants, UnknownInterface};
@@ -82,9 +87,10 @@ impl Sandbox {
         check(config)?;
         let (engine, info) = engine::build(config)?;
         let linkers = Arc::new(link::Linkers::default());
+        let compiles = compile::Compiles { engine: engine.clone(), pooled: info.pooled, config: config.clone() };
         Ok(Self(Arc::new(Inner {
             config: config.clone(),
-            loader: load::Loader::new(engine.clone(), linkers.clone(), config.clone()),
+            loader: load::Loader::new(compiles, linkers.clone()),
             linkers,
             slots: slots::Slots::new(config.runs_max, slots::totals(config.runs_max)),
             engine,
@@ -102,7 +108,21 @@ impl Sandbox {
     /// # Errors
     /// What is wrong with the module; see [`LoadError`].
     pub async fn load(&self, wasm: &[u8]) -> Result<Arc<Module>, LoadError> {
-        self.0.loader.load(wasm).await
+        self.load_for("", wasm).await
+    }
+
+    /// As [`Self::load`], on behalf of somebody: requesters take turns, so that whose modules compile long delays only its
+    /// own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn load_for(&self, requester: &str, wasm: &[u8]) -> Result<Arc<Module>, LoadError> {
+        self.0.loader.load(requester, wasm).await
+    }
+
+    /// Where modules are compiled and what holds it, found out by trying. Needs a tokio runtime.
+    pub async fn compiling(&self) -> Compiling {
+        self.0.loader.compiles().probe().await
     }
 
     /// The module with this SHA-256, if it is kept: no hashing, no waiting.

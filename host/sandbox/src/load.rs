@@ -1,28 +1,36 @@
 //! From bytes to a module: limits first, then one compilation for each digest, bounded in number, time and memory kept.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
-use wasmtime::Engine;
+use tokio::task::{JoinError, JoinHandle};
 
-use crate::config::{LoadError, SandboxConfig, at_most};
+use crate::compile::{Compiles, Source, Turns, blocking};
+use crate::config::{CompileLimit, LoadError, SandboxConfig, at_most};
 use crate::link::Linkers;
 use crate::module::Module;
+use crate::state::now;
 use crate::structure;
+
+/// How long a module is not tried again whose compiling ended in a way that need not be the module's doing.
+const ENDED_FOR: Duration = Duration::from_secs(60);
+/// The same where it took too long by the clock: with less to do besides, the machine may be fast enough.
+const LATE_FOR: Duration = Duration::from_secs(600);
 
 type Loaded = Result<Arc<Module>, LoadError>;
 type Flight = Shared<BoxFuture<'static, Loaded>>;
 
 /// The compile cache, by digest. What a module was refused for is kept as well where it follows from its bytes.
 pub(crate) struct Loader {
-    engine: Engine,
+    compiles: Compiles,
     linkers: Arc<Linkers>,
-    config: SandboxConfig,
-    compiles: Arc<Semaphore>,
+    turns: Arc<Turns>,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -42,22 +50,32 @@ struct Place {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Refused,
-    Compiled { code_bytes: usize },
+    /// As the former, but until then only: what it was refused for need not be so for ever.
+    RefusedUntil(Instant),
+    Compiled {
+        code_bytes: usize,
+    },
     Compiling,
 }
 
 impl Loader {
-    pub(crate) fn new(engine: Engine, linkers: Arc<Linkers>, config: SandboxConfig) -> Self {
-        let compiles = Arc::new(Semaphore::new(config.compiles_max as usize));
-        Self { engine, linkers, config, compiles, kept: Arc::default() }
+    pub(crate) fn new(compiles: Compiles, linkers: Arc<Linkers>) -> Self {
+        let turns = Turns::new(compiles.config.compiles_max);
+        Self { compiles, linkers, turns, kept: Arc::default() }
     }
 
-    /// The module with these bytes; compiled now, by another call at the same moment, or before.
-    pub(crate) async fn load(&self, wasm: &[u8]) -> Loaded {
-        at_most("component_bytes", wasm.len() as u64, self.config.structure.component_bytes)?;
+    /// The module with these bytes; compiled now, by another call at the same moment, or before. `requester` is who waits
+    /// in the line where many are to be compiled.
+    pub(crate) async fn load(&self, requester: &str, wasm: &[u8]) -> Loaded {
+        at_most("component_bytes", wasm.len() as u64, self.compiles.config.structure.component_bytes)?;
         let digest: [u8; 32] = Sha256::digest(wasm).into();
-        let flight = self.flight(digest, wasm);
+        let flight = self.flight(digest, requester, wasm);
         flight.await
+    }
+
+    /// Where modules are compiled.
+    pub(crate) fn compiles(&self) -> &Compiles {
+        &self.compiles
     }
 
     /// The module with this digest, if it is compiled and kept.
@@ -66,21 +84,22 @@ impl Loader {
         kept.touch(digest)?.peek()?.as_ref().ok().cloned()
     }
 
-    fn flight(&self, digest: [u8; 32], wasm: &[u8]) -> Flight {
+    fn flight(&self, digest: [u8; 32], requester: &str, wasm: &[u8]) -> Flight {
         let mut kept = lock(&self.kept);
         if let Some(flight) = kept.touch(&digest) {
             return flight;
         }
-        let work = self.compile(digest, wasm.into());
-        let (cache, config) = (Arc::downgrade(&self.kept), self.config.clone());
+        let work = self.work(requester.into(), Source { digest, wasm: wasm.into() });
+        let (cache, config) = (Arc::downgrade(&self.kept), self.compiles.config.clone());
         let land = move |loaded: Loaded| {
             if let Some(cache) = cache.upgrade() {
                 lock(&cache).landed(&digest, &loaded, &config);
             }
             loaded
         };
-        // A task of its own: callers may go away, the others still get their module.
-        let task = tokio::spawn(work.map(land.clone()));
+        // A task of its own: callers may go away, the others still get their module. With the cache it ends too, and a child
+        // that compiles for it.
+        let task = AbortOnDropHandle(tokio::spawn(work.map(land.clone())));
         let flight = task.map(move |ended| ended.unwrap_or_else(|e| land(Err(LoadError::Internal(e.to_string())))));
         let flight = flight.boxed().shared();
         let used = kept.tick();
@@ -88,26 +107,35 @@ impl Loader {
         flight
     }
 
-    fn compile(&self, digest: [u8; 32], wasm: Arc<[u8]>) -> impl Future<Output = Loaded> + use<> {
-        let (engine, linkers) = (self.engine.clone(), self.linkers.clone());
-        let (config, compiles) = (self.config.clone(), self.compiles.clone());
+    fn work(&self, requester: Arc<str>, source: Source) -> impl Future<Output = Loaded> + use<> {
+        let (compiles, linkers, turns) = (self.compiles.clone(), Arc::clone(&self.linkers), Arc::clone(&self.turns));
         async move {
-            let permit = compiles.acquire_owned().await.map_err(|e| LoadError::Internal(e.to_string()))?;
-            let compiling = tokio::task::spawn_blocking(move || {
-                let checked = structure::check(&wasm, &config.structure);
-                let loaded = checked.and_then(|()| Module::compile(&engine, &linkers, digest, &wasm));
-                // A compilation cannot be stopped: it holds its permit until it ends, also when nobody waits for it.
-                drop(permit);
-                loaded
-            });
-            match tokio::time::timeout(config.compile_wall, compiling).await {
-                Ok(Ok(loaded)) => loaded.map(Arc::new),
-                Ok(Err(panicked)) => Err(LoadError::Internal(panicked.to_string())),
-                Err(_) => Err(LoadError::CompileTime {
-                    wall_ms: u64::try_from(config.compile_wall.as_millis()).unwrap_or(u64::MAX),
-                }),
-            }
+            // What is refused by counting waits for nobody.
+            let (wasm, limits) = (Arc::clone(&source.wasm), compiles.config.structure.clone());
+            blocking(move || structure::check(&wasm, &limits)).await?;
+            let turn = turns.turn(&requester).await?;
+            let component = compiles.compile(source.clone(), turn).await?;
+            blocking(move || Module::of(&compiles.engine, &linkers, source.digest, &source.wasm, component))
+                .await
+                .map(Arc::new)
         }
+    }
+}
+
+/// A task that ends when nothing waits for it.
+struct AbortOnDropHandle<T>(JoinHandle<T>);
+
+impl<T> Future for AbortOnDropHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for AbortOnDropHandle<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -125,19 +153,28 @@ impl Kept {
     fn touch(&mut self, digest: &[u8; 32]) -> Option<Flight> {
         let used = self.tick();
         let place = self.flights.get_mut(digest)?;
+        if matches!(place.state, State::RefusedUntil(end) if end <= now()) {
+            self.flights.remove(digest);
+            return None;
+        }
         place.used = used;
         Some(place.flight.clone())
     }
 
     /// Notes what a finished module holds and lets others go: refused ones first, then the longest unused.
     fn landed(&mut self, digest: &[u8; 32], loaded: &Loaded, config: &SandboxConfig) {
+        // Each try costs as much as one may cost.
+        let until = |most: Duration| State::RefusedUntil(now() + most.min(config.uncompilable_for));
         let state = match loaded {
             Ok(module) => State::Compiled { code_bytes: module.code_bytes() },
             // Neither follows from the bytes: another try may succeed.
-            Err(LoadError::Internal(_) | LoadError::CompileTime { .. }) => {
+            Err(LoadError::Internal(_) | LoadError::Busy { .. }) => {
                 self.flights.remove(digest);
                 return;
             }
+            Err(LoadError::Uncompilable { limit: CompileLimit::Wall { .. } }) => until(LATE_FOR),
+            Err(LoadError::CompilerEnded { .. }) => until(ENDED_FOR),
+            Err(LoadError::Uncompilable { .. }) => until(Duration::MAX),
             Err(_) => State::Refused,
         };
         if let Some(place) = self.flights.get_mut(digest) {
@@ -145,7 +182,8 @@ impl Kept {
         }
         while self.flights.len() > config.modules_max || self.code_bytes() > config.code_bytes_max {
             let others = self.flights.iter().filter(|(d, p)| *d != digest && p.state != State::Compiling);
-            let oldest = others.min_by_key(|(_, p)| (p.state != State::Refused, p.used)).map(|(d, _)| *d);
+            let oldest =
+                others.min_by_key(|(_, p)| (matches!(p.state, State::Compiled { .. }), p.used)).map(|(d, _)| *d);
             let Some(oldest) = oldest else { return };
             self.flights.remove(&oldest);
         }

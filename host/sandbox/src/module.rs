@@ -65,14 +65,14 @@ impl fmt::Debug for Module {
 }
 
 impl Module {
-    /// Compiles `wasm` and reads its types. Takes as long as compiling takes.
-    pub(crate) fn compile(
+    /// Reads the types of a compiled component and links it.
+    pub(crate) fn of(
         engine: &Engine,
         linkers: &Linkers,
         digest: [u8; 32],
         wasm: &[u8],
+        component: Component,
     ) -> Result<Self, LoadError> {
-        let component = Component::from_binary(engine, wasm).map_err(refused)?;
         let weight = Weight::of(wasm, &component)?;
         let ty = component.component_type();
         let imports: Vec<String> = ty.imports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -156,7 +156,7 @@ impl Module {
 }
 
 /// Why the engine does not take a component: what is more than its pool has for one run can never run.
-fn refused(error: wasmtime::Error) -> LoadError {
+pub(crate) fn refused(error: wasmtime::Error) -> LoadError {
     let text = clean(&format!("{error:#}"), 500);
     if text.contains(POOL_EXCEEDED) { LoadError::NeverFits { problem: text } } else { LoadError::Invalid(text) }
 }

@@ -2,10 +2,11 @@
 //! whether the bytes are a valid component is the engine's judgement.
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef,
-    CompositeInnerType, Encoding, FunctionBody, Instance, Operator, Parser, Payload, TypeBounds,
+    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef, Encoding,
+    FunctionBody, Instance, Parser, Payload, TypeBounds,
 };
 
+use crate::bulk::Signatures;
 use crate::config::{LoadError, StructureLimits, at_most};
 use crate::typedepth::{Depths, declared};
 
@@ -15,7 +16,8 @@ pub(crate) fn check(wasm: &[u8], limits: &StructureLimits) -> Result<(), LoadErr
     if !Parser::is_component(wasm) {
         return Err(LoadError::NotAComponent(describe(wasm)));
     }
-    let mut scan = Scan { limits, count: Count::default(), depths: Depths::new(limits) };
+    let mut scan =
+        Scan { limits, count: Count::default(), depths: Depths::new(limits), signatures: Signatures::default() };
     for payload in Parser::new(0).parse_all(wasm) {
         scan.payload(&payload.map_err(malformed)?)?;
     }
@@ -53,6 +55,7 @@ struct Count {
     imports: u64,
     exports: u64,
     custom_bytes: u64,
+    passed_values_all: u64,
 }
 
 /// Adds to a running total and compares it with its limit.
@@ -67,6 +70,8 @@ struct Scan<'l> {
     limits: &'l StructureLimits,
     count: Count,
     depths: Depths<'l>,
+    /// Of the core module that is being read.
+    signatures: Signatures,
 }
 
 impl Scan<'_> {
@@ -74,6 +79,7 @@ impl Scan<'_> {
         match payload {
             Payload::Version { encoding, .. } => {
                 self.depths.enter(*encoding == Encoding::Component);
+                self.signatures = Signatures::default();
                 Ok(())
             }
             Payload::End(_) => {
@@ -105,17 +111,25 @@ impl Scan<'_> {
             Payload::TypeSection(types) => {
                 add!(self.types += types.count())?;
                 for group in types.clone() {
-                    for ty in group.map_err(malformed)?.types() {
-                        if let CompositeInnerType::Func(f) = &ty.composite_type.inner {
-                            let widest = f.params().len().max(f.results().len());
-                            at_most("record_fields", widest as u64, self.limits.record_fields)?;
-                        }
-                    }
+                    let widest = self.signatures.declare(&group.map_err(malformed)?);
+                    at_most("record_fields", widest, self.limits.record_fields)?;
                 }
                 Ok(())
             }
-            Payload::ImportSection(imports) => add!(self.imports += imports.count()),
-            Payload::FunctionSection(f) => add!(self.functions += f.count()),
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    add!(self.imports += 1u32)?;
+                    self.signatures.import(&import.map_err(malformed)?);
+                }
+                Ok(())
+            }
+            Payload::FunctionSection(f) => {
+                add!(self.functions += f.count())?;
+                for ty in f.clone() {
+                    self.signatures.define(ty.map_err(malformed)?);
+                }
+                Ok(())
+            }
             Payload::TableSection(tables) => {
                 add!(self.tables += tables.count())?;
                 for table in tables.clone() {
@@ -218,27 +232,16 @@ impl Scan<'_> {
         at_most("name_bytes", name.len() as u64, self.limits.name_bytes)
     }
 
-    fn body(&self, body: &FunctionBody<'_>) -> Result<(), LoadError> {
-        at_most("body_bytes", body.as_bytes().len() as u64, self.limits.body_bytes)?;
-        let mut locals = 0u64;
-        for group in body.get_locals_reader().map_err(malformed)? {
-            locals = locals.saturating_add(group.map_err(malformed)?.0.into());
-            at_most("locals", locals, self.limits.locals)?;
-        }
-        let mut depth = 1u64;
-        for op in body.get_operators_reader().map_err(malformed)? {
-            match op.map_err(malformed)? {
-                Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
-                    depth += 1;
-                    at_most("control_depth", depth, self.limits.control_depth)?;
-                }
-                Operator::End => depth = depth.saturating_sub(1),
-                Operator::BrTable { targets } => {
-                    at_most("br_table_targets", targets.len().into(), self.limits.br_table_targets)?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), LoadError> {
+        let limits = self.limits;
+        at_most("body_bytes", body.as_bytes().len() as u64, limits.body_bytes)?;
+        let bulk = self.signatures.measure(body).map_err(malformed)?;
+        at_most("locals", bulk.locals, limits.locals)?;
+        at_most("blocks", bulk.blocks, limits.blocks)?;
+        at_most("block_variables", bulk.block_variables, limits.block_variables)?;
+        at_most("passed_values", bulk.passed_values, limits.passed_values)?;
+        add!(self.passed_values_all += bulk.passed_values)?;
+        at_most("control_depth", bulk.control_depth, limits.control_depth)?;
+        at_most("br_table_targets", bulk.br_table_targets, limits.br_table_targets)
     }
 }

@@ -106,7 +106,7 @@ async fn a_short_address_space_changes_the_allocator_and_nothing_else() {
 
 #[tokio::test]
 async fn a_pool_makes_no_difference() {
-    let plain = Sandbox::new(&SandboxConfig { pooled: false, ..SandboxConfig::default() }).unwrap();
+    let plain = Sandbox::new(&SandboxConfig { pooled: false, ..SandboxConfig::compiling_here() }).unwrap();
     assert!(!plain.engine_info().pooled);
     for (wat, expected) in guests().iter().zip(reports().await) {
         let module = plain.load(&wat::parse_str(wat).unwrap()).await.unwrap();

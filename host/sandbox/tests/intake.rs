@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iog_sandbox::{LoadError, Sandbox, SandboxConfig, SandboxError, StructureLimits};
+use iog_sandbox::{CompileLimit, LoadError, Sandbox, SandboxConfig, SandboxError, StructureLimits};
 use support::{guest, sandbox};
 
 async fn refused(wat: &str) -> LoadError {
@@ -205,7 +205,7 @@ async fn the_types_of_an_entry_are_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_module_is_compiled_once_for_all_callers() {
-    let own = Sandbox::new(&SandboxConfig { runs_max: 1, pooled: false, ..SandboxConfig::default() }).unwrap();
+    let own = Sandbox::new(&SandboxConfig { runs_max: 1, pooled: false, ..SandboxConfig::compiling_here() }).unwrap();
     let wasm: Arc<[u8]> = wat::parse_str(guest("", "(i32.const 41)")).unwrap().into();
     let loads: Vec<_> = (0..16)
         .map(|_| {
@@ -223,7 +223,7 @@ async fn one_module_is_compiled_once_for_all_callers() {
 
 #[tokio::test]
 async fn the_cache_is_bounded_and_lets_the_longest_unused_go() {
-    let config = SandboxConfig { runs_max: 1, pooled: false, modules_max: 2, ..SandboxConfig::default() };
+    let config = SandboxConfig { runs_max: 1, pooled: false, modules_max: 2, ..SandboxConfig::compiling_here() };
     let own = Sandbox::new(&config).unwrap();
     let mut digests = Vec::new();
     for i in 0..3 {
@@ -237,7 +237,7 @@ async fn the_cache_is_bounded_and_lets_the_longest_unused_go() {
 
 #[tokio::test]
 async fn refused_modules_do_not_push_out_compiled_ones() {
-    let config = SandboxConfig { runs_max: 1, pooled: false, modules_max: 2, ..SandboxConfig::default() };
+    let config = SandboxConfig { runs_max: 1, pooled: false, modules_max: 2, ..SandboxConfig::compiling_here() };
     let own = Sandbox::new(&config).unwrap();
     let module = own.load(&wat::parse_str(guest("", "(i32.const 1)")).unwrap()).await.unwrap();
     for i in 0..5 {
@@ -249,15 +249,15 @@ async fn refused_modules_do_not_push_out_compiled_ones() {
 
 #[tokio::test]
 async fn a_compilation_that_takes_too_long_is_given_up() {
-    let config = SandboxConfig { pooled: false, compile_wall: Duration::ZERO, ..SandboxConfig::default() };
+    let config = SandboxConfig { pooled: false, compile_wall: Duration::ZERO, ..SandboxConfig::compiling_here() };
     let own = Sandbox::new(&config).unwrap();
     let wasm = wat::parse_str(guest(&"(func (result i32) (i32.const 1))".repeat(2_000), "(i32.const 1)")).unwrap();
-    assert_eq!(own.load(&wasm).await.unwrap_err(), LoadError::CompileTime { wall_ms: 0 });
+    assert_eq!(own.load(&wasm).await.unwrap_err(), LoadError::Uncompilable { limit: CompileLimit::Wall { ms: 0 } });
 }
 
 #[test]
 fn a_configuration_out_of_range_is_refused_by_name() {
-    let error = Sandbox::new(&SandboxConfig { runs_max: 0, ..SandboxConfig::default() }).unwrap_err();
+    let error = Sandbox::new(&SandboxConfig { runs_max: 0, ..SandboxConfig::compiling_here() }).unwrap_err();
     assert_eq!(error, SandboxError::Config { key: "runs_max", found: 0, expected: "1 to 10,000" });
     assert_eq!(StructureLimits::default().component_bytes, 8 << 20);
 }

@@ -34,7 +34,7 @@ fn tables() -> String {
 }
 
 fn pooled() -> Sandbox {
-    Sandbox::new(&SandboxConfig { runs_max: RUNS_MAX, ..SandboxConfig::default() }).unwrap()
+    Sandbox::new(&SandboxConfig { runs_max: RUNS_MAX, ..SandboxConfig::compiling_here() }).unwrap()
 }
 
 async fn module(sandbox: &Sandbox, wat: &str) -> Arc<Module> {
@@ -95,7 +95,7 @@ async fn what_can_never_run_is_refused_when_it_is_loaded() {
     let core = r#"(core module $m (memory 1)) (core instance (instantiate $m))"#;
     let twice = format!("(component (component $c {core}) (instance (instantiate $c)) (instance (instantiate $c)))");
     let wasm = wat::parse_str(&twice).unwrap();
-    let plain = Sandbox::new(&SandboxConfig { pooled: false, ..SandboxConfig::default() }).unwrap();
+    let plain = Sandbox::new(&SandboxConfig { pooled: false, ..SandboxConfig::compiling_here() }).unwrap();
     for sandbox in [pooled(), plain] {
         let error = sandbox.load(&wasm).await.unwrap_err();
         assert!(matches!(&error, LoadError::NeverFits { .. }), "{error:?}");

@@ -48,7 +48,7 @@ impl Module {
             result_bytes: usize::try_from(asked.result_kib)? << 10,
             ..Limits::default()
         };
-        let sandbox = Sandbox::new(&SandboxConfig::default())?;
+        let sandbox = Sandbox::new(&SandboxConfig::compiling_here())?;
         let loaded = sandbox.load(&wasm).await?;
         Ok(Self { sandbox, loaded, queries, limits })
     }

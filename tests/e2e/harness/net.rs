@@ -54,7 +54,7 @@ impl Net {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::new(BEGIN));
         let machine = Machine { clock: clock.clone(), entropy: Arc::new(OsEntropy) };
-        let world = World::found(folder.path(), machine).await.expect("the world stands");
+        let world = World::found_with(folder.path(), machine, super::sandbox()).await.expect("the world stands");
         let mut net =
             Self { world, clock, seats: BTreeMap::new(), addresses: BTreeMap::new(), callers: Vec::new(), folder };
         for provider in providers {

@@ -67,9 +67,10 @@ impl Iog {
                 let _ = said.send(line);
             }
         });
-        let mut server = Server { child, said: heard, address: String::new() };
+        let mut server = Server { child, said: heard, address: String::new(), said_first: Value::Null };
         let object = server.hears(START_MAX).expect("the server says where it listens");
         server.address = object["listening"].as_str().unwrap_or_else(|| panic!("no address: {object}")).to_owned();
+        server.said_first = object;
         server
     }
 }
@@ -96,6 +97,8 @@ pub(crate) struct Server {
     said: mpsc::Receiver<String>,
     /// Where it listens.
     pub(crate) address: String,
+    /// The first object it printed.
+    pub(crate) said_first: Value,
 }
 
 impl Server {

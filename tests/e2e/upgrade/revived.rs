@@ -8,12 +8,12 @@ use iog_gateway::background::Background;
 use iog_gateway::config::GatewayConfig;
 use iog_gateway::{Deps, Gateway};
 use iog_machine::{Machine, OsEntropy};
-use iog_sandbox::{Sandbox, SandboxConfig};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::recorded::{FRESH, OLD_HAND, Recorded};
+use crate::harness;
 
 /// How often, and after which time, a recorded address is tried again: another checkout may be running its stories.
 const PLACE_TRIES: u32 = 300;
@@ -29,8 +29,7 @@ pub(super) fn turn() -> MutexGuard<'static, ()> {
 
 /// What a domain acts with, at the recorded time.
 pub(super) fn deps(recorded: &Recorded) -> Deps {
-    let sandbox = Sandbox::new(&SandboxConfig::default()).expect("the sandbox starts");
-    Deps { sandbox, machine: Machine { clock: recorded.clock(), entropy: Arc::new(OsEntropy) } }
+    Deps { sandbox: harness::sandbox(), machine: Machine { clock: recorded.clock(), entropy: Arc::new(OsEntropy) } }
 }
 
 /// A domain's gateway, opened and not serving.

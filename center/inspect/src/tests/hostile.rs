@@ -39,7 +39,20 @@ fn sample() -> Vec<u8> {
 fn core_limits_are_hit_one_above_them() {
     let nested = |depth: u64| format!("(func {} {})", times("block ", depth), times("end ", depth));
     let branches = |count: u64| format!("(func block i32.const 0 br_table {} end)", times("0 ", count));
-    let cases: [(&str, String); 13] = [
+    let passed = |values: u64, calls: u64| {
+        format!("(func $g (result {})) (func {})", times("i64 ", values), times("(call $g) ", calls))
+    };
+    let blocks =
+        |count: u64, locals: u64| format!("(func (local {}) {})", times("i32 ", locals), times("block end ", count));
+    let cases: [(&str, String); 18] = [
+        ("blocks in a function", blocks(limits::BLOCKS_MAX + 1, 0)),
+        ("variables times blocks in a function", blocks(limits::BLOCK_VARIABLES_MAX / 2_000 + 1, 2_000)),
+        ("values passed in a function", passed(256, limits::PASSED_VALUES_MAX / 256 + 1)),
+        (
+            "values passed in all functions",
+            format!("{} {}", passed(256, 1_000), times(&format!("(func {})", times("(call $g) ", 1_000)), 32)),
+        ),
+        ("parameters or results of a function", format!("(func (result {}) unreachable)", times("i64 ", 257))),
         ("functions", times("(func)", limits::FUNCTIONS_MAX + 1)),
         ("locals in a function", format!("(func (local {}))", "i32 i64 ".repeat(1_001))),
         ("nested blocks", nested(limits::CONTROL_DEPTH_MAX + 1)),

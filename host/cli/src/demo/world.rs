@@ -120,6 +120,14 @@ impl World {
     /// # Errors
     /// Whatever the center refuses; a bug in this file otherwise.
     pub async fn found(dir: &Path, machine: Machine) -> Result<Self> {
+        Self::found_with(dir, machine, Sandbox::new(&SandboxConfig::default())?).await
+    }
+
+    /// As [`Self::found`]; modules are loaded and run by `sandbox`.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn found_with(dir: &Path, machine: Machine, sandbox: Sandbox) -> Result<Self> {
         let parties = Parties::new()?;
         parties.store(&dir.join("keys"))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot listen on loopback")?;
@@ -135,7 +143,6 @@ impl World {
             Network { center: config.public_address.clone(), ca_pem: read("ca.pem")?, genesis: read("genesis.json")? };
         let network_file = dir.join("network.json");
         std::fs::write(&network_file, serde_json::to_vec_pretty(&network)?).context("cannot write the network file")?;
-        let sandbox = Sandbox::new(&SandboxConfig::default())?;
         Ok(Self {
             dir: dir.to_owned(),
             parties,

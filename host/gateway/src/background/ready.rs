@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use iog_client::CenterClient;
 use iog_home::{Home, blobs};
@@ -20,6 +21,9 @@ use crate::not_ready::NotReady;
 use crate::prepare::{PrepareError, Prepared, Tools};
 use crate::registry::RegistryCell;
 use crate::services::{Service, Services};
+
+/// How long the inspection of a module may take: some hundred times what the largest that its limits allow takes.
+const EXAMINE_WALL: Duration = Duration::from_secs(30);
 
 /// Where modules come from: the home, else the center.
 pub(crate) struct Modules {
@@ -82,7 +86,9 @@ impl Preparer {
             return Ok(Arc::clone(known));
         }
         let (wasm, manifest) = self.modules.fetch(task.name, &effective).await?;
-        let module = as_signed(task.name, Source { wasm: &wasm, manifest: &manifest }, &effective)?;
+        let wasm: Arc<[u8]> = wasm.into();
+        let found = examine(task.name, Arc::clone(&wasm), manifest).await?;
+        let module = as_signed(task.name, found, &effective)?;
         let prepared = Prepared::new(&self.tools, module, &wasm, &bound, &task.config.allowance()).await;
         let prepared = prepared.map_err(|error| cannot_be_prepared(task.name, &error))?;
         check_targets(task.name, &prepared, task.config)?;
@@ -130,9 +136,24 @@ fn still_good(known: &Prepared, effective: &EffectiveModule, bound: &BTreeMap<Sl
         && bound.iter().all(same)
 }
 
+/// Inspects beside the async threads. What inspection does is bounded by its limits; that it also ends in time is held here.
+async fn examine(name: &ServiceName, wasm: Arc<[u8]>, manifest: String) -> Result<Examined, NotReady> {
+    let examining = tokio::task::spawn_blocking(move || Examined::examine(Source { wasm: &wasm, manifest: &manifest }));
+    match tokio::time::timeout(EXAMINE_WALL, examining).await {
+        Ok(Ok(examined)) => examined.map_err(|error| cannot_be_prepared(name, &error.into())),
+        Ok(Err(error)) => {
+            tracing::error!(service = %name, %error, "the inspection of a module failed");
+            Err(NotReady::NotInspected)
+        }
+        Err(_) => {
+            tracing::error!(service = %name, limit = ?EXAMINE_WALL, "a module is not inspected in time");
+            Err(NotReady::NotInspected)
+        }
+    }
+}
+
 /// What was found here must be what was signed: the center's word counts for nothing.
-fn as_signed(name: &ServiceName, source: Source<'_>, effective: &EffectiveModule) -> Result<AsSigned, NotReady> {
-    let found = Examined::examine(source).map_err(|error| cannot_be_prepared(name, &error.into()))?;
+fn as_signed(name: &ServiceName, found: Examined, effective: &EffectiveModule) -> Result<AsSigned, NotReady> {
     let capabilities = found.capabilities().clone();
     AsSigned::compare(found, &effective.submission).map_err(|error| {
         let signed = effective.capabilities();

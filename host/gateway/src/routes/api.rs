@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use iog_keeper::Log;
+use iog_sandbox::Compiling;
 
 use crate::db::Store;
 use crate::queue::FairQueue;
@@ -21,6 +22,7 @@ pub(crate) struct Api {
     pub(crate) queue: Arc<FairQueue>,
     pub(crate) store: Arc<Store>,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) compiling: Arc<Compiling>,
     pub(crate) log: Log,
 }
 
@@ -42,6 +44,7 @@ part!(
     queue: FairQueue,
     store: Store,
     under_way: UnderWay,
+    compiling: Compiling,
 );
 
 impl FromRef<Api> for Log {

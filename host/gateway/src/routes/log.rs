@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use iog_keeper::{Log, Served};
 use iog_protocol::api::{ApiErrorCode, Health};
+use iog_sandbox::Compiling;
 use serde::Serialize;
 
 use super::problem::{Named, Refused};
@@ -56,12 +57,15 @@ pub(super) struct GatewayHealth {
     services: usize,
     running: u32,
     waiting: u32,
+    /// Where modules are compiled and what holds it.
+    compiling: String,
 }
 
 pub(super) async fn health(
     State(vantage): State<Arc<Vantage>>,
     State(services): State<Arc<Services>>,
     State(queue): State<Arc<FairQueue>>,
+    State(compiling): State<Arc<Compiling>>,
     State(log): State<Log>,
 ) -> Json<GatewayHealth> {
     let registry = &vantage.registry;
@@ -84,5 +88,6 @@ pub(super) async fn health(
         services: services.len(),
         running,
         waiting,
+        compiling: compiling.to_string(),
     })
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// One sandbox a test binary, as one a process.
 pub(crate) fn sandbox() -> &'static Sandbox {
     static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
-    SANDBOX.get_or_init(|| Sandbox::new(&SandboxConfig { runs_max: 16, ..SandboxConfig::default() }).unwrap())
+    SANDBOX.get_or_init(|| Sandbox::new(&SandboxConfig { runs_max: 16, ..SandboxConfig::compiling_here() }).unwrap())
 }
 
 /// Limits small enough for a test to end soon.

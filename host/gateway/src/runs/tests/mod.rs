@@ -66,6 +66,7 @@ impl Gateway {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
         });
         let executor = Executor { sandbox, query_memory_bytes: 64 << 20 };
+        let compiling = Arc::new(iog_sandbox::Compiling::Here);
         let capacity = CapacityConfig {
             runs_max: 4,
             runs_per_caller_max: Some(4),
@@ -74,7 +75,7 @@ impl Gateway {
             refusals_per_hour_max: 3,
             ..CapacityConfig::default()
         };
-        let parts = Parts::new(&capacity, services, Recording { vantage, executor, store, receipts });
+        let parts = Parts::new(&capacity, services, Recording { vantage, executor, store, receipts, compiling });
         Self { world, parts, clock, folder }
     }
 
