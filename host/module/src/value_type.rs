@@ -44,7 +44,8 @@ mod tests {
 
     #[tokio::test]
     async fn inspection_and_sandbox_read_the_same_types() {
-        let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, pooled: false, ..SandboxConfig::compiling_here() }).unwrap();
+        let sandbox =
+            Sandbox::new(&SandboxConfig { runs_max: 1, pooled: false, ..SandboxConfig::compiling_here() }).unwrap();
         for wasm in [
             include_bytes!("../../../modules/prebuilt/ip-traceback.wasm").as_slice(),
             include_bytes!("../../../modules/prebuilt/origin-check.wasm"),
