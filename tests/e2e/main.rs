@@ -21,6 +21,7 @@ mod postgres;
 mod processes;
 mod requests;
 mod sources;
+mod stolen_authority;
 mod stolen_center_keys;
 mod stolen_tls_key;
 mod time;

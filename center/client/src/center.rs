@@ -90,12 +90,23 @@ impl CenterClient {
         self.of_digest(answer.entry.0, pinned)
     }
 
-    /// Brings a replica up to date; see [`Replica::sync`].
+    /// Brings a replica up to date; see [`Replica::sync`]. The client follows the authorities that its registry names.
     ///
     /// # Errors
     /// [`ReplicaError`].
     pub async fn sync(&self, replica: &mut Replica, now: Timestamp) -> Result<Synced, ReplicaError> {
-        replica.sync(&self.remote, now).await
+        self.follow_authorities(replica.registry().as_deref());
+        let synced = replica.sync(&self.remote, now).await?;
+        self.follow_authorities(Some(&synced.registry));
+        Ok(synced)
+    }
+
+    /// Trusts the authorities of the keyset in force from now on, where it names any: the center's, and with the same client
+    /// those of all gateways.
+    fn follow_authorities(&self, registry: Option<&Registry>) {
+        if let Some(registry) = registry {
+            self.remote.http().tls().follow_authorities(&registry.keyset().authorities());
+        }
     }
 
     /// The newest registry that can be had: what the replica held before is good too where the center cannot be followed.

@@ -2,8 +2,8 @@
 
 use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
 
-use iog_machine::Clock;
-use iog_protocol::{enroll::JoinToken, ids::Digest, registry::Registry};
+use iog_machine::{Clock, files::Readers};
+use iog_protocol::{enroll::JoinToken, ids::Digest, registry::Registry, statements::Keyset};
 use iog_tlog::NoteSigner;
 use iog_transport::{App, ClientAuth, Drained, ServerTls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -17,7 +17,7 @@ use crate::{
     db::Database,
     error::CenterError,
     head::Published,
-    home::{Home, OnlineKeys, log_origin},
+    home::{Home, OnlineKeys, authority_digest, log_origin, write},
     invite::{InviteOptions, invite_in},
     parts::{GenesisEntry, Intake, Parts},
     present::Present,
@@ -28,8 +28,8 @@ use crate::{
     tokens::TokenIssuer,
 };
 
-/// How often the center looks at its own certificate.
-const CERTIFICATE_CHECK: Duration = Duration::from_secs(600);
+/// How often the center looks at its own certificate and at the authorities of its keyset.
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(5);
 
 /// A center whose stored log has been proven to be the one it signed.
 pub struct Center {
@@ -70,7 +70,7 @@ impl Center {
         };
         let (sequencer, writer) = writer.start().await?;
         let issuer = Issuer {
-            ca: keys.ca,
+            authorities: keys.authorities,
             trust_domain: config.trust_domain.clone(),
             own_names: config.names.clone(),
             hours: config.limits.certificate_hours,
@@ -123,11 +123,13 @@ impl Center {
             path: config.listen.clone().into(),
             source,
         })?;
-        let (issuer, clock) = (Arc::clone(&parts.issuer), Arc::clone(&parts.present.clock));
-        let identity = issuer.own_identity(clock.now())?;
-        let authority = issuer.ca.certificate_pem();
-        let tls = Arc::new(ServerTls::new(identity, authority, ClientAuth::Optional, Arc::clone(&clock))?);
-        let own = Arc::new(OwnCertificate { issuer, clock, tls: Arc::clone(&tls) });
+        let (issuer, present) = (Arc::clone(&parts.issuer), parts.present.clone());
+        let identity = issuer.own_identity(&present)?;
+        let authorities = issuer.authorities_pem(present.registry().keyset());
+        let tls = ServerTls::new(identity, &authorities, ClientAuth::Optional, Arc::clone(&present.clock))?;
+        let (tls, home) = (Arc::new(tls), Home::new(&config.data_dir));
+        let own = Arc::new(OwnCertificate { issuer, present, home, tls: Arc::clone(&tls) });
+        own.look();
         let (stop, stopped) = oneshot::channel::<()>();
         let renewal = tokio::spawn(Arc::clone(&own).keep());
         let database = parts.database.clone();
@@ -164,9 +166,10 @@ impl CenterHandle {
         self.address
     }
 
-    /// What the center does by itself, at once instead of when it next looks: renews its certificate if that is due.
+    /// What the center does by itself, at once instead of when it next looks: follows the keyset's authorities, and renews
+    /// its certificate if that is due.
     pub fn step(&self) {
-        self.own.renew_if_due();
+        self.own.look();
     }
 
     /// Takes no more connections, lets running requests finish, and closes log and database.
@@ -200,7 +203,8 @@ fn check_trust_domain(config: &CenterConfig, home: &Home, registry: &Registry) -
 /// The center's certificate as its server shows it.
 struct OwnCertificate {
     issuer: Arc<Issuer>,
-    clock: Arc<dyn Clock>,
+    present: Present,
+    home: Home,
     tls: Arc<ServerTls>,
 }
 
@@ -209,17 +213,39 @@ impl OwnCertificate {
         let mut tick = tokio::time::interval(CERTIFICATE_CHECK);
         loop {
             tick.tick().await;
-            self.renew_if_due();
+            self.look();
         }
     }
 
-    /// Renews the certificate when a third of its life is left, by the center's clock.
+    /// Follows the authorities of the keyset in force, and renews the certificate where that is due.
+    fn look(&self) {
+        let registry = self.present.registry();
+        if let Err(error) = self.tls.follow_authorities(&registry.keyset().authorities()) {
+            tracing::error!(%error, "the authorities of the keyset cannot be followed");
+        }
+        self.renew_if_due();
+        if let Err(error) = self.note_issuing(registry.keyset()) {
+            tracing::error!(%error, "which authority issues could not be noted; invitations may name another");
+        }
+    }
+
+    /// Tells those who invite beside this process which authority a new domain will meet.
+    fn note_issuing(&self, keyset: &Keyset) -> Result<(), CenterError> {
+        let (path, issuing) = (self.home.issuing(), authority_digest(self.issuer.issuing(keyset)).to_string());
+        if std::fs::read_to_string(&path).is_ok_and(|noted| noted == issuing) {
+            return Ok(());
+        }
+        write(&path, issuing.as_bytes(), Readers::All)
+    }
+
+    /// Renews the certificate when a third of its life is left, by the center's clock, or another authority issues now.
     fn renew_if_due(&self) {
-        let (leaf, now) = (self.tls.leaf(), self.clock.now());
-        if leaf.not_after - now.unix() > (leaf.not_after - leaf.not_before) / 3 {
+        let (leaf, now) = (self.tls.leaf(), self.present.now());
+        if !self.tls.is_of_former_authority() && leaf.not_after - now.unix() > (leaf.not_after - leaf.not_before) / 3 {
             return;
         }
-        let renewed = self.issuer.own_identity(now).and_then(|identity| Ok(self.tls.rotate_identity(identity)?));
+        let renewed =
+            self.issuer.own_identity(&self.present).and_then(|identity| Ok(self.tls.rotate_identity(identity)?));
         match renewed {
             Ok(()) => tracing::info!("the center's certificate was renewed"),
             Err(error) => tracing::error!(%error, "the center's certificate could not be renewed"),

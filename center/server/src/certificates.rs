@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use iog_protocol::{
     api::{ApiErrorCode, CertificateAnswer},
-    ids::TrustDomain,
+    ids::{Digest, TrustDomain},
+    statements::Keyset,
     time::Timestamp,
 };
 use iog_transport::{
@@ -12,14 +13,15 @@ use iog_transport::{
     ca::{Ca, SubjectNames, Validity},
 };
 
-use crate::{db::members::Member, error::CenterError, refusal::Refusal};
+use crate::{db::members::Member, error::CenterError, home::authority_digest, present::Present, refusal::Refusal};
 
 /// Certificates are valid from a little before they are made, so that clocks may differ. Seconds.
 const BACKDATE_S: i64 = 300;
 
 /// Makes the certificates of one trust domain.
 pub(crate) struct Issuer {
-    pub(crate) ca: Ca,
+    /// Those whose keys the center holds.
+    pub(crate) authorities: Vec<Ca>,
     pub(crate) trust_domain: TrustDomain,
     /// DNS names and IP addresses of the center.
     pub(crate) own_names: Vec<String>,
@@ -29,10 +31,16 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     /// Issues a member's certificate for the key of its signing request.
-    pub(crate) fn issue(&self, member: &Member, csr_pem: &str, now: Timestamp) -> Result<CertificateAnswer, Refusal> {
+    pub(crate) fn issue(
+        &self,
+        member: &Member,
+        csr_pem: &str,
+        present: &Present,
+    ) -> Result<CertificateAnswer, Refusal> {
+        let (now, ca) = (present.now(), self.issuing(present.registry().keyset()));
         let names = subject(self.trust_domain.spiffe(&member.domain), &member.names);
         let validity = self.validity(now);
-        match self.ca.issue(csr_pem, &names, validity) {
+        match ca.issue(csr_pem, &names, validity) {
             Ok(certificate_chain) => {
                 Ok(CertificateAnswer { certificate_chain, expires: Timestamp::from_unix(validity.not_after) })
             }
@@ -44,10 +52,24 @@ impl Issuer {
     }
 
     /// A new key and certificate for the center's own listener.
-    pub(crate) fn own_identity(&self, now: Timestamp) -> Result<Identity, CenterError> {
+    pub(crate) fn own_identity(&self, present: &Present) -> Result<Identity, CenterError> {
         let names = subject(self.trust_domain.center_spiffe(), &self.own_names);
-        let issued = self.ca.issue_with_new_key(&names, self.validity(now))?;
+        let (now, ca) = (present.now(), self.issuing(present.registry().keyset()));
+        let issued = ca.issue_with_new_key(&names, self.validity(now))?;
         Ok(Identity::from_pem(&issued.chain_pem, &issued.key_pem)?)
+    }
+
+    /// The first authority of the keyset whose key is here. One of them is: the center does not start otherwise.
+    pub(crate) fn issuing(&self, keyset: &Keyset) -> &Ca {
+        let held = |named: &Digest| self.authorities.iter().find(|ca| authority_digest(ca) == *named);
+        keyset.ca_spki_sha256.iter().find_map(held).unwrap_or(&self.authorities[0])
+    }
+
+    /// The certificates of all authorities held here that the keyset names, the one that issues first.
+    pub(crate) fn authorities_pem(&self, keyset: &Keyset) -> String {
+        let held = |named: &Digest| self.authorities.iter().find(|ca| authority_digest(ca) == *named);
+        let named: Vec<&str> = keyset.ca_spki_sha256.iter().filter_map(held).map(Ca::certificate_pem).collect();
+        if named.is_empty() { self.authorities[0].certificate_pem().to_owned() } else { named.concat() }
     }
 
     fn validity(&self, now: Timestamp) -> Validity {

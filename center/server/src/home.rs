@@ -59,6 +59,16 @@ impl Home {
         self.folder.join("ca.pem")
     }
 
+    /// The certificate of the authority that is to follow, where one was made.
+    pub(crate) fn next_ca_certificate(&self) -> PathBuf {
+        self.folder.join("ca-next.pem")
+    }
+
+    /// The digest of the authority's key that issues now, as the running center noted it for those who invite.
+    pub(crate) fn issuing(&self) -> PathBuf {
+        self.folder.join("ca-issuing")
+    }
+
     pub(crate) fn key(&self, name: &str) -> PathBuf {
         self.folder.join("keys").join(format!("{name}.pem"))
     }
@@ -84,8 +94,9 @@ pub(crate) struct OnlineKeys {
     pub(crate) approval: SecretKey,
     /// Signs access tokens.
     pub(crate) token: SecretKey,
-    /// Signs certificates.
-    pub(crate) ca: Ca,
+    /// Sign certificates: the one of the founding, and one that is to follow or follows it. Which of them issues is the
+    /// keyset's to say.
+    pub(crate) authorities: Vec<Ca>,
 }
 
 impl OnlineKeys {
@@ -95,7 +106,7 @@ impl OnlineKeys {
             log: SecretKey::from_seed(OsEntropy.bytes32()?),
             approval: SecretKey::from_seed(OsEntropy.bytes32()?),
             token: SecretKey::from_seed(OsEntropy.bytes32()?),
-            ca: Ca::create(trust_domain, iog_transport::ca::Validity::authority(now))?,
+            authorities: vec![Ca::create(trust_domain, iog_transport::ca::Validity::authority(now))?],
         })
     }
 
@@ -107,8 +118,8 @@ impl OnlineKeys {
                 .map_err(|_| CenterError::KeyFile { path: path.clone(), expected: "an Ed25519 key" })?;
             write(&path, pem.as_bytes(), Readers::Owner)?;
         }
-        write(&home.key("ca"), self.ca.key_pem().as_bytes(), Readers::Owner)?;
-        write(&home.ca_certificate(), self.ca.certificate_pem().as_bytes(), Readers::All)
+        let [ca] = &self.authorities[..] else { return Ok(()) };
+        store_authority(ca, &home.key("ca"), &home.ca_certificate())
     }
 
     pub(crate) fn load(home: &Home) -> Result<Self, CenterError> {
@@ -118,13 +129,30 @@ impl OnlineKeys {
             let wrong = |_| CenterError::KeyFile { path, expected: "an Ed25519 key in PKCS#8 PEM" };
             SecretKey::from_pkcs8_pem(&text).map_err(wrong)
         };
-        let ca = Ca::load(&pem::load(&home.ca_certificate())?, &pem::load_private(&home.key("ca"))?)?;
-        Ok(Self { log: ed25519("log")?, approval: ed25519("approval")?, token: ed25519("token")?, ca })
+        let authorities = load_authorities(home)?;
+        Ok(Self { log: ed25519("log")?, approval: ed25519("approval")?, token: ed25519("token")?, authorities })
     }
+}
 
-    pub(crate) fn ca_spki(&self) -> Digest {
-        Digest::from_bytes(self.ca.spki_sha256())
+/// The authorities of a center's folder, the founding one first.
+pub(crate) fn load_authorities(home: &Home) -> Result<Vec<Ca>, CenterError> {
+    let mut found = vec![Ca::load(&pem::load(&home.ca_certificate())?, &pem::load_private(&home.key("ca"))?)?];
+    if home.next_ca_certificate().exists() {
+        let key = pem::load_private(&home.key("ca-next"))?;
+        found.push(Ca::load(&pem::load(&home.next_ca_certificate())?, &key)?);
     }
+    Ok(found)
+}
+
+/// Writes an authority: the key first, so that no certificate is there without it.
+pub(crate) fn store_authority(ca: &Ca, key: &Path, certificate: &Path) -> Result<(), CenterError> {
+    write(key, ca.key_pem().as_bytes(), Readers::Owner)?;
+    write(certificate, ca.certificate_pem().as_bytes(), Readers::All)
+}
+
+/// The digest by which a keyset names an authority.
+pub(crate) fn authority_digest(ca: &Ca) -> Digest {
+    Digest::from_bytes(ca.spki_sha256())
 }
 
 /// The name of the registry's log: the origin of its checkpoints.

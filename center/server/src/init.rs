@@ -19,7 +19,7 @@ use iog_tlog::VerifierKey;
 use crate::{
     config::{CONFIG_FILE, CenterConfig},
     error::CenterError,
-    home::{GENESIS_BYTES_MAX, Home, OnlineKeys, log_origin, write},
+    home::{GENESIS_BYTES_MAX, Home, OnlineKeys, authority_digest, log_origin, write},
 };
 
 /// What a new registry rests on.
@@ -112,7 +112,7 @@ fn genesis(options: &InitOptions, keys: &OnlineKeys) -> Result<Genesis, CenterEr
             expires: options.keyset_expires,
             approval: vec![keys.approval.public()],
             token: vec![keys.token.public()],
-            ca_spki_sha256: vec![keys.ca_spki()],
+            ca_spki_sha256: keys.authorities.iter().map(authority_digest).collect(),
             auditors: options.auditors.clone(),
             publishers: options.publishers.clone(),
             root: None,

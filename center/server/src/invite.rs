@@ -64,11 +64,7 @@ pub(crate) async fn invite_in(
     let digest = Digest::of(&genesis);
     let registry = Registry::genesis(&genesis, &digest)
         .map_err(|error| CenterError::Genesis { path: home.genesis(), reason: error.to_string() })?;
-    let certificate = iog_transport::pem::load(&home.ca_certificate())?;
-    let authority = PeerIdentity::from_pem(&certificate).ok_or_else(|| CenterError::KeyFile {
-        path: home.ca_certificate(),
-        expected: "the certificate authority's certificate",
-    })?;
+    let authority = issuing(&home)?;
     let secret = JoinSecret::from_bytes(OsEntropy.bytes32()?);
     let expires = now.plus_hours(options.hours);
     let invitation = Invitation {
@@ -88,10 +84,22 @@ pub(crate) async fn invite_in(
         center: config.public_address.clone(),
         expires,
         secret,
-        center_spki_sha256: Digest::from_bytes(authority.spki_sha256),
+        center_spki_sha256: authority,
         log_key: registry.founding().log_key.clone(),
         genesis: digest,
     })
+}
+
+/// The authority that a new domain will meet: the one that the center noted when it last served, else the founding one.
+fn issuing(home: &Home) -> Result<Digest, CenterError> {
+    let noted = std::fs::read_to_string(home.issuing()).ok().and_then(|noted| noted.trim().parse().ok());
+    if let Some(noted) = noted {
+        return Ok(noted);
+    }
+    let certificate = iog_transport::pem::load(&home.ca_certificate())?;
+    let wrong =
+        || CenterError::KeyFile { path: home.ca_certificate(), expected: "the certificate authority's certificate" };
+    PeerIdentity::from_pem(&certificate).map(|it| Digest::from_bytes(it.spki_sha256)).ok_or_else(wrong)
 }
 
 fn check(options: &InviteOptions) -> Result<(), CenterError> {

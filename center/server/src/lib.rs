@@ -5,6 +5,7 @@
 mod admission;
 mod admissions;
 mod approve;
+mod authority;
 mod blobs;
 mod catalog;
 mod center;
@@ -31,6 +32,7 @@ mod submission;
 mod tokens;
 mod upload;
 
+pub use authority::next_authority;
 pub use center::{Center, CenterHandle};
 pub use config::{CONFIG_FILE, CenterConfig};
 pub use error::CenterError;

@@ -10,7 +10,7 @@ use iog_tlog::NoteSigner;
 use crate::{
     db::{Database, log::NewEntry},
     error::CenterError,
-    home::{Home, OnlineKeys},
+    home::{Home, OnlineKeys, authority_digest},
     rates::{Rates, memory_s},
 };
 
@@ -112,7 +112,10 @@ fn check_roles(registry: &Registry, keys: &OnlineKeys) -> Result<(), CenterError
     let roles = [
         ("approval", keyset.approval.contains(&keys.approval.public())),
         ("token", keyset.token.contains(&keys.token.public())),
-        ("certificate authority", keyset.ca_spki_sha256.contains(&keys.ca_spki())),
+        (
+            "certificate authority",
+            keys.authorities.iter().any(|ca| keyset.ca_spki_sha256.contains(&authority_digest(ca))),
+        ),
     ];
     match roles.into_iter().find(|(_, named)| !named) {
         Some((role, _)) => Err(CenterError::ForeignKey { role }),

@@ -23,6 +23,7 @@ use crate::{
     peer::PeerIdentity,
     request::{self, Line},
     shares::PeerKey,
+    trust::authorities_of,
 };
 
 /// Bytes of request bodies that one connection may send ahead of whoever reads them; nobody reads a request that waits, so these are
@@ -71,10 +72,14 @@ async fn exchange(
 ) {
     let limits = context.limits;
     let (_, session) = stream.get_ref();
-    let identity = session.peer_certificates().and_then(|chain| chain.first()).and_then(PeerIdentity::from_certificate);
+    let chain = session.peer_certificates().unwrap_or_default();
+    let identity = chain.first().and_then(PeerIdentity::from_certificate);
+    let authorities = authorities_of(chain);
     let is_h2 = session.alpn_protocol() == Some(b"h2");
     let now = || context.tls.clock().now().unix();
-    let ended = || identity.as_ref().is_some_and(|identity| identity.has_ended(now()));
+    // Its certificate has ended, or its authority does not count any more.
+    let ended =
+        || identity.as_ref().is_some_and(|identity| identity.has_ended(now()) || !context.tls.trusts(&authorities));
     let age_end = Instant::now() + ms(age_ms(limits.age_max_ms, identity.as_ref(), now()));
 
     let activity = Arc::new(Activity::default());

@@ -19,6 +19,7 @@ mod sent;
 mod serve;
 mod shares;
 mod tls;
+mod trust;
 mod turns;
 mod verify;
 
@@ -32,3 +33,4 @@ pub use sent::{HoldsAtMost, Pieces, pieces};
 pub use serve::{Drained, serve};
 pub use shares::{PeerKey, Share, ShareLimits, Shares};
 pub use tls::{ClientAuth, ClientTls, Identity, ServerTls};
+pub use trust::AuthorityKey;

@@ -11,7 +11,7 @@ use rustls::{
     RootCertStore, ServerConfig,
     client::{ClientConfig, ResolvesClientCert, Resumption},
     crypto::CryptoProvider,
-    server::{NoServerSessionStorage, WebPkiClientVerifier},
+    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::CertifiedKey,
     time_provider::TimeProvider,
 };
@@ -21,6 +21,7 @@ use crate::{
     error::TransportError,
     peer::PeerIdentity,
     pem,
+    trust::{AuthorityKey, ClientsByKey, Trust, authorities_of},
     verify::{Expect, ServerVerifier},
 };
 
@@ -60,6 +61,7 @@ pub enum ClientAuth {
 pub struct Identity {
     certified: Arc<CertifiedKey>,
     leaf: PeerIdentity,
+    authority: Option<AuthorityKey>,
 }
 
 impl Identity {
@@ -71,9 +73,10 @@ impl Identity {
         let chain = pem::certificates(chain_pem, "certificate chain")?;
         let leaf = chain.first().and_then(PeerIdentity::from_certificate);
         let leaf = leaf.ok_or(TransportError::Pem { object: "certificate chain", expected: "X.509 certificates" })?;
+        let authority = authorities_of(&chain).last().copied();
         let key = pem::private_key(key_pem, "private key")?;
         let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(config_failed)?;
-        Ok(Self { certified: Arc::new(certified), leaf })
+        Ok(Self { certified: Arc::new(certified), leaf, authority })
     }
 
     /// What the leaf says.
@@ -111,7 +114,7 @@ impl ResolvesClientCert for Always {
 
 struct ServerParts {
     identity: Identity,
-    client_roots: Arc<RootCertStore>,
+    client_trust: Trust,
     config: Arc<ServerConfig>,
 }
 
@@ -134,9 +137,9 @@ impl ServerTls {
         auth: ClientAuth,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TransportError> {
-        let client_roots = Arc::new(pem::roots(client_roots_pem, "client roots")?);
-        let config = server_config(&identity, &client_roots, auth, &clock)?;
-        Ok(Self { auth, clock, parts: RwLock::new(ServerParts { identity, client_roots, config }) })
+        let client_trust = Trust::Roots(Arc::new(pem::roots(client_roots_pem, "client roots")?));
+        let config = server_config(&identity, &client_trust, auth, &clock)?;
+        Ok(Self { auth, clock, parts: RwLock::new(ServerParts { identity, client_trust, config }) })
     }
 
     /// Uses another certificate for connections accepted from now on.
@@ -145,7 +148,7 @@ impl ServerTls {
     /// [`TransportError::Config`]; the old one then stays.
     pub fn rotate_identity(&self, identity: Identity) -> Result<(), TransportError> {
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        parts.config = server_config(&identity, &parts.client_roots, self.auth, &self.clock)?;
+        parts.config = server_config(&identity, &parts.client_trust, self.auth, &self.clock)?;
         parts.identity = identity;
         Ok(())
     }
@@ -155,11 +158,38 @@ impl ServerTls {
     /// # Errors
     /// [`TransportError::Pem`], [`TransportError::Config`]; the old ones then stay.
     pub fn rotate_client_roots(&self, client_roots_pem: &str) -> Result<(), TransportError> {
-        let client_roots = Arc::new(pem::roots(client_roots_pem, "client roots")?);
+        let client_trust = Trust::Roots(Arc::new(pem::roots(client_roots_pem, "client roots")?));
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        parts.config = server_config(&parts.identity, &client_roots, self.auth, &self.clock)?;
-        parts.client_roots = client_roots;
+        parts.config = server_config(&parts.identity, &client_trust, self.auth, &self.clock)?;
+        parts.client_trust = client_trust;
         Ok(())
+    }
+
+    /// Trusts clients under the authorities with these keys, and from now on no others, on open connections too. No keys
+    /// change nothing.
+    ///
+    /// # Errors
+    /// [`TransportError::Config`]; what was trusted before then stays.
+    pub fn follow_authorities(&self, keys: &[AuthorityKey]) -> Result<(), TransportError> {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut trust = parts.client_trust.clone();
+        if trust.follow(keys) {
+            parts.config = server_config(&parts.identity, &trust, self.auth, &self.clock)?;
+            parts.client_trust = trust;
+        }
+        Ok(())
+    }
+
+    /// Whether a client whose chain named these authorities is still welcome.
+    pub(crate) fn trusts(&self, authorities: &[AuthorityKey]) -> bool {
+        self.parts.read().unwrap_or_else(PoisonError::into_inner).client_trust.holds_for(authorities)
+    }
+
+    /// Whether the certificate in use is of another authority than the one that issues now.
+    #[must_use]
+    pub fn is_of_former_authority(&self) -> bool {
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        parts.client_trust.issues_otherwise(parts.identity.authority.as_ref())
     }
 
     /// What the certificate in use says.
@@ -179,19 +209,15 @@ impl ServerTls {
 
 fn server_config(
     identity: &Identity,
-    roots: &Arc<RootCertStore>,
+    trust: &Trust,
     auth: ClientAuth,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<ServerConfig>, TransportError> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
-    let verifier = match auth {
-        ClientAuth::Optional => verifier.allow_unauthenticated(),
-        ClientAuth::Required => verifier,
-    };
+    let verifier = client_verifier(trust, auth)?;
     let mut config = ServerConfig::builder_with_details(provider(), Arc::new(TlsTime(Arc::clone(clock))))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(config_failed)?
-        .with_client_cert_verifier(verifier.build().map_err(config_failed)?)
+        .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(Always(Arc::clone(&identity.certified))));
     // A resumed session would not check the client's certificate again, not even whether it has ended.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -201,12 +227,27 @@ fn server_config(
     Ok(Arc::new(config))
 }
 
+fn client_verifier(trust: &Trust, auth: ClientAuth) -> Result<Arc<dyn ClientCertVerifier>, TransportError> {
+    let roots = match trust {
+        Trust::Roots(roots) => Arc::clone(roots),
+        Trust::Keys(_) => {
+            return Ok(Arc::new(ClientsByKey::new(provider(), trust.clone(), auth == ClientAuth::Required)));
+        }
+    };
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+    let verifier = match auth {
+        ClientAuth::Optional => verifier.allow_unauthenticated(),
+        ClientAuth::Required => verifier,
+    };
+    verifier.build().map_err(config_failed)
+}
+
 fn alpn() -> Vec<Vec<u8>> {
     vec![b"h2".to_vec(), b"http/1.1".to_vec()]
 }
 
 struct ClientParts {
-    roots: Arc<RootCertStore>,
+    trust: Trust,
     identity: Option<Identity>,
     generation: u64,
 }
@@ -225,16 +266,16 @@ impl ClientTls {
     /// # Errors
     /// [`TransportError::Pem`].
     pub fn new(roots_pem: &str, identity: Option<Identity>, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
-        let roots = Arc::new(pem::roots(roots_pem, "server roots")?);
-        Ok(Self { pin: None, clock, parts: RwLock::new(ClientParts { roots, identity, generation: 0 }) })
+        let trust = Trust::Roots(Arc::new(pem::roots(roots_pem, "server roots")?));
+        Ok(Self { pin: None, clock, parts: RwLock::new(ClientParts { trust, identity, generation: 0 }) })
     }
 
     /// For the first contact, when no root is known yet: trusts a server that shows a certificate with this
     /// SubjectPublicKeyInfo hash, as its leaf or as the authority that issued its leaf.
     #[must_use]
     pub fn pinned(spki_sha256: [u8; 32], clock: Arc<dyn Clock>) -> Self {
-        let roots = Arc::new(RootCertStore::empty());
-        let parts = RwLock::new(ClientParts { roots, identity: None, generation: 0 });
+        let trust = Trust::Roots(Arc::new(RootCertStore::empty()));
+        let parts = RwLock::new(ClientParts { trust, identity: None, generation: 0 });
         Self { pin: Some(spki_sha256), clock, parts }
     }
 
@@ -250,11 +291,27 @@ impl ClientTls {
     /// # Errors
     /// [`TransportError::Pem`]; the old ones then stay.
     pub fn rotate_roots(&self, roots_pem: &str) -> Result<(), TransportError> {
-        let roots = Arc::new(pem::roots(roots_pem, "server roots")?);
+        let trust = Trust::Roots(Arc::new(pem::roots(roots_pem, "server roots")?));
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        parts.roots = roots;
+        parts.trust = trust;
         parts.generation += 1;
         Ok(())
+    }
+
+    /// Trusts servers under the authorities with these keys, and from now on no others; pooled connections are dropped where
+    /// that is a change. No keys change nothing, nor do any for a first contact, which knows its server by a pin.
+    pub fn follow_authorities(&self, keys: &[AuthorityKey]) {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        if self.pin.is_none() && parts.trust.follow(keys) {
+            parts.generation += 1;
+        }
+    }
+
+    /// Whether the certificate shown to servers is of another authority than the one that issues now.
+    #[must_use]
+    pub fn is_of_former_authority(&self) -> bool {
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        parts.trust.issues_otherwise(parts.identity.as_ref().and_then(|identity| identity.authority.as_ref()))
     }
 
     /// What the certificate shown to servers says, if there is one.
@@ -281,7 +338,7 @@ impl ClientTls {
             (None, Some(peer)) => Expect::Spiffe(peer.to_owned()),
             (None, None) => Expect::Name,
         };
-        let verifier = ServerVerifier::new(provider(), Arc::clone(&parts.roots), expect);
+        let verifier = ServerVerifier::new(provider(), parts.trust.clone(), expect);
         let builder = ClientConfig::builder_with_details(provider(), Arc::new(TlsTime(Arc::clone(&self.clock))))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(config_failed)?

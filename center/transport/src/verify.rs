@@ -14,7 +14,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::peer::PeerIdentity;
+use crate::{peer::PeerIdentity, trust::Trust};
 
 /// Who the server must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +30,13 @@ pub(crate) enum Expect {
 #[derive(Debug)]
 pub(crate) struct ServerVerifier {
     provider: Arc<CryptoProvider>,
-    roots: Arc<RootCertStore>,
+    trust: Trust,
     expect: Expect,
 }
 
 impl ServerVerifier {
-    pub(crate) const fn new(provider: Arc<CryptoProvider>, roots: Arc<RootCertStore>, expect: Expect) -> Self {
-        Self { provider, roots, expect }
+    pub(crate) const fn new(provider: Arc<CryptoProvider>, trust: Trust, expect: Expect) -> Self {
+        Self { provider, trust, expect }
     }
 
     fn verify_chain(
@@ -84,12 +84,12 @@ impl ServerCertVerifier for ServerVerifier {
             Expect::Pin(pin) => self.verify_pin(*pin, end_entity, intermediates, now)?,
             Expect::Name => {
                 let leaf = ParsedCertificate::try_from(end_entity)?;
-                self.verify_chain(&self.roots, &leaf, intermediates, now)?;
+                self.verify_chain(&*self.trust.roots_for(intermediates)?, &leaf, intermediates, now)?;
                 verify_server_name(&leaf, server_name)?;
             }
             Expect::Spiffe(wanted) => {
                 let leaf = ParsedCertificate::try_from(end_entity)?;
-                self.verify_chain(&self.roots, &leaf, intermediates, now)?;
+                self.verify_chain(&*self.trust.roots_for(intermediates)?, &leaf, intermediates, now)?;
                 let found = PeerIdentity::from_certificate(end_entity).and_then(|identity| identity.spiffe);
                 if found.as_ref() != Some(wanted) {
                     let found = found.unwrap_or_else(|| "no SPIFFE id".to_owned());

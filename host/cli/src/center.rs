@@ -27,6 +27,7 @@ pub(crate) fn run(ui: Ui, command: CenterCommand) -> Result<ExitCode> {
         CenterCommand::Init(args) => start(ui, &args)?,
         CenterCommand::Serve { config } => runtime::start()?.block_on(serve(ui, &config))?,
         CenterCommand::Network { config, out } => network(ui, &config, &out)?,
+        CenterCommand::Authority { config } => authority(ui, &config)?,
         CenterCommand::Invite(args) => runtime::start()?.block_on(invitation(ui, &args))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -120,13 +121,25 @@ fn network(ui: Ui, config: &Path, out: &Path) -> Result<()> {
     let genesis = config.data_dir.join("genesis.json");
     let ca = config.data_dir.join("ca.pem");
     let read = |file: &Path| std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()));
-    let network = Network { center: config.public_address.clone(), ca_pem: read(&ca)?, genesis: read(&genesis)? };
+    let next = config.data_dir.join("ca-next.pem");
+    let next = if next.exists() { read(&next)? } else { String::new() };
+    let ca_pem = read(&ca)? + &next;
+    let network = Network { center: config.public_address.clone(), ca_pem, genesis: read(&genesis)? };
     let pins =
         iog_desk::reach::pins(network.genesis.as_bytes()).context("have the root holders signed the genesis?")?;
     let text = serde_json::to_string_pretty(&network).context("cannot write the network file")?;
     std::fs::write(out, text).with_context(|| format!("cannot write `{}`", out.display()))?;
     ui.line(format!("{}: center {}, genesis {}", out.display(), network.center, pins.genesis));
     ui.object(&json!({"file": out.to_string_lossy(), "center": network.center, "genesis": pins.genesis}));
+    Ok(())
+}
+
+fn authority(ui: Ui, config: &Path) -> Result<()> {
+    let config = CenterConfig::load(config).context("cannot read the center's configuration")?;
+    let held = iog_center::next_authority(&config, now()).context("no authority was made")?;
+    ui.lines(held.iter().zip(["founding ", "next     "]).map(|(digest, which)| format!("{which}  {digest}")));
+    ui.line("next: start the center again, and have root name both with `iog root keyset --authority`");
+    ui.object(&json!({"authorities": held}));
     Ok(())
 }
 

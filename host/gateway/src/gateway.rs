@@ -133,6 +133,7 @@ impl Gateway {
         let recording = Recording { vantage, executor, store, receipts, compiling };
         let parts = Parts::new(&config.capacity, Arc::clone(&services), recording);
         let tls = Arc::new(server_tls(&home, &deps.machine.clock)?);
+        background::follow_authorities(&tls, &registry.current());
         let clock = deps.machine.clock;
         let background = Background {
             follower: Follower {
@@ -140,6 +141,7 @@ impl Gateway {
                 replica: Mutex::new(replica),
                 registry: Arc::clone(&registry),
                 under_way: Arc::clone(&parts.lifecycle.under_way),
+                tls: Arc::clone(&tls),
                 clock: Arc::clone(&clock),
             },
             preparer: Preparer {

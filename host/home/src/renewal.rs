@@ -40,12 +40,14 @@ pub struct Renewal<'a> {
 }
 
 impl Renewal<'_> {
-    /// Renews the certificate if a third of the life of `leaf`, the one in use, is gone.
+    /// Renews the certificate if a third of the life of `leaf`, the one in use, is gone, or another authority issues now.
     ///
     /// # Errors
     /// [`RenewError`].
     pub async fn renew_if_due(&self, leaf: &PeerIdentity, now: Timestamp) -> Result<(), RenewError> {
-        if !is_due(leaf.not_before, leaf.not_after, now.unix()) {
+        // Another authority issues now, and the one of before may soon not count.
+        let is_former = self.http.tls().is_of_former_authority();
+        if !is_former && !is_due(leaf.not_before, leaf.not_after, now.unix()) {
             return Ok(());
         }
         // A new key each time: one that was copied is of no use once its certificate has ended.

@@ -27,7 +27,7 @@ pub(crate) async fn post(
     let waiting = database.pending(&domain).await?;
     let key = renewal::signing_key(&domain, &registry, waiting.as_deref(), now)?;
     renewal::check_order(&request, &domain, &issuer.trust_domain, &key, now)?;
-    let answer = issuer.issue(&member, &request.csr, now)?;
+    let answer = issuer.issue(&member, &request.csr, &present)?;
     tracing::info!(%domain, expires = %answer.expires, "certificate renewed");
     Ok(json(StatusCode::CREATED, &answer))
 }

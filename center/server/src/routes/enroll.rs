@@ -42,12 +42,12 @@ pub(crate) async fn post(
     let turn = admissions.turn().await;
     let verdict = turn.judge_first(offered)?;
     // Before the token is used up, so that a wrong signing request costs nothing.
-    let certificate = issuer.issue(&member, &request.csr_pem, present.now())?;
+    let certificate = issuer.issue(&member, &request.csr_pem, &present)?;
     let in_force = turn.enroll(&secret, &member, verdict).await?;
     tracing::info!(domain = %member.domain, ?in_force, "domain enrolled");
     let answer = JoinAnswer {
         certificate_pem: certificate.certificate_chain,
-        authorities_pem: issuer.ca.certificate_pem().to_owned(),
+        authorities_pem: issuer.authorities_pem(present.registry().keyset()),
         not_after: certificate.expires,
         statement: payload,
         in_force,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
 
 mod admission;
+mod authorities;
 mod common;
 mod flow;
 mod limits;

@@ -302,6 +302,14 @@ pub(crate) enum CenterCommand {
         #[arg(long, default_value = "network.json")]
         out: PathBuf,
     },
+    /// Make the certificate authority that is to follow, and show the digests with which root names them in a keyset.
+    ///
+    /// Start the center again afterwards: it issues with the authority that the keyset in force names first.
+    Authority {
+        /// The center's configuration.
+        #[arg(long, default_value = "center/center.toml")]
+        config: PathBuf,
+    },
     /// Make a join token for a domain.
     Invite(InviteArgs),
 }

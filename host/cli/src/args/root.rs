@@ -87,6 +87,12 @@ pub(crate) struct KeysetArgs {
     /// Replace the center's token keys by these (may be repeated).
     #[arg(long, value_name = "KEY")]
     pub(crate) token: Vec<String>,
+    /// Replace the center's certificate authorities by these, the first of which issues (may be repeated).
+    ///
+    /// In three keysets: name the next one second, so that everybody learns to trust it; then first, so that it issues and
+    /// members renew; and when all have renewed, alone.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) authority: Vec<String>,
     /// Days from now until the new keyset ends.
     #[arg(long, default_value_t = 366, value_parser = clap::value_parser!(u16).range(1..=3660))]
     pub(crate) expires_days: u16,

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use iog_desk::decide::keyset::{KeysetDecision, Signing, changes, signing};
 use iog_desk::views::SigningSheet;
 use iog_protocol::dsse::Envelope;
+use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
 use iog_protocol::statements::{Keyset, Predicate, Statement, parse_payload};
 use serde_json::json;
@@ -70,7 +71,8 @@ fn open(args: &KeysetArgs, registry: &Registry) -> Result<(Envelope, Keyset)> {
         return Ok((envelope, next));
     }
     let named = [&args.add_auditor, &args.remove_auditor, &args.add_publisher, &args.remove_publisher];
-    let named = named.into_iter().chain([&args.approval, &args.token]).any(|changes| !changes.is_empty());
+    let named =
+        named.into_iter().chain([&args.approval, &args.token, &args.authority]).any(|changes| !changes.is_empty());
     ensure!(!named, "`{}` exists: what others may have signed is not changed; write another file", args.file.display());
     let next = read(&args.file, registry)?;
     Ok(next)
@@ -88,6 +90,10 @@ fn read(file: &Path, registry: &Registry) -> Result<(Envelope, Keyset)> {
     }
 }
 
+fn authority(text: &str) -> Result<Digest> {
+    text.parse().with_context(|| format!("`{text}` is not a digest; `iog center authority` shows those of the center"))
+}
+
 fn decision(args: &KeysetArgs) -> Result<KeysetDecision> {
     let keys = |texts: &[String]| texts.iter().map(|text| keys::public(text)).collect::<Result<Vec<_>>>();
     Ok(KeysetDecision {
@@ -97,6 +103,7 @@ fn decision(args: &KeysetArgs) -> Result<KeysetDecision> {
         add_publishers: args.add_publisher.iter().map(|text| publisher(text)).collect::<Result<_>>()?,
         approval: keys(&args.approval)?,
         token: keys(&args.token)?,
+        authorities: args.authority.iter().map(|text| authority(text)).collect::<Result<_>>()?,
         expires: now().plus_days(args.expires_days.into()),
     })
 }

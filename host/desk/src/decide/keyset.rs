@@ -2,7 +2,7 @@
 //! sign it, and judged by the registry's own rules beforehand.
 
 use iog_protocol::dsse::Envelope;
-use iog_protocol::ids::OrganisationId;
+use iog_protocol::ids::{Digest, OrganisationId};
 use iog_protocol::keys::PublicKey;
 use iog_protocol::registry::{Flaw, Invalid, Registry};
 use iog_protocol::statements::{Auditor, Keyset, Publisher};
@@ -23,6 +23,8 @@ pub struct KeysetDecision {
     pub approval: Vec<PublicKey>,
     /// The center's token keys, where they change.
     pub token: Vec<PublicKey>,
+    /// The center's certificate authorities, where they change: all of them, the one that issues first.
+    pub authorities: Vec<Digest>,
     /// When the new keyset ends.
     pub expires: Timestamp,
 }
@@ -68,6 +70,9 @@ impl KeysetDecision {
             if !keys.is_empty() {
                 role.clone_from(keys);
             }
+        }
+        if !self.authorities.is_empty() {
+            next.ca_spki_sha256.clone_from(&self.authorities);
         }
         Ok(next)
     }

@@ -86,6 +86,7 @@ fn the_next_keyset_says_what_changes_and_who_still_has_to_sign() {
         remove_publishers: Vec::new(),
         add_publishers: Vec::new(),
         approval: Vec::new(),
+        authorities: Vec::new(),
         token: vec![key(23).public()],
         expires: hour(24 * 700),
     };

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use iog_client::{CenterClient, Replica, ReplicaError};
 use iog_machine::Clock;
 use iog_machine::error::chain;
+use iog_protocol::registry::Registry;
+use iog_transport::ServerTls;
 use tokio::sync::Mutex;
 
 use crate::registry::RegistryCell;
@@ -21,6 +23,8 @@ pub(crate) struct Follower {
     pub(crate) registry: Arc<RegistryCell>,
     /// The runs under way.
     pub(crate) under_way: Arc<UnderWay>,
+    /// The server, which trusts the authorities that the registry names.
+    pub(crate) tls: Arc<ServerTls>,
     /// The time.
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -36,7 +40,15 @@ impl Follower {
         }
         drop(replica);
         let registry = self.registry.current();
+        follow_authorities(&self.tls, &registry);
         self.under_way.stop_unless(|module| registry.effective(module, now).is_ok());
+    }
+}
+
+/// Trusts the authorities that the registry names, from now on.
+pub(crate) fn follow_authorities(tls: &ServerTls, registry: &Registry) {
+    if let Err(error) = tls.follow_authorities(&registry.keyset().authorities()) {
+        tracing::error!(problem = chain(&error), "the authorities of the keyset cannot be followed");
     }
 }
 

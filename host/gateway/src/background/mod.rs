@@ -15,7 +15,7 @@ use iog_protocol::ids::DatasetName;
 use crate::config::SyncConfig;
 use crate::registry::RegistryCell;
 
-pub(crate) use follow::{Follower, missed};
+pub(crate) use follow::{Follower, follow_authorities, missed};
 pub(crate) use publish::Publisher;
 pub(crate) use ready::{Modules, Preparer};
 pub(crate) use renew::Renewer;

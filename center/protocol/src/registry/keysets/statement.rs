@@ -68,7 +68,8 @@ pub struct Keyset {
     pub approval: Vec<PublicKey>,
     /// Keys of the center that sign tokens.
     pub token: Vec<PublicKey>,
-    /// Digests of the subject public keys of the certificate authorities.
+    /// Digests of the subject public keys of the certificate authorities. Members trust all of them, and no others; the first
+    /// one issues.
     pub ca_spki_sha256: Vec<Digest>,
     /// Who may review.
     pub auditors: Vec<Auditor>,
@@ -84,6 +85,14 @@ pub struct Keyset {
     /// rules version 2 on.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "whatever_it_is")]
     pub required_families: Vec<RequiredFamily>,
+}
+
+impl Keyset {
+    /// The keys of the certificate authorities as the transport has them.
+    #[must_use]
+    pub fn authorities(&self) -> Vec<[u8; 32]> {
+        self.ca_spki_sha256.iter().map(|digest| *digest.as_bytes()).collect()
+    }
 }
 
 /// A family of statements that a reader must know to judge a registry; software that does not know it stops.
