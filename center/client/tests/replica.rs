@@ -312,6 +312,56 @@ async fn a_synchronisation_given_up_at_any_moment_loses_nothing() {
     assert_holds(&replica, &folder, 1030);
 }
 
+/// 40 complete bundles and some entries: more than two steps. The 36th bundle is missing, then it is there.
+#[tokio::test]
+async fn a_synchronisation_that_broke_off_goes_on_where_it_was() {
+    let log = Log::new(40 * 256 + 7);
+    let center = Center::serving(&log).await;
+    let folder = folder();
+    center.change("tile/entries/036", |bytes| bytes.truncate(9));
+    let mut replica = Replica::open(folder.path(), log.pins()).unwrap();
+    assert!(matches!(replica.sync(center.remote(), NOW).await, Err(ReplicaError::Bundle { .. })));
+    assert!(replica.registry().is_none() && replica.size() == 0);
+    assert!(Replica::open(folder.path(), log.pins()).unwrap().registry().is_none(), "nothing of it counts yet");
+    let kept = |index: usize| folder.path().join(format!("tile/entries/{index:03}")).exists();
+    assert!(kept(0) && kept(31) && !kept(32), "two steps of 16 bundles are on disk");
+    center.serve(&log);
+    // What is on disk is not fetched again: the center has lost it, and one file that was damaged meanwhile has not.
+    (0..32).filter(|index| *index != 5).for_each(|index| center.remove(&format!("tile/entries/{index:03}")));
+    fs::write(folder.path().join("tile/entries/005"), b"damaged").unwrap();
+    replica.sync(center.remote(), NOW).await.unwrap();
+    assert_holds(&replica, &folder, 40 * 256 + 7);
+    assert_eq!(replica.entry(5 * 256).unwrap().as_ref(), log.entries.get(5 * 256));
+}
+
+/// Each complete bundle is checked by itself: a false one is named before those behind it are looked at, and stays out.
+#[tokio::test]
+async fn a_false_bundle_among_many_is_named() {
+    let log = Log::new(20 * 256);
+    let (mut replica, center, folder) = behind(300, &log).await;
+    center.change("tile/entries/017", |bytes| *bytes.last_mut().unwrap() ^= 1);
+    let error = replica.sync(center.remote(), NOW).await.unwrap_err();
+    assert!(matches!(error, ReplicaError::ReplacedEntry { index } if index == 18 * 256 - 1), "{error:?}");
+    assert_holds(&replica, &folder, 300);
+    // A tile of roots that leads elsewhere.
+    center.serve(&log);
+    center.change("tile/1/000.p/20", |bytes| *bytes.last_mut().unwrap() ^= 1);
+    let error = replica.sync(center.remote(), NOW).await.unwrap_err();
+    assert!(matches!(error, ReplicaError::WrongRoot { size } if size == 20 * 256), "{error:?}");
+    assert_holds(&replica, &folder, 300);
+}
+
+/// A bundle of the largest entries there can be does not fit beside others and is fetched alone.
+#[tokio::test]
+async fn a_large_bundle_is_fetched_alone() {
+    let mut log = Log::new(3 * 256);
+    log.entries[256..512].iter_mut().for_each(|entry| *entry = vec![b'x'; 65_535]);
+    let center = Center::serving(&log).await;
+    let folder = folder();
+    let replica = synced(&center, &log, folder.path()).await;
+    assert_holds(&replica, &folder, 3 * 256);
+}
+
 #[tokio::test]
 async fn a_misspelled_entry_is_an_anomaly_and_no_failure() {
     let log = Log::new(4);

@@ -4,14 +4,20 @@
 use super::ReplicaError;
 use crate::error::ClientError;
 use crate::remote::Remote;
-use iog_protocol::api::paths;
+use iog_protocol::api::{ApiErrorCode, paths};
 use iog_tlog::bundle::MAX_ENTRY_BYTES;
 use iog_tlog::{BundleId, EntryBundle, Hash, MAX_NOTE_BYTES, TILE_WIDTH, TileId, leaf_hash};
 use iog_transport::TransportError;
+use std::time::Duration;
 
 /// Largest bundle, in bytes, that is taken while others are under way: three times what the largest statements in use make of
 /// 256 entries. A larger one is asked for again, alone.
 const SHARED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How often a busy center is asked for a bundle.
+const BUSY_TRIES: u32 = 5;
+/// Until it is asked again: a center gives up who takes nothing of an answer for ten seconds.
+const BUSY_PAUSE: Duration = Duration::from_secs(3);
 
 /// A whole bundle of entries.
 pub(super) struct Bundle {
@@ -52,12 +58,20 @@ pub(super) async fn checkpoint(center: &Remote) -> Result<Vec<u8>, ReplicaError>
     Ok(center.get(paths::LOG_CHECKPOINT, MAX_NOTE_BYTES).await?)
 }
 
-/// A bundle, of any size that its name allows.
+/// A bundle, of any size that its name allows. A center that has no room to send it just now is asked again.
 pub(super) async fn bundle(center: &Remote, id: BundleId) -> Result<Bundle, ReplicaError> {
-    Bundle::read(id, center.get(&tile_path(&id.path()), bytes_max(id)).await?)
+    let path = tile_path(&id.path());
+    for _ in 1..BUSY_TRIES {
+        match center.get(&path, bytes_max(id)).await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(BUSY_PAUSE).await,
+            came => return Bundle::read(id, came?),
+        }
+    }
+    Bundle::read(id, center.get(&path, bytes_max(id)).await?)
 }
 
-/// A bundle that others are fetched beside; `None` for one that is too large for that.
+/// A bundle that others are fetched beside; `None` for one that is too large for that, or that the center has no room to send
+/// beside them.
 pub(super) async fn shared_bundle(center: &Remote, id: BundleId) -> Result<Option<Bundle>, ReplicaError> {
     let bytes_max = bytes_max(id);
     match center.get(&tile_path(&id.path()), bytes_max.min(SHARED_BYTES_MAX)).await {
@@ -67,6 +81,7 @@ pub(super) async fn shared_bundle(center: &Remote, id: BundleId) -> Result<Optio
         {
             Ok(None)
         }
+        Err(error) if is_busy(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -85,6 +100,15 @@ pub(super) async fn leaves(center: &Remote, size: u64) -> Result<Vec<Hash>, Repl
         leaves.extend(hashes(center, id).await?);
     }
     Ok(leaves)
+}
+
+/// Whether the center has no room for one more answer now.
+fn is_busy(error: &ClientError) -> bool {
+    match error {
+        ClientError::Status { status, .. } => *status == http::StatusCode::SERVICE_UNAVAILABLE,
+        ClientError::Declined { problem, .. } => problem.code == ApiErrorCode::Busy,
+        _ => false,
+    }
 }
 
 fn bytes_max(id: BundleId) -> usize {

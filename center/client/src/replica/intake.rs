@@ -14,6 +14,7 @@ use futures::stream::FuturesOrdered;
 use iog_protocol::registry::Registry;
 use iog_tlog::bundle::MAX_BUNDLE_BYTES;
 use iog_tlog::{BundleId, Checkpoint, Hash, TileId, Tree};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bundles asked for at the same time. With the largest that are fetched so, 64 MiB may wait in memory.
@@ -105,18 +106,25 @@ impl<'a> Intake<'a> {
 
     async fn take_complete(&mut self, center: &Remote, outline: &Outline) -> Result<(), Halt> {
         let mut wanted = outline.bundles(self.size_before);
-        let mut coming = FuturesOrdered::new();
+        let (mut coming, mut here) = (FuturesOrdered::new(), VecDeque::new());
         loop {
-            while coming.len() < AT_ONCE
+            while coming.len() + here.len() < AT_ONCE
                 && let Some(id) = wanted.next()
             {
                 coming.push_back(next(self.disk, center, outline, id));
             }
-            let Some(came) = coming.next().await else { return Ok(()) };
+            let came = if here.is_empty() { coming.next().await } else { here.pop_front() };
+            let Some(came) = came else { return Ok(()) };
             let (bundle, is_here) = match came? {
                 Came::Here(bundle) => (bundle, true),
                 Came::Fetched(bundle) => (bundle, false),
-                Came::Large(id) => (fetch::bundle(center, id).await?, false),
+                Came::Alone(id) => {
+                    // Those behind it that are under way come first, so that nothing is beside it.
+                    while let Some(behind) = coming.next().await {
+                        here.push_back(behind);
+                    }
+                    (fetch::bundle(center, id).await?, false)
+                }
             };
             if !outline.has(&bundle) {
                 return Err(Halt::Suspicious(Suspicion::of(Some(&bundle))));
@@ -186,8 +194,8 @@ enum Came {
     /// It was on disk, from a synchronisation that broke off.
     Here(Bundle),
     Fetched(Bundle),
-    /// It is too large to be fetched beside others.
-    Large(BundleId),
+    /// It is not to be fetched beside others: it is too large, or the center too busy.
+    Alone(BundleId),
 }
 
 async fn next(disk: &Disk, center: &Remote, outline: &Outline, id: BundleId) -> Result<Came, ReplicaError> {
@@ -195,5 +203,5 @@ async fn next(disk: &Disk, center: &Remote, outline: &Outline, id: BundleId) -> 
     if let Some(bundle) = stored.and_then(|bytes| Bundle::read(id, bytes).ok()).filter(|bundle| outline.has(bundle)) {
         return Ok(Came::Here(bundle));
     }
-    Ok(fetch::shared_bundle(center, id).await?.map_or(Came::Large(id), Came::Fetched))
+    Ok(fetch::shared_bundle(center, id).await?.map_or(Came::Alone(id), Came::Fetched))
 }

@@ -220,6 +220,10 @@ impl Center {
         change(self.files.lock().unwrap().get_mut(name).unwrap());
     }
 
+    pub(crate) fn remove(&self, name: &str) {
+        self.files.lock().unwrap().remove(name).unwrap();
+    }
+
     pub(crate) fn put(&self, name: &str, bytes: Vec<u8>) {
         self.files.lock().unwrap().insert(name.to_owned(), bytes);
     }
