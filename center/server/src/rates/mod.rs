@@ -201,3 +201,6 @@ fn check_time(Dated { issued, behind_max_s }: Dated, now: Timestamp) -> Result<(
 fn room(what: &'static str, used: u64, max: u64) -> Result<(), Declined> {
     if used >= max { Err(Declined::Full { what, max }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;
