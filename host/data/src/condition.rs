@@ -7,12 +7,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_schema::SchemaRef;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
-use datafusion::physical_expr::utils::conjunction;
-use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
-use datafusion::scalar::ScalarValue;
+use datafusion_common::ScalarValue;
+use datafusion_common::error::{DataFusionError, Result};
+use datafusion_expr::Operator;
+use datafusion_physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion_physical_expr::utils::conjunction;
+use datafusion_physical_expr::{PhysicalExpr, split_conjunction};
 
 use crate::reader::{Predicate, project};
 use crate::schema::ADDRESS_BYTES;

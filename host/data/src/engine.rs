@@ -4,24 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use datafusion::catalog::default_table_source::provider_as_source;
-use datafusion::error::DataFusionError;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
-use datafusion::functions::unicode::planner::UnicodeFunctionPlanner;
-use datafusion::functions_aggregate::planner::AggregateFunctionPlanner;
-use datafusion::logical_expr::planner::ExprPlanner;
-use datafusion::logical_expr::{AggregateUDF, LogicalPlan, ScalarUDF, TableSource};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::execution_plan::reset_plan_states;
-use datafusion::prelude::SessionConfig;
-use datafusion::scalar::ScalarValue;
+use datafusion_common::ScalarValue;
+use datafusion_common::error::DataFusionError;
+use datafusion_common::tree_node::TreeNodeRecursion;
+use datafusion_execution::TaskContext;
+use datafusion_execution::config::SessionConfig;
+use datafusion_execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion_execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion_expr::planner::ExprPlanner;
+use datafusion_expr::{AggregateUDF, LogicalPlan, ScalarUDF, TableSource};
+use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
+use datafusion_functions_aggregate::planner::AggregateFunctionPlanner;
+use datafusion_optimizer::{Analyzer, Optimizer, OptimizerContext};
+use datafusion_physical_plan::execution_plan::reset_plan_states;
+use datafusion_physical_plan::{ExecutionPlan, displayable};
 
 use crate::BATCH_ROWS;
 use crate::dataset::Dataset;
 use crate::error::{PlanError, QueryError};
 use crate::params::{self, ParamSlot, Value};
+use crate::physical::Refused;
 use crate::rows::Rows;
 use crate::run::{QueryLimits, Run};
 use crate::scan::SlotTable;
@@ -29,7 +31,7 @@ use crate::schema::{ColumnType, column_type};
 use crate::snapshot::Snapshot;
 use crate::sql::{Names, QuerySpec};
 use crate::total::TotalRule;
-use crate::{allow, functions, guard, rewrite, sql};
+use crate::{allow, functions, guard, physical, rewrite, sql};
 
 /// Stack of the planning thread: the engine's rules recurse over expressions.
 const PLANNING_STACK_BYTES: usize = 32 << 20;
@@ -41,7 +43,9 @@ pub struct Engine {
 }
 
 struct Inner {
-    state: SessionState,
+    config: SessionConfig,
+    analyzer: Analyzer,
+    optimizer: Optimizer,
     runtime: Arc<RuntimeEnv>,
     scalars: HashMap<String, Arc<ScalarUDF>>,
     aggregates: HashMap<String, Arc<AggregateUDF>>,
@@ -61,12 +65,13 @@ impl Engine {
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
         let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc();
         let runtime = runtime.map_err(|e| QueryError::Internal { reason: e.strip_backtrace() })?;
-        let state = SessionStateBuilder::new().with_config(config()).with_runtime_env(Arc::clone(&runtime));
-        let state = state.with_analyzer_rule(Arc::new(TotalRule)).build();
+        let mut analyzer = Analyzer::new();
+        analyzer.rules.push(Arc::new(TotalRule));
+        let (config, optimizer) = (config(), Optimizer::new());
         let (scalars, aggregates) = (functions::scalar_functions(), functions::aggregate_functions());
         let planners: [Arc<dyn ExprPlanner>; 2] =
             [Arc::new(AggregateFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];
-        Ok(Self { inner: Arc::new(Inner { state, runtime, scalars, aggregates, planners }) })
+        Ok(Self { inner: Arc::new(Inner { config, analyzer, optimizer, runtime, scalars, aggregates, planners }) })
     }
 
     /// Validates and plans queries over the datasets bound to their slots. Takes milliseconds a query; call it once per
@@ -77,11 +82,10 @@ impl Engine {
         queries: &[QuerySpec],
     ) -> Result<Planned, PlanError> {
         let (engine, queries) = (self.clone(), queries.to_vec());
-        let handle = tokio::runtime::Handle::current();
         let (send, receive) = tokio::sync::oneshot::channel();
         let internal = |reason: String| PlanError::Internal { query: String::new(), reason };
         let work = move || {
-            let planned = handle.block_on(engine.plan_all(&slots, queries));
+            let planned = engine.plan_all(&slots, queries);
             // The receiver is gone only if nobody waits any more.
             let _ = send.send(planned);
         };
@@ -90,14 +94,10 @@ impl Engine {
         receive.await.map_err(|_| internal("the planner stopped".into()))?
     }
 
-    async fn plan_all(
-        self,
-        slots: &BTreeMap<String, Arc<Dataset>>,
-        queries: Vec<QuerySpec>,
-    ) -> Result<Planned, PlanError> {
+    fn plan_all(self, slots: &BTreeMap<String, Arc<Dataset>>, queries: Vec<QuerySpec>) -> Result<Planned, PlanError> {
         let mut planned = BTreeMap::new();
         for spec in queries {
-            let query = self.plan_one(slots, spec).await?;
+            let query = self.plan_one(slots, spec)?;
             if let Some(earlier) = planned.insert(query.spec.name.clone(), Arc::new(query)) {
                 let (query, reason) = (earlier.spec.name.clone(), "two queries have this name".into());
                 return Err(PlanError::Resolve { query, reason });
@@ -106,25 +106,21 @@ impl Engine {
         Ok(Planned { engine: self, slots: slots.clone(), queries: planned })
     }
 
-    async fn plan_one(
-        &self,
-        slots: &BTreeMap<String, Arc<Dataset>>,
-        spec: QuerySpec,
-    ) -> Result<PlannedQuery, PlanError> {
+    fn plan_one(&self, slots: &BTreeMap<String, Arc<Dataset>>, spec: QuerySpec) -> Result<PlannedQuery, PlanError> {
         let inner = &self.inner;
         let params = Arc::new(params::slots(&spec.params));
         let table = |dataset: &Arc<Dataset>| {
-            provider_as_source(Arc::new(SlotTable::new(Arc::clone(dataset), Arc::clone(&params))))
+            Arc::new(SlotTable::new(Arc::clone(dataset), Arc::clone(&params))) as Arc<dyn TableSource>
         };
         let tables: BTreeMap<String, Arc<dyn TableSource>> =
             slots.iter().map(|(slot, dataset)| (slot.clone(), table(dataset))).collect();
-        let options = inner.state.config_options();
+        let options = inner.config.options();
         let (scalars, aggregates, planners) = (&inner.scalars, &inner.aggregates, &inner.planners);
         let names = Names { tables: &tables, scalars, aggregates, planners, options };
         let written = names.resolve(&spec, sql::parse(&spec)?)?;
         allow::check(&spec, &written, scalars)?;
         let resolved = rewrite::resolve(&spec, written)?;
-        let optimised = inner.state.optimize(&resolved);
+        let optimised = inner.optimised(&resolved);
         let optimised =
             optimised.map_err(|e| PlanError::Resolve { query: spec.name.clone(), reason: e.strip_backtrace() })?;
         let columns = result_columns(&spec, &resolved)?;
@@ -134,14 +130,35 @@ impl Engine {
         let template = if rewrite::has_params_outside_scans(&optimised).map_err(internal)? {
             Template::Logical(Box::new(optimised))
         } else {
-            Template::Physical(self.physical(&optimised).await.map_err(internal)?)
+            Template::Physical(operators(&optimised).map_err(|e| unplanned(&spec, e))?)
         };
         Ok(PlannedQuery { spec, params, columns, reads, template })
     }
+}
 
-    async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-        let state = &self.inner.state;
-        guard::guard(state.query_planner().create_physical_plan(plan, state).await?)
+impl Inner {
+    /// The plan with types made to fit, computations made total, and what can be decided early decided early.
+    fn optimised(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+        let analysed = self.analyzer.execute_and_check(plan.clone(), self.config.options(), |_, _| {})?;
+        let context = OptimizerContext::new_with_config_options(Arc::clone(self.config.options()));
+        self.optimizer.optimize(analysed, &context.without_query_execution_start_time(), |_, _| {})
+    }
+}
+
+/// The guarded operators of an optimised plan.
+fn operators(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    guard::guard(physical::plan(plan)?)
+}
+
+/// Why an optimised plan has no operators: the author's fault where the planner refuses a node, else ours.
+fn unplanned(spec: &QuerySpec, error: DataFusionError) -> PlanError {
+    let refused = match error.find_root() {
+        DataFusionError::External(cause) => cause.downcast_ref::<Refused>(),
+        _ => None,
+    };
+    match refused {
+        Some(refused) => sql::forbidden(spec, &refused.what),
+        None => PlanError::Internal { query: spec.name.clone(), reason: error.strip_backtrace() },
     }
 }
 
@@ -188,7 +205,7 @@ fn columns_read(plan: &LogicalPlan) -> Result<BTreeMap<String, BTreeSet<String>>
                 columns.extend(filter.column_refs().into_iter().map(|column| column.name.clone()));
             }
         }
-        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+        Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(read)
 }
@@ -243,7 +260,7 @@ impl PlannedQuery {
     /// The engine's plan as text, for operators and tests.
     pub fn explain(&self) -> String {
         match &self.template {
-            Template::Physical(plan) => datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string(),
+            Template::Physical(plan) => displayable(plan.as_ref()).indent(false).to_string(),
             Template::Logical(plan) => plan.display_indent().to_string(),
         }
     }
@@ -301,31 +318,27 @@ impl Planned {
         let memory_bytes = limits.memory_bytes;
         let run = Arc::new(Run::new(bound, limits));
         run.check()?;
-        self.start(query, Arc::clone(&run)).await.map_err(|e| QueryError::from_engine(e, memory_bytes))
+        self.start(query, Arc::clone(&run)).map_err(|e| QueryError::from_engine(e, memory_bytes))
     }
 
-    async fn start(&self, query: &Arc<PlannedQuery>, run: Arc<Run>) -> Result<Rows, DataFusionError> {
-        let plan = self.instance(query, &run.params).await?;
+    fn start(&self, query: &Arc<PlannedQuery>, run: Arc<Run>) -> Result<Rows, DataFusionError> {
+        let plan = Self::instance(query, &run.params)?;
         let inner = &self.engine.inner;
         let memory_pool = run.limits.pool();
         let runtime = Arc::new(RuntimeEnv { memory_pool, ..RuntimeEnv::clone(&inner.runtime) });
-        let config = inner.state.config().clone().with_extension(Arc::clone(&run));
+        let config = inner.config.clone().with_extension(Arc::clone(&run));
         let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let context = TaskContext::new(None, String::new(), config, none.0, none.1, none.2, none.3, runtime);
         Rows::start(&plan, Arc::new(context), query.columns.clone(), run)
     }
 
     /// A plan of this run's own: operators keep state, so no two runs may share one.
-    async fn instance(
-        &self,
-        query: &PlannedQuery,
-        values: &[ScalarValue],
-    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    fn instance(query: &PlannedQuery, values: &[ScalarValue]) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         match &query.template {
             Template::Physical(plan) => reset_plan_states(Arc::clone(plan)),
             Template::Logical(plan) => {
                 let plan = rewrite::substitute(LogicalPlan::clone(plan), &query.params, values)?;
-                self.engine.physical(&plan).await
+                operators(&plan)
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use datafusion::error::DataFusionError;
+use datafusion_common::error::DataFusionError;
 use thiserror::Error;
 
 /// Longest excerpt of a foreign value that an error repeats, in characters.

@@ -9,12 +9,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array};
 use arrow_schema::DataType;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::functions::{core, string, unicode};
-use datafusion::functions_aggregate::{count, min_max, sum};
-use datafusion::logical_expr::{
+use datafusion_common::error::{DataFusionError, Result};
+use datafusion_expr::{
     AggregateUDF, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
+use datafusion_functions::{core, string, unicode};
+use datafusion_functions_aggregate::{count, min_max, sum};
 
 use crate::address::{address_text, network_of, parse_address, parse_prefix};
 use crate::params::PREFIX_TYPE;
@@ -135,7 +135,7 @@ impl ScalarUDFImpl for Function {
             _ => return Err(DataFusionError::Internal(format!("`{}` got {} arguments", self.name(), arrays.len()))),
         };
         if scalar {
-            return Ok(ColumnarValue::Scalar(datafusion::scalar::ScalarValue::try_from_array(&result, 0)?));
+            return Ok(ColumnarValue::Scalar(datafusion_common::ScalarValue::try_from_array(&result, 0)?));
         }
         Ok(ColumnarValue::Array(result))
     }

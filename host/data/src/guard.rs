@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion_common::error::{DataFusionError, Result};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion_execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion_physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt};
 
 use crate::error::Stop;
@@ -42,7 +42,7 @@ pub(crate) fn guard(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPla
         let [left, right] =
             <[_; 2]>::try_from(children).map_err(|_| DataFusionError::Internal("a join without two inputs".into()))?;
         let guarded = vec![GuardExec::wrap(left, held, None), GuardExec::wrap(right, None, Some(slice))];
-        let join = datafusion::physical_plan::execution_plan::replace_children_if_necessary(node, guarded)?;
+        let join = datafusion_physical_plan::execution_plan::replace_children_if_necessary(node, guarded)?;
         Ok(Transformed::yes(GuardExec::wrap(join, None, None)))
     })
     .map(|plan| plan.data)

@@ -22,6 +22,8 @@ mod params;
 mod parquet_file;
 mod parquet_prune;
 mod parquet_scan;
+mod physical;
+mod range_test;
 mod reader;
 mod rewrite;
 mod rows;

@@ -2,7 +2,7 @@
 //! two slots, its first and last address.
 
 use arrow_schema::DataType;
-use datafusion::scalar::ScalarValue;
+use datafusion_common::ScalarValue;
 use serde::{Deserialize, Serialize};
 
 use crate::address::{parse_address, parse_prefix};

@@ -1,23 +1,21 @@
 //! What the statistics of a Parquet file say about a condition: in which row groups and pages no row fulfils it, and in
 //! which every row does. It reads no rows.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array, UInt64Array};
+use arrow_array::{Array, ArrayRef, UInt32Array, UInt64Array};
 use arrow_schema::SchemaRef;
-use datafusion::common::pruning::PruningStatistics;
-use datafusion::common::{Column, ScalarValue};
-use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::{BinaryExpr, Column as ColumnExpr, Literal};
-use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
-use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
+use datafusion_expr::Operator;
+use datafusion_physical_expr::expressions::{BinaryExpr, Column as ColumnExpr, Literal};
+use datafusion_physical_expr::{PhysicalExpr, split_conjunction};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::cast::{cast_column, keeps_order};
 use crate::parquet_file::{Origin, ParquetFile, repeated};
+use crate::range_test::{Bounds, ColumnBounds, RangeTest};
 use crate::reader::Predicate;
 use crate::schema::{ColumnType, TableSchema};
 
@@ -38,9 +36,9 @@ pub(crate) struct Pruner {
     /// Schema columns that the condition reads.
     columns: Vec<usize>,
     /// Fails where no row fulfils the condition.
-    may_hold: Option<Arc<PruningPredicate>>,
+    may_hold: Option<RangeTest>,
     /// One for each part of a conjunction, failing where no value breaks it. Absent where a part has no such test.
-    may_break: Option<Vec<Arc<PruningPredicate>>>,
+    may_break: Option<Vec<RangeTest>>,
 }
 
 /// A row group of a file with the index of its pages.
@@ -55,12 +53,11 @@ pub(crate) struct Paged<'a> {
 impl Pruner {
     /// `schema` is the whole table's; the predicate has its parameters bound.
     pub(crate) fn new(predicate: &Predicate, schema: &SchemaRef) -> Self {
-        let build = |expr| PruningPredicateBuilder::new().with_file_schema(Arc::clone(schema)).build(expr);
-        let may_break = split_conjunction(predicate.expr()).into_iter().map(|part| build(broken(part)?)).collect();
+        let breaks = |part| RangeTest::of(&broken(part)?);
         Self {
             columns: predicate.columns(schema.fields().len()),
-            may_hold: build(Arc::clone(predicate.expr())),
-            may_break,
+            may_hold: RangeTest::of(predicate.expr()),
+            may_break: split_conjunction(predicate.expr()).into_iter().map(breaks).collect(),
         }
     }
 
@@ -82,12 +79,11 @@ impl Pruner {
 
     fn judge(&self, bounds: &Bounds) -> Vec<Verdict> {
         let all_true = || vec![true; bounds.rows.len()];
-        let may_hold = self.may_hold.as_ref().and_then(|test| test.prune(bounds).ok()).unwrap_or_else(all_true);
+        let may_hold = self.may_hold.as_ref().map_or_else(all_true, |test| test.may_hold(bounds));
         let may_break = self.may_break.as_ref().map_or_else(all_true, |tests| {
             let mut any: Vec<bool> = (0..bounds.rows.len()).map(|at| bounds.may_be_null(at)).collect();
             for test in tests {
-                let broken = test.prune(bounds).unwrap_or_else(|_| all_true());
-                any.iter_mut().zip(broken).for_each(|(any, broken)| *any |= broken);
+                any.iter_mut().zip(test.may_hold(bounds)).for_each(|(any, broken)| *any |= broken);
             }
             any
         });
@@ -111,20 +107,6 @@ fn broken(part: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
     );
     let opposite = binary.op().negate().filter(|_| plain && compares)?;
     Some(Arc::new(BinaryExpr::new(Arc::clone(binary.left()), opposite, Arc::clone(binary.right()))))
-}
-
-/// Bounds of some columns over runs of rows, as the schema's types.
-#[derive(Default)]
-struct Bounds {
-    rows: Vec<u64>,
-    columns: HashMap<String, ColumnBounds>,
-}
-
-/// Least and greatest value of a column and its nulls in each run; null where unknown.
-struct ColumnBounds {
-    min: Option<ArrayRef>,
-    max: Option<ArrayRef>,
-    nulls: UInt64Array,
 }
 
 impl Bounds {
@@ -268,30 +250,4 @@ fn converter<'a>(
 fn known_nulls(file: &ParquetFile, leaf: usize, rows: &[u64]) -> Option<UInt64Array> {
     let required = file.metadata.parquet_schema().column(leaf).max_def_level() == 0;
     required.then(|| UInt64Array::from(vec![0; rows.len()]))
-}
-
-impl PruningStatistics for Bounds {
-    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.columns.get(&column.name)?.min.clone()
-    }
-
-    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.columns.get(&column.name)?.max.clone()
-    }
-
-    fn num_containers(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
-        Some(Arc::new(self.columns.get(&column.name)?.nulls.clone()))
-    }
-
-    fn row_counts(&self) -> Option<ArrayRef> {
-        Some(Arc::new(UInt64Array::from(self.rows.clone())))
-    }
-
-    fn contained(&self, _column: &Column, _values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
-        None
-    }
 }

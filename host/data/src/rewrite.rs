@@ -2,14 +2,14 @@
 //! statistics can use), parameters get the ids of their slots, and at last their values.
 
 use arrow_schema::DataType;
-use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, and};
-use datafusion::scalar::ScalarValue;
+use datafusion_common::DFSchema;
+use datafusion_common::ScalarValue;
+use datafusion_common::error::{DataFusionError, Result};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion_expr::expr::Placeholder;
+use datafusion_expr::expr_rewriter::NamePreserver;
+use datafusion_expr::utils::merge_schema;
+use datafusion_expr::{Expr, ExprSchemable, LogicalPlan, and};
 
 use crate::address::{AddressRange, parse_prefix};
 use crate::error::PlanError;

@@ -12,10 +12,10 @@ use arrow_array::{
 };
 use arrow_schema::{Schema, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
-use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion_common::error::DataFusionError;
+use datafusion_execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion_execution::{SendableRecordBatchStream, TaskContext};
+use datafusion_physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use crate::BATCH_ROWS;

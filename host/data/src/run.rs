@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
-use datafusion::scalar::ScalarValue;
+use datafusion_common::ScalarValue;
+use datafusion_execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 use tokio::sync::Notify;
 
 use crate::counts::ScanCounts;

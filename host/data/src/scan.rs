@@ -8,19 +8,20 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
-use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use datafusion_common::error::{DataFusionError, Result};
+use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion_common::{Column, DFSchema};
+use datafusion_execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion_execution::{SendableRecordBatchStream, TaskContext};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::expr_rewriter::unnormalize_cols;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::utils::conjunction;
+use datafusion_expr::{Expr, TableProviderFilterPushDown, TableScan, TableSource};
+use datafusion_physical_expr::{EquivalenceProperties, PhysicalExpr, create_physical_expr};
+use datafusion_physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion_physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion_physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::stream;
 use tokio::task::JoinHandle;
 
@@ -46,42 +47,32 @@ impl SlotTable {
     }
 
     /// The conjunction of the conditions as one expression; parameters are columns behind the schema's.
-    fn predicate(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<Predicate>> {
-        let Some(whole) = conjunction(filters.iter().cloned()) else { return Ok(None) };
+    fn predicate(&self, filters: Vec<Expr>) -> Result<Option<Predicate>> {
+        let Some(whole) = conjunction(filters) else { return Ok(None) };
         let named = whole.transform_up(|node| match node {
-            Expr::Placeholder(p) => {
-                Ok(Transformed::yes(Expr::Column(datafusion::common::Column::new_unqualified(p.id))))
-            }
+            Expr::Placeholder(p) => Ok(Transformed::yes(Expr::Column(Column::new_unqualified(p.id)))),
             other => Ok(Transformed::no(other)),
         })?;
         let mut fields: Vec<Arc<Field>> = self.dataset.arrow().fields().iter().cloned().collect();
         fields.extend(self.params.iter().map(|p| Arc::new(Field::new(&p.id, p.ty.clone(), true))));
         let schema = DFSchema::try_from(Schema::new(fields))?;
-        Ok(Some(Predicate::new(state.create_physical_expr(named.data, &schema)?)))
+        let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+        Ok(Some(Predicate::new(create_physical_expr(&named.data, &schema, &props, &context)?)))
+    }
+
+    /// The operator of one scan: its columns, the rows that fulfil its conditions, and at most so many of them. Whatever
+    /// the query calls the slot, the conditions name its columns.
+    pub(crate) fn scan(&self, scan: &TableScan) -> Result<Arc<dyn ExecutionPlan>> {
+        let width = self.dataset.arrow().fields().len();
+        let columns = scan.projection.clone().unwrap_or_else(|| (0..width).collect());
+        let predicate = self.predicate(unnormalize_cols(scan.filters.iter().cloned()))?;
+        Ok(Arc::new(ScanExec::new(Arc::clone(&self.dataset), columns, predicate, scan.fetch)))
     }
 }
 
-#[async_trait]
-impl TableProvider for SlotTable {
+impl TableSource for SlotTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(self.dataset.arrow())
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let width = self.dataset.arrow().fields().len();
-        let columns = projection.cloned().unwrap_or_else(|| (0..width).collect());
-        let predicate = self.predicate(state, filters)?;
-        Ok(Arc::new(ScanExec::new(Arc::clone(&self.dataset), columns, predicate, limit)))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -5,21 +5,21 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef};
-use datafusion::arrow::compute::concat;
-use datafusion::arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
-use datafusion::common::DFSchema;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::binary::BinaryTypeCoercer;
-use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{
+use arrow_select::concat::concat;
+use datafusion_common::DFSchema;
+use datafusion_common::ScalarValue;
+use datafusion_common::arrow::compute::kernels::numeric::{add, div, mul, rem, sub};
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::error::{DataFusionError, Result};
+use datafusion_common::tree_node::Transformed;
+use datafusion_expr::binary::BinaryTypeCoercer;
+use datafusion_expr::expr::ScalarFunction;
+use datafusion_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, TryCast, Volatility, lit,
 };
-use datafusion::optimizer::AnalyzerRule;
-use datafusion::physical_expr_common::datum::apply;
-use datafusion::scalar::ScalarValue;
+use datafusion_optimizer::AnalyzerRule;
+use datafusion_physical_expr_common::datum::apply;
 
 use crate::rewrite::map_exprs;
 

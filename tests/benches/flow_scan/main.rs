@@ -3,7 +3,7 @@
 //! the same batches; (c) the same sums in native Rust over Parquet read by hand; (d) the same question in DataFusion SQL.
 //! Everything runs on one processor, every repetition decodes the file anew, and all answers must be equal.
 //!
-//! `cargo bench -p iog-tests --bench flow_scan -- [--rows 10000000] [--rounds 7] [--file kept.parquet]`
+//! `cargo bench -p iog-tests --features sql-baseline --bench flow_scan -- [--rows 10000000] [--rounds 7] [--file kept.parquet]`
 
 mod by_hand;
 mod clock;

@@ -199,7 +199,7 @@ async fn foreign_parquet_types_are_cast_exactly() {
     let dataset = parquet(&replace("", Arc::new(Int32Array::from(vec![0, 0])))).await.unwrap();
     let sql = "SELECT start, \"end\", ip_text(src) AS s, ip_text(dst) AS d, bytes, ingress_as FROM flows WHERE ip_in(src, '10.0.0.2')";
     let batches = run(&dataset, query(sql, &[]), vec![]).await.unwrap();
-    let shown = datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
+    let shown = datafusion_common::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
     let line: String = shown.lines().nth(3).unwrap().split_whitespace().collect();
     assert_eq!(line, "|2000000|4000000|10.0.0.2|2020:2020:2020:2020:2020:2020:2020:2020|65535||");
 

@@ -302,7 +302,7 @@ async fn functions_compute() {
         ip_in(dst, '192.0.2.0/24') AS k, ip_in(dst, ip_text(dst)) AS l, coalesce(ingress_as, 0) AS m, \
         CASE WHEN proto IN (6, 17) THEN packets ELSE 0 END AS n FROM flows";
     let batches = run(&dataset, query(sql, &[]), vec![]).await.unwrap();
-    let shown = datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
+    let shown = datafusion_common::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
     let line = shown.lines().nth(3).unwrap().split_whitespace().collect::<String>();
     assert_eq!(line, "|192.0.2.1|true|192.0.0.0|9|192|true|4|none||AB|true|true|64500|1|");
 }

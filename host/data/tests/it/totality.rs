@@ -111,7 +111,7 @@ async fn what_has_no_value_is_null_and_integers_wrap() {
     );
     let params = [("one", ParamType::Int), ("min", ParamType::Int)];
     let batches = run(&dataset, query(&sql, &params), vec![Value::Int(-1), Value::Int(i64::MIN)]).await.unwrap();
-    let shown = datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
+    let shown = datafusion_common::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
     let line = shown.lines().nth(3).unwrap().split_whitespace().collect::<String>();
     let (min, max) = (i64::MIN, i64::MAX);
     assert_eq!(line, format!("||||0|{min}|{min}|{max}|0|{}||||||3|-inf|true||b|", u64::MAX));
