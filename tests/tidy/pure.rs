@@ -12,11 +12,14 @@ const PURE: &[(&str, &str)] = &[
     ("iog-tlog", "center/tlog/src/"),
     ("iog-protocol", "center/protocol/src/"),
     ("iog-inspect", "center/inspect/src/"),
+    ("iog-synth", "host/synth/src/"),
 ];
 
 /// All that they depend on; each computes and nothing else. (`jsonwebtoken` is never asked to read a clock: it is told not to
 /// look at times.)
 const COMPUTES: &[&str] = &[
+    "arrow-array",
+    "arrow-schema",
     "base64",
     "ed25519-dalek",
     "hex",

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use iog_data::write_parquet;
 
-use super::generate;
-
 /// Domains a folder may have; more would not fit one machine's demo.
 const DOMAINS_MAX: usize = 200;
 
@@ -64,7 +62,7 @@ pub fn of_folder(folder: &Path) -> Result<Vec<Input>> {
 pub fn generated(folder: &Path) -> Result<Vec<Input>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let mut inputs = Vec::new();
-    for (asn, batch) in generate::flows().context("the generator's columns do not fit")? {
+    for (asn, batch) in iog_synth::flows().context("the generator's columns do not fit")? {
         let file = folder.join(format!("as{asn}.parquet"));
         write_parquet(&file, batch.schema(), std::slice::from_ref(&batch))
             .with_context(|| format!("cannot write `{}`", file.display()))?;

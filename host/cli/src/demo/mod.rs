@@ -1,7 +1,6 @@
 //! `iog demo`: a whole network on loopback, one question, one merged answer, every receipt verified. The first thing a
 //! newcomer runs, so it uses only what the other commands use.
 
-mod generate;
 pub mod inputs;
 mod report;
 pub mod world;
@@ -153,11 +152,11 @@ fn inputs_of(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<(Vec<Input>, String)
     spinner.end();
     let invented = format!(
         " invented flows: a DNS reflection and a spoofed SYN flood on {} in AS{}, and background",
-        generate::TARGET,
-        generate::VICTIM_AS
+        iog_synth::TARGET,
+        iog_synth::VICTIM_AS
     );
     ui.line(Text::from("  ").then(Text::toned(Tone::Warn, "generated,")).then(invented));
-    Ok((inputs, args.target.clone().unwrap_or_else(|| generate::TARGET.to_owned())))
+    Ok((inputs, args.target.clone().unwrap_or_else(|| iog_synth::TARGET.to_owned())))
 }
 
 /// Brings the network up to the point where a question can be asked.

@@ -10,9 +10,9 @@ use arrow_array::{ArrayRef, FixedSizeBinaryArray, RecordBatch, TimestampMicrosec
 use arrow_schema::ArrowError;
 
 /// The address under attack.
-pub(crate) const TARGET: &str = "203.0.113.10";
+pub const TARGET: &str = "203.0.113.10";
 /// Where the victim lives.
-pub(crate) const VICTIM_AS: u32 = 64496;
+pub const VICTIM_AS: u32 = 64496;
 /// 2026-03-01T12:00:00Z in microseconds, the start of the observed hour.
 const HOUR_START_US: i64 = 1_772_366_400_000_000;
 /// The observed time span in microseconds.
@@ -46,7 +46,7 @@ const BACKGROUND_PATHS: &[&[u32]] = &[
 ];
 
 /// The AS numbers that answer: each becomes a domain with a gateway and its own flows.
-pub(crate) fn providers() -> Vec<u32> {
+pub fn providers() -> Vec<u32> {
     (64496..=64507).collect()
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn providers() -> Vec<u32> {
 ///
 /// # Errors
 /// Only if the columns did not fit their schema, which would be a fault of this file.
-pub(crate) fn flows() -> Result<BTreeMap<u32, RecordBatch>, ArrowError> {
+pub fn flows() -> Result<BTreeMap<u32, RecordBatch>, ArrowError> {
     let mut world: BTreeMap<u32, Columns> = providers().into_iter().map(|asn| (asn, Columns::default())).collect();
     let mut random = SplitMix(0x1067_2026);
     let victim = [203, 0, 113, 10];
