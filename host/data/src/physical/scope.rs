@@ -64,13 +64,11 @@ pub(super) fn scalar_subqueries(plan: &LogicalPlan) -> Result<Vec<Subquery>> {
     plan.apply(|node| {
         node.apply_expressions(|root| {
             root.apply(|expr| {
-                match expr {
-                    Expr::ScalarSubquery(subquery) if subquery.outer_ref_columns.is_empty() => {
-                        if !found.contains(subquery) {
-                            found.push(subquery.clone());
-                        }
-                    }
-                    _ => {}
+                if let Expr::ScalarSubquery(subquery) = expr
+                    && subquery.outer_ref_columns.is_empty()
+                    && !found.contains(subquery)
+                {
+                    found.push(subquery.clone());
                 }
                 Ok(TreeNodeRecursion::Continue)
             })
