@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use iog_caller::merge_limits::{MergeLimits, Size};
 use iog_cli::trial::{TryReport, TrySpec, try_module};
 use iog_gateway::config::{DatasetConfig, LimitsConfig};
 use iog_protocol::manifest::Manifest;
@@ -88,13 +89,16 @@ impl Analysis {
     }
 
     /// What its `merge` makes of the answers of several domains, under the limits of its manifest and with nothing
-    /// granted, as a caller runs it.
+    /// granted. A caller gives it more of them; of values, which manifests do not limit, it has what a caller gives.
     async fn merge(&self, parts: &[(&str, Value)]) -> Value {
         let part = |(domain, outcome): &(&str, Value)| json!({ "domain": domain, "asn": null, "outcome": outcome });
         let parts: Vec<_> = parts.iter().map(part).collect();
         let asked = Manifest::parse(&self.manifest).unwrap().limits;
+        let bytes = parts.iter().map(|part| part["outcome"].to_string().len() as u64).sum();
+        let size = Size { parts: parts.len() as u64, bytes };
         let limits = Limits {
             fuel: asked.fuel,
+            values: MergeLimits::default().of(&asked, size).values,
             memory_bytes: usize::try_from(asked.memory_mib).unwrap() << 20,
             wall: std::time::Duration::from_secs(asked.wall_s.into()),
             result_bytes: usize::try_from(asked.result_kib).unwrap() << 10,
