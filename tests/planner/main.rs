@@ -7,11 +7,10 @@ mod queries;
 mod theirs;
 mod world;
 
+use crate::world::Answer;
+
 /// Queries that are generated, besides those that stand in `queries.rs`.
 const GENERATED: u64 = 600;
-
-/// Rows as text, in the order in which they came.
-type Answer = Vec<String>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_planners_answer_alike() {

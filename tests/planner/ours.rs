@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use datafusion::arrow::util::display::array_value_to_string;
 use iog_data::{Dataset, Engine, QueryLimits, QuerySpec, SourceSpec};
 
-use crate::{Answer, world};
+use crate::world::{self, Answer};
 
 /// Both tables as slots of one engine.
 pub(crate) struct Slots {

@@ -7,7 +7,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::ours::shown;
-use crate::{Answer, world};
+use crate::world::{self, Answer};
 
 /// Both tables in one session.
 pub(crate) struct Session {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, UInt64Array};
 use iog_data::{ColumnSpec, ColumnType, TableSchema};
 
+/// Rows as text, in the order in which they came.
+pub(crate) type Answer = Vec<String>;
+
 /// Columns of both tables.
 pub(crate) fn schema() -> TableSchema {
     let column = |name: &str, ty, required| ColumnSpec { name: name.into(), ty, required };

@@ -19,7 +19,7 @@ pub(super) fn join(
     right: Arc<dyn ExecutionPlan>,
     scope: &Scope,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let filter = node.filter.as_ref().map(|expr| filter(expr, node, (&left, &right), scope)).transpose()?;
+    let filter = node.filter.as_ref().map(|expr| filter(expr, node, &left, &right, scope)).transpose()?;
     if node.on.is_empty() {
         return Ok(match (filter, node.join_type) {
             (None, JoinType::Inner) => Arc::new(CrossJoinExec::new(left, right)),
@@ -37,7 +37,8 @@ pub(super) fn join(
 fn filter(
     expr: &Expr,
     node: &Join,
-    (left, right): (&Arc<dyn ExecutionPlan>, &Arc<dyn ExecutionPlan>),
+    left: &Arc<dyn ExecutionPlan>,
+    right: &Arc<dyn ExecutionPlan>,
     scope: &Scope,
 ) -> Result<JoinFilter> {
     let named = expr.column_refs();
