@@ -5,6 +5,12 @@
 //! cargo test --workspace --test e2e flood::figures -- --ignored --nocapture
 //! ```
 
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "the harness prints its figures, and its long form is configured by the environment"
+)]
+
 mod attacks;
 mod bare;
 mod honest;

@@ -259,8 +259,8 @@ mod tests {
             (Operator::Gt, 19, [0, 0, 1, 0, 1]),
             (Operator::GtEq, 19, [0, 1, 1, 0, 1]),
         ] {
-            assert_eq!(told(pair(n(), op, lit(value as i64))), Some(expected.to_vec()), "{op}");
-            let turned = pair(lit(value as i64), op.swap().unwrap(), n());
+            assert_eq!(told(pair(n(), op, lit(i64::from(value)))), Some(expected.to_vec()), "{op}");
+            let turned = pair(lit(i64::from(value)), op.swap().unwrap(), n());
             assert_eq!(told(turned), Some(expected.to_vec()), "turned {op}");
         }
         // Of another type than the column, and so not known.

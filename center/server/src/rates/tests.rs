@@ -161,7 +161,7 @@ fn who_is_refused_is_told_when_to_come_back_and_then_passes() {
 #[test]
 fn nobody_who_fills_the_ordinary_purse_stops_the_root_or_who_stops_something() {
     let (registry, mut rates) = (registry(), Rates::default());
-    let (passed, declined) = burst(&mut rates, |number| review(number, NOW, (number / 64) as u8));
+    let (passed, declined) = burst(&mut rates, |number| review(number, NOW, u8::try_from(number / 64).unwrap()));
     assert_eq!(
         (passed, &declined),
         (4_096, &Declined::Rate { who: Account::All(Purse::Ordinary).who(), retry_after_s: 8 })
@@ -222,7 +222,7 @@ fn an_operator_hears_of_a_tenth_of_every_bound() {
     };
     assert_eq!(alarms(&rates), [""; 0]);
     for number in 0..409 {
-        rates.admit(&registry, &review(number, NOW, (number / 60) as u8), BYTES, NOW).unwrap();
+        rates.admit(&registry, &review(number, NOW, u8::try_from(number / 60).unwrap()), BYTES, NOW).unwrap();
     }
     assert_eq!(alarms(&rates), ["statements of members, auditors and publishers: 409 of 4096"]);
     rates.log_bytes = LOG_BYTES_MAX / 10;

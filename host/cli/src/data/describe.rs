@@ -74,7 +74,7 @@ fn print_reader(ui: Ui, config: &DatasetConfig, reader: &Reader, bound: &Bound) 
     ui.line(format!("    the catalog says: slot {}, schema {}, class {}, {said}", seen.slot, seen.schema, seen.class));
     match &reader.columns {
         Ok(read) => ui.line(format!("    its module reads: {}", read.iter().cloned().collect::<Vec<_>>().join(", "))),
-        Err(problem) => ui.line(format!("    what its module reads is not known here: {}", problem)),
+        Err(problem) => ui.line(format!("    what its module reads is not known here: {problem}")),
     }
 }
 
