@@ -89,7 +89,7 @@ impl Analysis {
     }
 
     /// What its `merge` makes of the answers of several domains, under the limits of its manifest and with nothing
-    /// granted. A caller gives it more of them; of values, which manifests do not limit, it has what a caller gives.
+    /// granted. Of memory, which the answers as values take too, it has what a caller gives.
     async fn merge(&self, parts: &[(&str, Value)]) -> Value {
         let part = |(domain, outcome): &(&str, Value)| json!({ "domain": domain, "asn": null, "outcome": outcome });
         let parts: Vec<_> = parts.iter().map(part).collect();
@@ -98,11 +98,9 @@ impl Analysis {
         let size = Size { parts: parts.len() as u64, bytes };
         let limits = Limits {
             fuel: asked.fuel,
-            values: MergeLimits::default().of(&asked, size).values,
-            memory_bytes: usize::try_from(asked.memory_mib).unwrap() << 20,
             wall: std::time::Duration::from_secs(asked.wall_s.into()),
             result_bytes: usize::try_from(asked.result_kib).unwrap() << 10,
-            ..Limits::default()
+            ..MergeLimits::default().of(&asked, size)
         };
         let spec = RunSpec {
             module: self.sandbox.load(&self.wasm).await.unwrap(),
