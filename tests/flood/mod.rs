@@ -2,8 +2,10 @@
 //! callers from 127.0.0.1. A short form runs with every test; the figures of `docs/reliability.md` come from
 //!
 //! ```sh
-//! cargo test --workspace --test e2e flood::figures -- --ignored --nocapture
+//! CARGO_PROFILE_RELEASE_LTO=off cargo test --release --workspace --test e2e flood::figures -- --ignored --nocapture
 //! ```
+//!
+//! where `IOG_FLOOD_S` are the seconds for each row (30) and `IOG_FLOOD_ONLY` is part of the name of the one attack to measure.
 
 #![expect(
     clippy::print_stdout,
@@ -15,13 +17,14 @@ mod attacks;
 mod bare;
 mod honest;
 mod line;
+mod processors;
 mod stage;
 
 use std::time::Duration;
 
-use stage::Stage;
-
 use self::honest::Figures;
+use self::processors::Processors;
+use self::stage::Stage;
 
 /// Growth of a server under a flood that the short form allows, in MiB: a peer's share of answers and bodies, the pages of its
 /// connections, and what the allocator keeps. Without bounds the same flood takes some hundreds.
@@ -31,7 +34,7 @@ const CHECKPOINT_MAX: Duration = Duration::from_secs(3);
 
 #[test]
 fn a_short_flood_leaves_memory_and_honest_callers_alone() {
-    let stage = Stage::set();
+    let stage = Stage::set(Processors::Shared);
     let idle = stage.measure(&[], Duration::from_secs(1));
     let all = stage.assaults(3);
     let flooded = stage.measure(&all, Duration::from_secs(6));
@@ -51,7 +54,7 @@ fn a_short_flood_leaves_memory_and_honest_callers_alone() {
 #[ignore = "takes minutes; its figures are in docs/reliability.md"]
 fn figures() {
     let span = Duration::from_secs(std::env::var("IOG_FLOOD_S").ok().and_then(|s| s.parse().ok()).unwrap_or(30));
-    let stage = Stage::set();
+    let stage = Stage::set(Processors::Apart);
     println!("{}", Figures::HEAD);
     // What is measured first pays for first times.
     stage.measure(&[], Duration::from_secs(3));

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use super::attacks::{Assault, Deed, STREAMS};
 use super::honest::{self, Figures, Latencies};
 use super::line::Line;
+use super::processors::Processors;
 use crate::harness::caller::Caller;
 use crate::harness::deployment::Deployment;
 use crate::harness::play;
@@ -43,11 +44,13 @@ pub(super) struct Stage {
     gateway_address: String,
     gateway: Server,
     network: Deployment,
+    processors: Processors,
 }
 
 impl Stage {
     /// Founds a network of separate processes and leaves a large file and a large answer in it.
-    pub(super) fn set() -> Self {
+    pub(super) fn set(processors: Processors) -> Self {
+        processors.take_for_servers();
         let network = Deployment::found();
         for domain in ["as64500", "response", "mallory"] {
             network.join(domain);
@@ -72,6 +75,7 @@ impl Stage {
             gateway_address,
             gateway,
             network,
+            processors,
         };
         stage.blob = stage.leave_a_large_file();
         stage.answered = play(stage.leave_a_large_answer());
@@ -136,14 +140,14 @@ impl Stage {
 
     /// An honest publisher submits a module and auditors approve it while the attacks go on.
     pub(super) fn publish_under(&self, assaults: &[Assault]) {
-        let attackers = attack(assaults);
+        let attackers = self.attack(assaults);
         self.network.publish(TRACEBACK.wasm, TRACEBACK.manifest);
         attackers.shutdown_background();
     }
 
     /// What honest callers get, and how large the servers become, while the attacks go on for so long.
     pub(super) fn measure(&self, assaults: &[Assault], span: Duration) -> Figures {
-        let attackers = attack(assaults);
+        let attackers = self.attack(assaults);
         let end = Instant::now() + span;
         let center = self.network.center.as_ref().expect("it runs");
         let processes = [center.pid(), self.gateway.pid(), std::process::id()];
@@ -162,18 +166,18 @@ impl Stage {
         attackers.shutdown_background();
         figures
     }
-}
 
-/// Starts attacks, on threads of the attackers' own, so that their work is not the honest callers' delay.
-fn attack(assaults: &[Assault]) -> Runtime {
-    let attackers = Runtime::new().expect("a runtime starts");
-    for assault in assaults {
-        attackers.spawn(assault.clone().go_on());
+    /// Starts attacks, on threads of the attackers' own, so that their work is not the honest callers' delay.
+    fn attack(&self, assaults: &[Assault]) -> Runtime {
+        let attackers = self.processors.attackers();
+        for assault in assaults {
+            attackers.spawn(assault.clone().go_on());
+        }
+        if !assaults.is_empty() {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        attackers
     }
-    if !assaults.is_empty() {
-        std::thread::sleep(Duration::from_secs(1));
-    }
-    attackers
 }
 
 /// The port on which a server said it listens.

@@ -80,7 +80,7 @@ pub fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
         let found = fs::metadata(path).map_or(bytes.len() as u64, |file| file.len());
-        let problem = format!("it has {found} bytes, {bytes_max} are the most");
+        let problem = format!("it has {found} bytes; at most {bytes_max} are allowed");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
     }
     Ok(bytes)
@@ -250,7 +250,7 @@ mod tests {
         let large = read(&path, 3).unwrap_err();
         assert_eq!(
             (large.kind(), large.to_string().as_str()),
-            (io::ErrorKind::FileTooLarge, "it has 4 bytes, 3 are the most")
+            (io::ErrorKind::FileTooLarge, "it has 4 bytes; at most 3 are allowed")
         );
         replace(&path, b"\xff", Readers::All).unwrap();
         assert_eq!(read_text(&path, 4).unwrap_err().kind(), io::ErrorKind::InvalidData);

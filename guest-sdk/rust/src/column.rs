@@ -116,7 +116,7 @@ impl Texts {
 pub(crate) fn addresses(bytes: &[u8]) -> Result<Vec<Address>, Error> {
     let (chunks, rest) = bytes.as_chunks::<16>();
     if !rest.is_empty() {
-        return Err(Error::Host(format!("addresses of {} bytes, which is no multiple of 16", bytes.len())));
+        return Err(Error::Host(format!("addresses of {} bytes, which is not a multiple of 16", bytes.len())));
     }
     Ok(chunks.iter().map(|&chunk| Address::from_bytes(chunk)).collect())
 }

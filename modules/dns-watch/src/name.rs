@@ -21,7 +21,7 @@ pub(crate) fn owner(text: &str) -> Result<String, String> {
     let in_range = (1..=NAME_BYTES_MAX).contains(&name.len());
     let plain = name.bytes().all(|byte| byte.is_ascii_graphic());
     if !in_range || !plain || (name != "." && has_empty_label(name)) {
-        return Err(format!("`name`: `{}` is no domain name", shown(text)));
+        return Err(format!("`name`: `{}` is not a domain name", shown(text)));
     }
     Ok(name.to_ascii_lowercase())
 }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused() {
         for text in ["", " ", "..", ".net", "a..b", "a b", "a\tb", "a\0b"] {
-            assert!(owner(text).unwrap_err().contains("is no domain name"), "{text:?}");
+            assert!(owner(text).unwrap_err().contains("is not a domain name"), "{text:?}");
         }
         assert!(owner(&"a".repeat(NAME_BYTES_MAX)).is_ok());
         assert!(owner(&"a".repeat(NAME_BYTES_MAX + 1)).is_err());

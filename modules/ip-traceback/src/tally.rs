@@ -55,7 +55,7 @@ pub(crate) enum TallyError {
 impl fmt::Display for TallyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnAsn(number) => write!(f, "column `ingress_as` holds {number}, which is no AS number"),
+            Self::NotAnAsn(number) => write!(f, "column `ingress_as` holds {number}, which is not an AS number"),
             Self::TooManyNeighbours => f.write_str("more neighbour ASes than the module's memory holds"),
             Self::TooManySources(too_many) => too_many.fmt(f),
         }
@@ -217,7 +217,7 @@ mod tests {
     fn numbers_beyond_as_numbers_are_the_datas_fault_and_sums_do_not_wrap() {
         let mut tally = Tally::new(0);
         let error = tally.add(&flow(Some(1 << 32), "192.0.2.1", 0)).unwrap_err();
-        assert_eq!(error.to_string(), "column `ingress_as` holds 4294967296, which is no AS number");
+        assert_eq!(error.to_string(), "column `ingress_as` holds 4294967296, which is not an AS number");
         for _ in 0..2 {
             tally.add(&Flow { bytes: u64::MAX, ..flow(Some(1), "192.0.2.1", 0) }).unwrap();
         }

@@ -57,7 +57,7 @@ pub(crate) enum Declined {
     #[error("{who} said as much as may be said for now: come back in {retry_after_s} seconds")]
     Rate { who: &'static str, retry_after_s: u64 },
     /// There is no room, whoever asks and whenever.
-    #[error("there is no room for more {what}, {max} are the most")]
+    #[error("there is no room for more {what}; at most {max} are allowed")]
     Full { what: &'static str, max: u64 },
 }
 

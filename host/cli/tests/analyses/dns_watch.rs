@@ -132,7 +132,7 @@ async fn a_name_that_is_none_and_a_time_that_ends_before_it_begins_are_refused()
     let analysis = Analysis::new("dns-watch");
     let slots = [("pdns", "pdns/1", file.as_path())];
     let answer = analysis.run(json!({ "name": "a..b" }), &slots).await;
-    assert_eq!(answer["err"], "`name`: `a..b` is no domain name");
+    assert_eq!(answer["err"], "`name`: `a..b` is not a domain name");
     let params = json!({ "name": "au", "start-us": 1, "end-us": 1 });
     assert_eq!(analysis.run(params, &slots).await["err"], "`start-us` must be less than `end-us`");
     // Before anything was recorded.
