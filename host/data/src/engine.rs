@@ -127,11 +127,7 @@ impl Engine {
         let internal =
             |e: DataFusionError| PlanError::Internal { query: spec.name.clone(), reason: e.strip_backtrace() };
         let reads = columns_read(&optimised).map_err(internal)?;
-        let template = if rewrite::has_params_outside_scans(&optimised).map_err(internal)? {
-            Template::Logical(Box::new(optimised))
-        } else {
-            Template::Physical(operators(&optimised).map_err(|e| unplanned(&spec, e))?)
-        };
+        let template = template(&params, optimised).map_err(|e| unplanned(&spec, e))?;
         Ok(PlannedQuery { spec, params, columns, reads, template })
     }
 }
@@ -148,6 +144,20 @@ impl Inner {
 /// The guarded operators of an optimised plan.
 fn operators(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
     guard::guard(physical::plan(plan)?)
+}
+
+/// What is kept of a plan. It becomes operators here in any case, so that what the planner refuses is the author's fault
+/// today and not a run's tomorrow.
+fn template(params: &[ParamSlot], optimised: LogicalPlan) -> Result<Template, DataFusionError> {
+    if rewrite::has_params_outside_scans(&optimised)? {
+        operators(&rewrite::substitute(optimised.clone(), params, &params::examples(params))?)?;
+        return Ok(Template::Logical(Box::new(optimised)));
+    }
+    let plan = operators(&optimised)?;
+    if physical::shares_values(&optimised)? {
+        return Ok(Template::Logical(Box::new(optimised)));
+    }
+    Ok(Template::Physical(plan))
 }
 
 /// Why an optimised plan has no operators: the author's fault where the planner refuses a node, else ours.
@@ -228,8 +238,8 @@ pub struct PlannedQuery {
     template: Template,
 }
 
-/// What is kept between runs: a physical plan whose scans bind the parameters, or, where parameters are used elsewhere,
-/// the optimised logical plan.
+/// What is kept between runs: a physical plan whose scans bind the parameters, or, where parameters are used elsewhere or
+/// runs of one physical plan would share values, the optimised logical plan.
 #[derive(Debug)]
 enum Template {
     Physical(Arc<dyn ExecutionPlan>),
@@ -252,7 +262,8 @@ impl PlannedQuery {
         &self.reads
     }
 
-    /// Whether opening binds parameters in the finished plan; if not, every opening makes a physical plan anew.
+    /// Whether opening binds parameters in the finished plan; if not, every opening makes a physical plan anew, because
+    /// parameters stand outside scans, or values of subqueries are computed.
     pub fn is_prepared(&self) -> bool {
         matches!(self.template, Template::Physical(_))
     }
@@ -332,7 +343,8 @@ impl Planned {
         Rows::start(&plan, Arc::new(context), query.columns.clone(), run)
     }
 
-    /// A plan of this run's own: operators keep state, so no two runs may share one.
+    /// A plan of this run's own: operators keep state, so no two runs may share one. Resetting gives every operator a state
+    /// of its own but those that hold values of subqueries, which are therefore never kept.
     fn instance(query: &PlannedQuery, values: &[ScalarValue]) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         match &query.template {
             Template::Physical(plan) => reset_plan_states(Arc::clone(plan)),

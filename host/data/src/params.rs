@@ -99,6 +99,19 @@ pub(crate) fn slots(params: &[(String, ParamType)]) -> Vec<ParamSlot> {
     params.iter().flat_map(of).collect()
 }
 
+/// A value for each slot, to try a plan with.
+pub(crate) fn examples(slots: &[ParamSlot]) -> Vec<ScalarValue> {
+    let one = |slot: &ParamSlot| match &slot.ty {
+        DataType::Utf8 => ScalarValue::Utf8(Some(String::new())),
+        DataType::Int64 => ScalarValue::Int64(Some(0)),
+        DataType::UInt64 => ScalarValue::UInt64(Some(0)),
+        DataType::Float64 => ScalarValue::Float64(Some(0.0)),
+        DataType::Boolean => ScalarValue::Boolean(Some(false)),
+        _ => address([0; 16]),
+    };
+    slots.iter().map(one).collect()
+}
+
 pub(crate) fn first_id(name: &str) -> String {
     format!("${name}.first")
 }

@@ -42,6 +42,12 @@ pub(crate) fn plan(logical: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     Ok(Arc::new(ScalarSubqueryExec::new(main, links, scope.results())))
 }
 
+/// Whether the operators of a plan hold values that its subqueries leave. Resetting such operators empties the places of
+/// everybody who runs them, so every run needs operators of its own.
+pub(crate) fn shares_values(logical: &LogicalPlan) -> Result<bool> {
+    Ok(!scalar_subqueries(logical)?.is_empty())
+}
+
 /// The one function that every node of a plan passes, each as often as it is computed. Whoever bounds the nodes or scans
 /// of a plan counts them here.
 fn operator(node: &LogicalPlan, scope: &Scope) -> Result<Arc<dyn ExecutionPlan>> {

@@ -133,6 +133,28 @@ async fn a_query_is_planned_once_and_opened_with_other_values() {
     assert_eq!((rows(&few), rows(&many)), (100, 1000));
 }
 
+/// Two callers have the same query open at a time, each with a value that a subquery of its own computes.
+#[tokio::test]
+async fn queries_open_at_the_same_time_keep_their_values_apart() {
+    let dataset = memory(vec![flows(0, 60_000)]).await;
+    let sql = "SELECT \"start\" FROM flows WHERE packets > (SELECT max(packets) FROM other WHERE packets <= $most)";
+    let planned = plan(&dataset, query(sql, &[("most", ParamType::Uint)])).await.unwrap();
+    let open = async |most| planned.open("q", vec![Value::Uint(most)], QueryLimits::default()).await.unwrap();
+    let alone = [rows(&all(open(900).await).await.unwrap()), rows(&all(open(100).await).await.unwrap())];
+    assert!(alone[0] > 0 && alone[1] > 2 * alone[0], "{alone:?}");
+    let (mut few, mut many) = (open(900).await, open(100).await);
+    let (mut counted, mut ended) = ([0, 0], [false, false]);
+    while ended != [true, true] {
+        for (at, opened) in [&mut few, &mut many].into_iter().enumerate() {
+            match opened.next().await.unwrap() {
+                Some(batch) => counted[at] += batch.num_rows(),
+                None => ended[at] = true,
+            }
+        }
+    }
+    assert_eq!(counted, alone);
+}
+
 #[tokio::test]
 async fn parameters_work_everywhere() {
     let dataset = memory(vec![flows(0, 1000)]).await;
