@@ -1,5 +1,7 @@
 //! Attacks on the people at the terminal: what others wrote is shown to them, and what others wrote is built by them.
 
+use std::path::PathBuf;
+
 use iog_protocol::keys::SecretKey;
 use serde_json::{Value, json};
 
@@ -62,36 +64,117 @@ fn a_root_holder_signs_nothing_that_its_software_does_not_know() {
     assert!(!folder.path().join("signed.json").exists());
 }
 
-/// A module whose build script leaves a mark, and one whose configuration does.
-#[test]
-fn a_strangers_module_runs_nothing_while_it_is_built() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let iog = Iog::at(folder.path());
-    let mark = folder.path().join("was-here");
-    let write = |path: &str, text: &str| {
-        let path = folder.path().join(path);
+const MODULE: &str =
+    "[package]\nname = \"m\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n[workspace]\n";
+
+/// A stranger's module in the folder `m`, and where its attacks would leave a mark.
+struct Stranger {
+    folder: tempfile::TempDir,
+    mark: PathBuf,
+}
+
+impl Stranger {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let stranger = Self { mark: folder.path().join("was-here"), folder };
+        stranger.write("m/Cargo.toml", MODULE);
+        stranger.write("m/Cargo.lock", "version = 4\n[[package]]\nname = \"m\"\nversion = \"1.0.0\"\n");
+        stranger.write("m/src/lib.rs", "");
+        stranger.write("m/iog.toml", "");
+        stranger
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("it is made");
         std::fs::write(path, text).expect("it is written");
-    };
-    let script = format!("fn main() {{ std::fs::write({mark:?}, \"\").unwrap(); }}");
-    write(
-        "m/Cargo.toml",
-        "[package]\nname = \"m\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[lib]\ncrate-type = [\"cdylib\"]\n[workspace]\n",
-    );
-    write("m/Cargo.lock", "version = 4\n[[package]]\nname = \"m\"\nversion = \"1.0.0\"\n");
-    write("m/src/lib.rs", "");
-    write("m/iog.toml", "");
-    write("m/build.rs", &script);
-    let done = iog.run(&words("module build m"));
-    assert_eq!(done.code, 1, "{}", done.stdout);
-    assert!(done.stderr.contains("code of strangers") && done.stderr.contains("`m 1.0.0`"), "{}", done.stderr);
-    assert!(!mark.exists(), "it ran");
+    }
 
-    std::fs::remove_file(folder.path().join("m/build.rs")).expect("it is removed");
-    write("m/wrapper", &format!("#!/bin/sh\ntouch {}\n", mark.display()));
-    write("m/.cargo/config.toml", "[build]\nrustc-wrapper = \"./wrapper\"\n");
-    let done = iog.run(&words("module build m"));
-    assert_eq!(done.code, 1, "{}", done.stdout);
-    assert!(done.stderr.contains("can name programs"), "{}", done.stderr);
-    assert!(!mark.exists(), "it ran");
+    /// A program that leaves the mark.
+    fn program(&self, path: &str) {
+        self.write(path, &format!("#!/bin/sh\ntouch {}\n", self.mark.display()));
+        let rights = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(self.path(path), rights).expect("it may be run");
+    }
+
+    /// What building the folder `module` from the folder `from` says; it must fail and run nothing of the stranger's.
+    fn refused(&self, from: &str, module: &str) -> String {
+        let done = Iog::at(&self.path(from)).run(&["module", "build", module]);
+        assert_eq!(done.code, 1, "{}", done.stdout);
+        assert!(!self.mark.exists(), "it ran");
+        done.stderr
+    }
+}
+
+#[test]
+fn a_strangers_module_runs_nothing_while_it_is_built() {
+    let stranger = Stranger::new();
+    stranger.write("m/build.rs", &format!("fn main() {{ std::fs::write({:?}, \"\").unwrap(); }}", stranger.mark));
+    let said = stranger.refused("", "m");
+    assert!(said.contains("code of strangers") && said.contains("`m 1.0.0`"), "{said}");
+
+    std::fs::remove_file(stranger.path("m/build.rs")).expect("it is removed");
+    stranger.program("m/wrapper");
+    stranger.write("m/.cargo/config.toml", "[build]\nrustc-wrapper = \"./wrapper\"\n");
+    let said = stranger.refused("", "m");
+    assert!(said.contains("can name programs"), "{said}");
+}
+
+#[test]
+fn a_strangers_toolchain_is_not_asked_anything() {
+    let stranger = Stranger::new();
+    let toolchain = stranger.path("toolchain");
+    for program in ["rustc", "cargo"] {
+        stranger.program(&format!("toolchain/bin/{program}"));
+    }
+    let file = format!("[toolchain]\npath = {toolchain:?}\n");
+    // In the module's folder, above it, and where whoever builds happens to stand.
+    for (named, from, module) in [
+        ("m/rust-toolchain.toml", "m", "."),
+        ("rust-toolchain.toml", "m", "."),
+        ("here/rust-toolchain", "here", "../m"),
+    ] {
+        stranger.write(named, &file);
+        let said = stranger.refused(from, module);
+        assert!(said.contains("can name programs") && said.contains("rust-toolchain"), "{named}: {said}");
+        std::fs::remove_file(stranger.path(named)).expect("it is removed");
+    }
+}
+
+#[test]
+fn a_strangers_module_is_built_of_nothing_that_its_digest_does_not_cover() {
+    let stranger = Stranger::new();
+    stranger.write("other.rs", "");
+    for (change, named) in [
+        (MODULE.replace("[lib]", &format!("[lib]\npath = {:?}", stranger.path("other.rs"))), "other.rs"),
+        (MODULE.replace("[lib]", "[lib]\npath = \"../other.rs\""), "../other.rs"),
+        (
+            format!("{MODULE}[target.'cfg(all())'.dependencies]\nevil = {{ path = \"/nowhere/evil\" }}\n"),
+            "/nowhere/evil",
+        ),
+    ] {
+        stranger.write("m/Cargo.toml", &change);
+        let said = stranger.refused("", "m");
+        assert!(said.contains(named), "{said}");
+    }
+    // A lock file that is older than the manifest would be completed with whatever is newest on that day.
+    stranger.write("m/Cargo.toml", &MODULE.replace("1.0.0", "1.0.1"));
+    let said = stranger.refused("", "m");
+    assert!(said.contains("m/Cargo.lock") && said.contains("cargo update --workspace"), "{said}");
+}
+
+#[test]
+fn a_strangers_package_name_leads_nowhere() {
+    let stranger = Stranger::new();
+    stranger.write("victim/id", "secret");
+    for name in [stranger.path("victim").display().to_string(), "../../../victim".to_owned()] {
+        stranger.write("m/Cargo.toml", &MODULE.replace("\"m\"", &format!("{name:?}")));
+        let said = stranger.refused("", "m");
+        assert!(said.contains("is not a name of a package"), "{said}");
+        assert_eq!(std::fs::read_to_string(stranger.path("victim/id")).expect("it is there"), "secret");
+    }
 }

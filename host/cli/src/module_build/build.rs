@@ -4,15 +4,15 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 
-use super::crates;
 use super::files::digest;
 use super::source::Sources;
 use super::strangers;
 use super::toolchain::{self, TARGET};
+use super::{asking, crates};
 
 /// Bytes of a line of cargo's that are shown as one.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
@@ -54,7 +54,8 @@ impl Built {
 }
 
 /// Builds the module in `options.module_dir` and checks that the result is a valid component. What is compiled is a copy
-/// of the sources in a folder of its own, so that nothing counts that the source digest does not cover.
+/// of the sources in a folder of its own, to the lock file as it is, so that cargo compiles nothing that the source digest does
+/// not cover; what a source includes by itself (`include!`) the compiler reads from wherever it lies.
 ///
 /// # Errors
 /// When no toolchain for the target is found (the message names the commands that install one), the crate does not
@@ -72,21 +73,21 @@ pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built
     sources.lay_out(&stage)?;
     if !options.trust_build_scripts {
         // Before cargo is called at all: what it would run may be named by files that it reads first.
-        strangers::refuse_configuration(&stage, &toolchain::cargo_home())?;
+        let module_dir = options.module_dir.canonicalize().context("the module's folder went away")?;
+        let here = std::env::current_dir().context("the current folder went away")?;
+        strangers::refuse_configuration(&[&stage, &module_dir, &here], &toolchain::cargo_home())?;
     }
-    let layout = crates::layout(&stage, &sources.package)?;
+    let layout = crates::layout(&stage, &sources.package, &toolchain::host(&stage)?, &sources.lock_file)?;
     if !options.trust_build_scripts {
         strangers::refuse_code(&layout.runs, &sources.lock()?)?;
     }
-    let toolchain = toolchain::find(options.install_toolchain)?;
-    let mut command = Command::new("cargo");
-    toolchain::clean_environment(&mut command);
+    let toolchain = toolchain::find(&stage, options.install_toolchain)?;
+    let mut command = asking::command(&stage, "cargo");
     command
-        .args(["build", "--release", "--target", TARGET, "--package", &sources.package])
+        .args(["build", "--release", "--locked", "--target", TARGET, "--package", &sources.package])
         .args(&toolchain.cargo_args)
         .arg("--target-dir")
         .arg(&target_dir)
-        .current_dir(&stage)
         .envs(toolchain.envs.iter().map(|(name, value)| (name, value)))
         .env("CARGO_ENCODED_RUSTFLAGS", remaps(&stages, &layout, &toolchain.sources).join("\u{1f}"));
     let mut child = command.stderr(Stdio::piped()).spawn().context("cannot start `cargo`")?;
@@ -101,7 +102,11 @@ pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built
         component: encode(&core).with_context(|| format!("`{}` is not a component", sources.package))?,
         source: sources.digest(),
         toolchain: format!("{}; {ENCODER}", toolchain.version),
-        command: format!("cargo build --release --target {TARGET} --package {}{}", sources.package, toolchain.note()),
+        command: format!(
+            "cargo build --release --locked --target {TARGET} --package {}{}",
+            sources.package,
+            toolchain.note()
+        ),
     })
 }
 

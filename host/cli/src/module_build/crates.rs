@@ -1,11 +1,12 @@
-//! What cargo knows of the build's folder: the file it will make, and where published crates lie. Reads only.
+//! What cargo knows of the build's folder: the file it will make, where published crates lie, and that every other crate and
+//! file that it would compile lies in the folder. Reads only.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use anyhow::{Context, Result, ensure};
 
+use super::host_side::{Runs, runs};
+use super::metadata::{self, Metadata};
 use super::toolchain::TARGET;
 
 /// What a build needs to know of names and places.
@@ -15,92 +16,83 @@ pub(super) struct Layout {
     pub(super) artefact: String,
     /// Folders that hold the sources of published crates.
     pub(super) registries: Vec<PathBuf>,
-    /// What of them would run on this machine.
+    /// What would run on this machine.
     pub(super) runs: Vec<Runs>,
 }
 
-/// A crate with code that runs on this machine while the module is built.
-#[derive(Debug)]
-pub(super) struct Runs {
-    pub(super) name: String,
-    pub(super) version: String,
-    /// Absent for crates of the folder itself.
-    pub(super) source: Option<String>,
-    /// What of it runs.
-    pub(super) what: &'static str,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    version: String,
-    /// Absent for crates of the folder itself.
-    source: Option<String>,
-    manifest_path: PathBuf,
-    targets: Vec<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-/// The layout of the folder `stage` for building `package`.
-pub(super) fn layout(stage: &Path, package: &str) -> Result<Layout> {
-    let mut command = Command::new("cargo");
-    super::toolchain::clean_environment(&mut command);
-    let output = command
-        .current_dir(stage)
-        .args(["metadata", "--format-version", "1", "--filter-platform", TARGET, "--manifest-path"])
-        .arg(stage.join("Cargo.toml"))
-        .output()
-        .context("cannot start `cargo`")?;
-    if !output.status.success() {
-        bail!("cargo cannot read the manifests: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata is not as expected")?;
-    let own = metadata.packages.iter().find(|found| found.source.is_none() && found.name == package);
+/// The layout of the folder `stage` for building `package` on a machine of the platform `host`. `lock_file` is the one that the
+/// module's author keeps.
+pub(super) fn layout(stage: &Path, package: &str, host: &str, lock_file: &Path) -> Result<Layout> {
+    let module = metadata::ask(stage, &[TARGET], lock_file)?;
+    let all = metadata::ask(stage, &[TARGET, host], lock_file)?;
+    refuse_elsewhere(&all, stage)?;
+    let own = module.packages.iter().find(|found| found.source.is_none() && found.name == package);
     let targets = own.map_or(&[][..], |own| &own.targets);
     let library = targets.iter().find(|target| target.kind.iter().any(|kind| kind == "cdylib"));
     let library = library.with_context(|| format!("`{package}` needs `crate-type = [\"cdylib\"]`"))?;
-    let published = metadata.packages.iter().filter(|package| package.source.is_some());
+    let published = module.packages.iter().filter(|package| package.source.is_some());
     let mut registries: Vec<_> =
         published.filter_map(|package| Some(package.manifest_path.parent()?.parent()?.to_owned())).collect();
     registries.sort();
     registries.dedup();
     let artefact = format!("{}.wasm", library.name.replace('-', "_"));
-    Ok(Layout { artefact, registries, runs: metadata.packages.iter().filter_map(runs).collect() })
+    Ok(Layout { artefact, registries, runs: runs(&module, &all)? })
 }
 
-fn runs(package: &Package) -> Option<Runs> {
-    let kinds: Vec<&str> = package.targets.iter().flat_map(|target| &target.kind).map(String::as_str).collect();
-    let what = match (kinds.contains(&"custom-build"), kinds.contains(&"proc-macro")) {
-        (true, true) => "build script and macros",
-        (true, false) => "build script",
-        (false, true) => "macros",
-        (false, false) => return None,
-    };
-    Some(Runs { name: package.name.clone(), version: package.version.clone(), source: package.source.clone(), what })
+/// Fails where a crate that is not published would be compiled from elsewhere than the folder, whatever its manifests say:
+/// no source digest would cover it.
+fn refuse_elsewhere(all: &Metadata, stage: &Path) -> Result<()> {
+    let stage = stage.canonicalize().context("the build's folder went away")?;
+    for package in all.packages.iter().filter(|package| package.source.is_none()) {
+        let files = package.targets.iter().map(|target| &target.src_path);
+        for file in files.chain([&package.manifest_path]) {
+            let is_inside = file.canonicalize().is_ok_and(|file| file.starts_with(&stage));
+            ensure!(is_inside, "`{}` of `{}` is not among the sources of the module", file.display(), package.name);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The layout of a folder with this manifest of a crate `a`.
+    fn laid_out(manifest: &str) -> Result<Layout> {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("stage/src/lib.rs", ""),
+            ("stage/Cargo.toml", manifest),
+            ("stage/Cargo.lock", "version = 4\n[[package]]\nname = \"a\"\nversion = \"0.0.0\"\n"),
+            ("other.rs", ""),
+        ] {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        layout(&dir.path().join("stage"), "a", "x86_64-unknown-linux-gnu", Path::new("/author/Cargo.lock"))
+    }
+
+    const CRATE: &str = "[package]\nname = \"a\"\nedition = \"2024\"\n[workspace]\n";
+
     #[test]
     fn a_crate_that_makes_no_module_is_told_what_it_lacks() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(layout(dir.path(), "a").unwrap_err().to_string().starts_with("cargo cannot read the manifests"));
-        std::fs::create_dir(dir.path().join("src")).unwrap();
-        std::fs::write(dir.path().join("src/lib.rs"), "").unwrap();
-        std::fs::write(dir.path().join("Cargo.toml"), "[package]\nname = \"a\"\nedition = \"2024\"\n[workspace]\n")
-            .unwrap();
-        assert_eq!(layout(dir.path(), "a").unwrap_err().to_string(), "`a` needs `crate-type = [\"cdylib\"]`");
+        assert!(laid_out("[package]").unwrap_err().to_string().starts_with("cargo cannot read the manifests"));
+        assert_eq!(laid_out(CRATE).unwrap_err().to_string(), "`a` needs `crate-type = [\"cdylib\"]`");
+        let library = format!("{CRATE}[lib]\ncrate-type = [\"cdylib\"]\n");
+        assert_eq!(laid_out(&library).unwrap().artefact, "a.wasm");
+    }
+
+    #[test]
+    fn what_lies_elsewhere_is_refused_whatever_leads_there() {
+        let error = laid_out(&format!("{CRATE}[lib]\npath = \"../other.rs\"\n")).unwrap_err().to_string();
+        assert!(error.contains("other.rs` of `a` is not among the sources"), "{error}");
+    }
+
+    #[test]
+    fn a_lock_file_that_does_not_fit_is_named_as_its_author_knows_it() {
+        let newer = CRATE.replace("[workspace]", "version = \"2.0.0\"\n[workspace]");
+        let error = laid_out(&newer).unwrap_err().to_string();
+        assert!(error.contains("`/author/Cargo.lock`") && error.contains("cargo update --workspace"), "{error}");
     }
 }

@@ -1,10 +1,11 @@
-//! Reads cargo's files of a module's crates and writes them anew for the build's own folder, where every crate lies under
-//! its name: paths point there, and what only tests or other modules use is left out.
+//! Reads cargo's manifests of a module's crates and writes them anew for the build's own folder, where every crate lies under
+//! its name: paths point there, and what only tests or other modules use is left out. A path that would still lead out of
+//! that folder is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use toml::{Table, Value};
 
 use super::files::read_text;
@@ -36,23 +37,46 @@ impl Local {
         let manifest = parse(&dir.join("Cargo.toml"))?;
         let name = manifest.get("package").and_then(|package| package.get("name")).and_then(Value::as_str);
         let name = name.with_context(|| format!("`{}` holds no package", dir.display()))?.to_owned();
+        // A folder is named after it, and what else lies in that folder is removed.
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        ensure!(!name.is_empty() && name.chars().all(is_name), "`{name}` is not a name of a package");
         Ok(Self { name, manifest })
     }
 
     /// The crates of the checkout that it is built from.
     pub(super) fn local_dependencies(&self, workspace: &Table) -> Vec<LocalDependency> {
-        let shared = workspace.get("workspace").and_then(|workspace| workspace.get("dependencies"));
-        let tables = DEPENDENCIES.iter().filter_map(|table| self.manifest.get(*table)?.as_table());
         let local = |(name, dependency): (&String, &Value)| {
             if let Some(path) = path_of(dependency) {
                 return Some(LocalDependency { path, inherited: false });
             }
-            dependency.get("workspace").and_then(Value::as_bool).filter(|&inherited| inherited)?;
-            let path = shared.and_then(|shared| shared.get(name)).and_then(path_of)?;
+            let path = inherited(workspace, name, dependency).and_then(path_of)?;
             Some(LocalDependency { path, inherited: true })
         };
-        tables.flatten().filter_map(local).collect()
+        dependency_tables(&self.manifest).flatten().filter_map(local).collect()
     }
+
+    /// The names of all packages that it is built from, as its lock file has them.
+    pub(super) fn needs(&self, workspace: &Table) -> BTreeSet<String> {
+        let named = |dependency: &Value| dependency.get("package").and_then(Value::as_str).map(str::to_owned);
+        let package = |(name, dependency): (&String, &Value)| {
+            let written = inherited(workspace, name, dependency).unwrap_or(dependency);
+            named(written).unwrap_or_else(|| name.clone())
+        };
+        dependency_tables(&self.manifest).flatten().map(package).collect()
+    }
+}
+
+/// What a manifest says it is built from, for every platform.
+fn dependency_tables(manifest: &Table) -> impl Iterator<Item = &Table> {
+    let platforms = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
+    let parts = std::iter::once(manifest).chain(platforms.filter_map(Value::as_table));
+    parts.flat_map(|part| DEPENDENCIES.iter().filter_map(|table| part.get(*table)?.as_table()))
+}
+
+/// What the workspace says of a dependency that is inherited from it.
+fn inherited<'a>(workspace: &'a Table, name: &str, dependency: &Value) -> Option<&'a Value> {
+    dependency.get("workspace").and_then(Value::as_bool).filter(|&inherited| inherited)?;
+    workspace.get("workspace")?.get("dependencies")?.get(name)
 }
 
 /// Reads a TOML file.
@@ -69,12 +93,51 @@ pub(super) fn member(found: &Local, dir: &Path, places: &BTreeMap<PathBuf, Strin
     }
     // A crate that was a workspace of its own is a member here.
     manifest.remove("workspace");
+    move_dependencies(&mut manifest, dir, places)?;
+    let platforms = manifest.get_mut("target").and_then(Value::as_table_mut);
+    for (_, platform) in platforms.into_iter().flatten() {
+        let Some(platform) = platform.as_table_mut() else { continue };
+        platform.remove("dev-dependencies");
+        move_dependencies(platform, dir, places)?;
+    }
+    stays_inside(&manifest, places)?;
+    write(manifest)
+}
+
+fn move_dependencies(part: &mut Table, dir: &Path, places: &BTreeMap<PathBuf, String>) -> Result<()> {
     for table in DEPENDENCIES {
-        if let Some(dependencies) = manifest.get_mut(table).and_then(Value::as_table_mut) {
+        if let Some(dependencies) = part.get_mut(table).and_then(Value::as_table_mut) {
             move_paths(dependencies, dir, places, "..")?;
         }
     }
-    write(manifest)
+    Ok(())
+}
+
+/// Fails where a manifest for the build's folder names what lies elsewhere, in whatever place: a `path` or a build script. Cargo
+/// reads nothing in `package.metadata`.
+fn stays_inside(manifest: &Table, places: &BTreeMap<PathBuf, String>) -> Result<()> {
+    for (key, value) in manifest {
+        match value {
+            Value::String(path) if matches!(key.as_str(), "path" | "build") => {
+                let is_crate = path.strip_prefix("../").is_some_and(|name| places.values().any(|place| place == name));
+                let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+                ensure!(
+                    is_crate || Path::new(path).components().all(is_below),
+                    "`{key} = \"{path}\"` in a `Cargo.toml` leads to what is not among the sources of the module"
+                );
+            }
+            Value::Table(package) if key == "package" && package.contains_key("metadata") => {
+                let read = package.iter().filter(|(key, _)| *key != "metadata").map(owned).collect();
+                stays_inside(&read, places)?;
+            }
+            Value::Table(table) => stays_inside(table, places)?,
+            Value::Array(values) => {
+                values.iter().filter_map(Value::as_table).try_for_each(|table| stays_inside(table, places))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The workspace's manifest for the build's folder: its members are the crates of the build.
@@ -93,32 +156,12 @@ pub(super) fn workspace(manifest: &Table, dir: &Path, places: &BTreeMap<PathBuf,
             move_paths(dependencies, dir, places, ".")?;
         }
     }
+    stays_inside(&manifest, places)?;
     write(manifest)
 }
 
-/// The part of a lock file that is about the crates of the build and what they need.
-pub(super) fn lock(text: &str, places: &BTreeMap<PathBuf, String>) -> Result<String> {
-    let mut lock: Table = text.parse().context("`Cargo.lock` is not TOML")?;
-    let Some(Value::Array(packages)) = lock.get_mut("package") else { return Ok(text.to_owned()) };
-    let mut needed = BTreeSet::new();
-    let mut left: Vec<&str> = places.values().map(String::as_str).collect();
-    while let Some(name) = left.pop() {
-        if !needed.insert(name) {
-            continue;
-        }
-        for package in packages.iter().filter(|package| name_of(package) == name) {
-            let dependencies = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
-            // A dependency is written as its name, where needed followed by version and source.
-            left.extend(dependencies.filter_map(Value::as_str).filter_map(|text| text.split(' ').next()));
-        }
-    }
-    let kept: Vec<_> = packages.iter().filter(|package| needed.contains(name_of(package))).cloned().collect();
-    lock.insert("package".to_owned(), Value::Array(kept));
-    write(lock)
-}
-
 /// TOML with keys in order, whichever order the tables keep.
-fn write(table: Table) -> Result<String> {
+pub(super) fn write(table: Table) -> Result<String> {
     toml::to_string(&ordered(Value::Table(table))).context("cannot write TOML")
 }
 
@@ -131,10 +174,6 @@ fn ordered(value: Value) -> Value {
         Value::Array(values) => Value::Array(values.into_iter().map(ordered).collect()),
         other => other,
     }
-}
-
-fn name_of(package: &Value) -> &str {
-    package.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn owned((key, value): (&String, &Value)) -> (String, Value) {
@@ -169,36 +208,66 @@ mod tests {
         BTreeMap::from([(PathBuf::from("/checkout/a"), "a".to_owned())])
     }
 
-    #[test]
-    fn a_lock_file_keeps_what_is_reached_and_nothing_else() {
-        let text = r#"
-version = 4
-[[package]]
-name = "a"
-version = "1.0.0"
-dependencies = ["b 2.0.0"]
-[[package]]
-name = "b"
-version = "2.0.0"
-dependencies = ["a", "c"]
-[[package]]
-name = "c"
-version = "3.0.0"
-[[package]]
-name = "d"
-version = "4.0.0"
-"#;
-        let kept: Table = lock(text, &places()).unwrap().parse().unwrap();
-        let names: Vec<_> = kept["package"].as_array().unwrap().iter().map(name_of).collect();
-        assert_eq!(names, ["a", "b", "c"]);
-        assert_eq!(kept["version"].as_integer(), Some(4));
+    fn local(manifest: &str) -> Local {
+        Local { name: "a".into(), manifest: manifest.parse().unwrap() }
+    }
+
+    fn written(manifest: &str) -> Result<String> {
+        member(&local(manifest), Path::new("/checkout/a"), &places())
     }
 
     #[test]
     fn a_member_loses_what_only_tests_need() {
-        let manifest = "[package]\nname = \"a\"\nworkspace = \"..\"\n[dev-dependencies]\nx = { path = \"../x\" }\n[dependencies]\ny = \"1\"\n";
-        let found = Local { name: "a".into(), manifest: manifest.parse().unwrap() };
-        let written = member(&found, Path::new("/checkout/a"), &places()).unwrap();
-        assert_eq!(written, "[dependencies]\ny = \"1\"\n\n[package]\nname = \"a\"\n");
+        let manifest = "[package]\nname = \"a\"\nworkspace = \"..\"\n[dev-dependencies]\nx = { path = \"../x\" }\n\
+                        [target.'cfg(all())'.dev-dependencies]\nz = { path = \"/z\" }\n[dependencies]\ny = \"1\"\n";
+        let expected = "[dependencies]\ny = \"1\"\n\n[package]\nname = \"a\"\n\n[target.\"cfg(all())\"]\n";
+        assert_eq!(written(manifest).unwrap(), expected);
+    }
+
+    #[test]
+    fn dependencies_for_a_platform_count_as_all_others() {
+        let workspace: Table =
+            "[workspace.dependencies]\nb = { path = \"../b\", package = \"real-b\" }".parse().unwrap();
+        let found = local(
+            "[target.'cfg(all())'.dependencies]\nevil = { path = \"/evil\" }\nb.workspace = true\n\
+             [target.wasm32-unknown-unknown.build-dependencies]\nc = { version = \"1\", package = \"real-c\" }\n\
+             [target.'cfg(unix)'.dev-dependencies]\nt = \"1\"\n",
+        );
+        let paths: Vec<_> =
+            found.local_dependencies(&workspace).into_iter().map(|it| (it.path, it.inherited)).collect();
+        assert_eq!(paths.len(), 2, "{paths:?}");
+        assert!(paths.contains(&("/evil".into(), false)) && paths.contains(&("../b".into(), true)), "{paths:?}");
+        assert_eq!(found.needs(&workspace).into_iter().collect::<Vec<_>>(), ["evil", "real-b", "real-c"]);
+        // A crate that nobody collected is not written as it was.
+        let error = written("[target.'cfg(all())'.dependencies]\nevil = { path = \"/evil\" }\n").unwrap_err();
+        assert!(error.to_string().contains("no crate in `/evil`"), "{error}");
+    }
+
+    #[test]
+    fn no_path_that_is_written_leads_elsewhere() {
+        for (manifest, named) in [
+            ("[lib]\npath = \"/abs/other.rs\"", "/abs/other.rs"),
+            ("[lib]\npath = \"../other.rs\"", "../other.rs"),
+            ("[[bin]]\nname = \"b\"\npath = \"src/../../b.rs\"", "src/../../b.rs"),
+            ("[package]\nname = \"a\"\nbuild = \"/abs/build.rs\"\n[package.metadata]\nx = 1", "/abs/build.rs"),
+            ("[build_dependencies]\ne = { path = \"/abs/e\" }", "/abs/e"),
+        ] {
+            let error = written(manifest).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("not among the sources"), "{manifest}: {error}");
+        }
+        let metadata = "[package]\nname = \"a\"\nbuild = false\n[package.metadata.tool]\npath = \"../wit\"\n";
+        for manifest in ["[lib]\npath = \"src/other.rs\"\n", metadata, "[dependencies]\npath = \"1\"\n"] {
+            written(manifest).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_package_named_like_a_path_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["../../victim", "/victim", "", ".", "a/b"] {
+            std::fs::write(dir.path().join("Cargo.toml"), format!("[package]\nname = \"{name}\"\n")).unwrap();
+            let error = Local::read(dir.path()).unwrap_err().to_string();
+            assert!(error.ends_with("is not a name of a package"), "{name}: {error}");
+        }
     }
 }

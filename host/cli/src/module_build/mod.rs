@@ -2,11 +2,15 @@
 //! belongs to its sources, `command.rs` is `iog module build`. It signs nothing and judges nothing; `iog-inspect` does
 //! that with the result.
 
+mod asking;
 mod build;
 pub(crate) mod command;
 mod crates;
 mod files;
+mod host_side;
+mod lock;
 mod manifest;
+mod metadata;
 mod record;
 mod source;
 mod strangers;

@@ -1,7 +1,8 @@
 //! Everything that a component is made of: the module's crate, the crates of the same checkout that it uses, the WIT they
 //! are generated from, the workspace's profile and the part of its lock file that counts. `Sources` holds these files
-//! as they are built, in a layout of their own, so that the digest covers what the compiler sees and nothing else. It
-//! runs no cargo: a test compares digests in milliseconds.
+//! as they are built, in a layout of their own, so that the digest covers what cargo compiles and nothing else; the compiler
+//! is not confined, and a source may still include a file from elsewhere (`include!`). It runs no cargo: a test compares
+//! digests in milliseconds.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use iog_machine::walk::{Bounds, walk};
 use sha2::{Digest, Sha256};
 
 use super::files::{digest, read, read_text};
+use super::lock;
 use super::manifest::{self, Local};
 
 /// Bounds on each folder of sources; far above any module.
@@ -34,6 +36,8 @@ pub(crate) fn source_digest(module_dir: &Path) -> Result<String> {
 pub(super) struct Sources {
     /// The module's package.
     pub(super) package: String,
+    /// The lock file as its author keeps it.
+    pub(super) lock_file: PathBuf,
     /// By path within the build's folder: `Cargo.toml` and `Cargo.lock` of the workspace, a folder for each crate by its
     /// name, `wit/` for the contract.
     files: BTreeMap<String, Vec<u8>>,
@@ -52,10 +56,14 @@ impl Sources {
         collect(&module_dir, &workspace_dir, &workspace, &mut crates)?;
         let package = crates[&module_dir].name.clone();
         let places: BTreeMap<_, _> = crates.iter().map(|(dir, found)| (dir.clone(), found.name.clone())).collect();
-        let mut sources = Self { package, files: BTreeMap::new() };
+        let needs: BTreeMap<_, _> =
+            crates.values().map(|found| (found.name.clone(), found.needs(&workspace))).collect();
+        ensure!(needs.len() == crates.len(), "two crates that `{package}` is built from have the same name");
+        let lock_file = workspace_dir.join("Cargo.lock");
+        let mut sources = Self { package, lock_file, files: BTreeMap::new() };
         sources.add("Cargo.toml", manifest::workspace(&workspace, &workspace_dir, &places)?);
-        let lock = read_text(&workspace_dir.join("Cargo.lock")).context("a module is built to a lock file")?;
-        sources.add("Cargo.lock", manifest::lock(&lock, &places)?);
+        let lock = read_text(&sources.lock_file).context("a module is built to a lock file")?;
+        sources.add("Cargo.lock", lock::pare(&lock, &needs)?);
         for (dir, found) in &crates {
             let name = &found.name;
             sources.add(&format!("{name}/Cargo.toml"), manifest::member(found, dir, &places)?);
@@ -295,6 +303,24 @@ mod tests {
             std::fs::read_dir(elsewhere.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["root.key"]);
         assert!(stage.path().join("a/src/lib.rs").is_file());
+    }
+
+    #[test]
+    fn a_crate_for_a_platform_is_in_the_digest_wherever_it_lies() {
+        let evil = tempfile::tempdir().unwrap();
+        write(evil.path(), "Cargo.toml", "[package]\nname = \"evil\"\n");
+        write(evil.path(), "src/lib.rs", "fn harmless() {}");
+        let checkout = checkout();
+        let manifest = checkout.path().join("modules/a/Cargo.toml");
+        let mut text = std::fs::read_to_string(&manifest).unwrap();
+        text.push_str(&format!("[target.'cfg(all())'.dependencies]\nevil = {{ path = {:?} }}\n", evil.path()));
+        std::fs::write(&manifest, text).unwrap();
+        let before = sources(&checkout);
+        assert!(before.files.contains_key("evil/src/lib.rs"));
+        let place = evil.path().to_str().unwrap();
+        assert!(before.files.values().all(|bytes| !String::from_utf8_lossy(bytes).contains(place)));
+        write(evil.path(), "src/lib.rs", "fn other() {}");
+        assert_ne!(before.digest(), sources(&checkout).digest());
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! What of a stranger's module would run on this machine while it is built, with everything that its user may do: build
-//! scripts, macros, and programs that configuration names. None of it is run unasked. Crates that our own modules are built
-//! from, at the very checksums of our lock file, are known and run.
+//! scripts, macros, the libraries below them, and programs that configuration names. None of it is run unasked. Crates that
+//! our own modules are built from, at the very checksums of our lock file, are known and run; which of their features are on
+//! chooses among that code.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use super::crates::Runs;
+use super::host_side::Runs;
 
 /// The lock file of our own modules: name, version and checksum of each crate that is known.
 const KNOWN: &str = include_str!("../../../../modules/Cargo.lock");
@@ -56,12 +57,15 @@ pub(super) fn refuse_code(runs: &[Runs], lock: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fails where a folder that the build lies in says which programs cargo is to run. `own` is where the user's own settings
-/// lie, which cargo reads wherever it builds.
-pub(super) fn refuse_configuration(stage: &Path, own: &Path) -> Result<()> {
+/// Fails where a folder that one of `places` lies in says which programs cargo is to run. `own` is where the user's own
+/// settings lie, which cargo reads wherever it builds.
+pub(super) fn refuse_configuration(places: &[&Path], own: &Path) -> Result<()> {
     // A checkout may reach further up than its workspace, and nothing says how far.
-    let named = stage.ancestors().flat_map(|folder| CONFIGURATIONS.iter().map(|name| folder.join(name)));
-    match named.filter(|path| !path.starts_with(own)).find(|path| path.exists()) {
+    let folders = places.iter().flat_map(|place| place.ancestors());
+    let named = folders.flat_map(|folder| CONFIGURATIONS.iter().map(|name| folder.join(name)));
+    // Also what is a link to nothing yet.
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    match named.filter(|path| path.parent() != Some(own)).find(is_there) {
         Some(found) => bail!("`{}` can name programs that cargo runs; {REMEDY}", found.display()),
         None => Ok(()),
     }
@@ -104,10 +108,28 @@ mod tests {
         let own = folder.path().join(".cargo");
         std::fs::create_dir_all(&own).unwrap();
         std::fs::write(own.join("config.toml"), "[net]\noffline = true").unwrap();
-        refuse_configuration(&stage, &own).unwrap();
+        refuse_configuration(&[&stage], &own).unwrap();
         std::fs::create_dir_all(workspace.join("target/.cargo")).unwrap();
         std::fs::write(workspace.join("target/.cargo/config.toml"), "[build]\nrustc-wrapper = \"./evil\"").unwrap();
-        let error = refuse_configuration(&stage, &own).unwrap_err().to_string();
+        let error = refuse_configuration(&[&stage], &own).unwrap_err().to_string();
         assert!(error.contains("config.toml"), "{error}");
+        // What others brought into the user's own folder is not the user's.
+        let fetched = own.join("git/checkouts/m");
+        std::fs::create_dir_all(fetched.join(".cargo")).unwrap();
+        std::fs::write(fetched.join(".cargo/config.toml"), "").unwrap();
+        refuse_configuration(&[&fetched], &own).unwrap_err();
+        // Folders that the build does not lie in, but its module or whoever asks for it.
+        for name in CONFIGURATIONS {
+            let module = folder.path().join("checkout/module");
+            let file = folder.path().join("checkout").join(name);
+            std::fs::create_dir_all(&module).unwrap();
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            let elsewhere = folder.path().join("elsewhere");
+            let error = refuse_configuration(&[&elsewhere, &module], &own).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+            std::fs::remove_file(&file).unwrap();
+            refuse_configuration(&[&elsewhere, &module], &own).unwrap();
+        }
     }
 }
