@@ -14,11 +14,11 @@ const HOSTILE: &str =
 
 /// A center's folder with the unsigned genesis as the center's operator changed it.
 fn genesis(iog: &Iog, change: impl FnOnce(&mut Value)) {
-    for name in ["root", "alice"] {
+    for name in ["root", "alice", "iog"] {
         iog.json(&["key", "new", &format!("{name}.key")]);
     }
     let init = "center init --trust-domain e2e.test --k 1 --root root.key.pub --auditor alice@university=alice.key.pub \
-                --publisher iog@iog-project=alice.key.pub --listen 127.0.0.1:8443";
+                --publisher iog@iog-project=iog.key.pub --listen 127.0.0.1:8443";
     iog.json(&words(init));
     let file = iog.dir.join("center/genesis.unsigned.json");
     let mut genesis: Value = serde_json::from_slice(&std::fs::read(&file).expect("it is there")).expect("JSON");
@@ -36,7 +36,7 @@ fn a_root_holder_sees_all_that_is_signed_and_nothing_forged() {
         keyset["auditors"][0]["id"] = json!(HOSTILE);
         keyset["publishers"][0]["keys"] = json!([mallory]);
     });
-    let done = iog.run(&words("root sign center/genesis.unsigned.json --key root.key --out signed.json"));
+    let done = iog.run(&words("root sign center/genesis.unsigned.json --key root.key --out signed.json --yes"));
     let drives = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}\u{200b}".contains(c));
     for text in [&done.stdout, &done.stderr] {
         assert!(!text.contains(drives), "{text:?}");
@@ -54,11 +54,28 @@ fn a_root_holder_sees_all_that_is_signed_and_nothing_forged() {
 }
 
 #[test]
+fn a_root_holder_who_cannot_be_asked_signs_nothing_unless_it_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let iog = Iog::at(folder.path());
+    genesis(&iog, |_| {});
+    let sign = words("root sign center/genesis.unsigned.json --key root.key --out signed.json");
+    // Standard output is a pipe here, as in `iog root sign … | tee log`; `--json` asks nobody either.
+    for asked in [sign.clone(), [&sign[..], &["--json"]].concat()] {
+        let done = iog.run(&asked);
+        assert_eq!(done.code, 1, "{}", done.stdout);
+        assert!(format!("{}{}", done.stdout, done.stderr).contains("--yes"), "{}{}", done.stdout, done.stderr);
+        assert!(!folder.path().join("signed.json").exists(), "silence is no consent");
+    }
+    iog.json(&[&sign[..], &["--yes"]].concat());
+    assert!(folder.path().join("signed.json").exists());
+}
+
+#[test]
 fn a_root_holder_signs_nothing_that_its_software_does_not_know() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let iog = Iog::at(folder.path());
     genesis(&iog, |genesis| genesis["predicate"]["keyset"]["rule_alone"] = json!(["mallory"]));
-    let done = iog.run(&words("root sign center/genesis.unsigned.json --key root.key --out signed.json"));
+    let done = iog.run(&words("root sign center/genesis.unsigned.json --key root.key --out signed.json --yes"));
     assert_eq!(done.code, 1, "{}", done.stdout);
     assert!(done.stderr.contains("rule_alone"), "{}", done.stderr);
     assert!(!folder.path().join("signed.json").exists());

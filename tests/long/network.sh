@@ -18,7 +18,7 @@ found() {
     quiet center init --trust-domain "$trust_domain" --k 1 --root keys/root.key.pub --name "$NET.1" \
         --listen "$NET.1:8440" --auditor alice@university=keys/alice.key.pub --auditor bob@exchange=keys/bob.key.pub \
         --publisher iog@iog-project=keys/publisher.key.pub
-    quiet root sign center/genesis.unsigned.json --key keys/root.key --out center/genesis.json
+    quiet root sign center/genesis.unsigned.json --key keys/root.key --out center/genesis.json --yes
     quiet center network
 }
 

@@ -30,7 +30,7 @@ impl Deployment {
         let init = "center init --trust-domain e2e.test --k 1 --root root.key.pub --auditor alice@university=alice.key.pub \
                     --auditor bob@exchange=bob.key.pub --publisher iog@iog-project=publisher.key.pub --listen";
         iog.json(&[&words(init)[..], &[&listen]].concat());
-        iog.json(&words("root sign center/genesis.unsigned.json --key root.key --out center/genesis.json"));
+        iog.json(&words("root sign center/genesis.unsigned.json --key root.key --out center/genesis.json --yes"));
         iog.json(&words("center network"));
         let center = iog.serve(&["center", "serve"]);
         Self { iog, center: Some(center), folder }

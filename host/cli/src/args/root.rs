@@ -21,6 +21,9 @@ pub(crate) enum RootCommand {
         /// The signed genesis; where it exists the signature is added.
         #[arg(long)]
         out: PathBuf,
+        /// Sign without being asked; needed where there is no terminal.
+        #[arg(long)]
+        yes: bool,
     },
     /// Domains in force and those that wait to be admitted.
     Domains {

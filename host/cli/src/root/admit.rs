@@ -11,6 +11,7 @@ use iog_protocol::registry::Registry;
 use iog_protocol::statements::Domain;
 use serde_json::json;
 
+use super::consent::consent;
 use crate::args::{AdmitArgs, CenterArg};
 use crate::keys;
 use crate::link::{self, now};
@@ -74,7 +75,7 @@ pub(super) async fn admit(ui: Ui, args: &AdmitArgs) -> Result<()> {
     let sheet = SigningSheet::of(waiting.envelope.payload()).context("not signed")?;
     show(ui, &waiting.domain, &registry);
     super::shown::show(ui, &sheet);
-    consent(&waiting.domain, told.as_ref(), args.yes, || ui.ask("Are these the keys that the domain told you? Sign?"))?;
+    compare(&waiting.domain, told.as_ref(), args.yes, || ui.ask("Are these the keys that the domain told you? Sign?"))?;
     waiting.envelope.add_signature(&key);
     let posted = link.center.post_statement(waiting.envelope.to_json()).await;
     let index = posted.context("the center did not take the statement")?.logged().map(|logged| logged.index);
@@ -102,18 +103,14 @@ fn show(ui: Ui, domain: &Domain, registry: &Registry) {
 }
 
 /// Whether root may sign: the key it was told is the statement's, it said so beforehand, or it says so when asked.
-fn consent(asked: &Domain, told: Option<&PublicKey>, yes: bool, ask: impl FnOnce() -> Option<bool>) -> Result<()> {
+fn compare(asked: &Domain, told: Option<&PublicKey>, yes: bool, ask: impl FnOnce() -> Option<bool>) -> Result<()> {
     match told {
         Some(told) if *told == asked.caller_key => Ok(()),
         Some(told) => bail!("the statement has caller key {}, you were told {told}; not signed", asked.caller_key),
-        None if yes => Ok(()),
-        None => match ask() {
-            Some(true) => Ok(()),
-            Some(false) => bail!("not signed"),
-            None => bail!(
-                "not signed: name the key that the domain told you with --caller-key, or say --yes to sign what the center shows"
-            ),
-        },
+        None => consent(yes, ask, || {
+            "name the key that the domain told you with --caller-key, or say --yes to sign what the center shows"
+                .to_owned()
+        }),
     }
 }
 
@@ -138,12 +135,12 @@ mod tests {
     fn nothing_is_signed_without_the_key_that_was_told_or_a_word() {
         let never = || -> Option<bool> { panic!("nobody is asked") };
         let domain = asked(1);
-        consent(&domain, Some(&domain.caller_key), false, never).unwrap();
-        let error = consent(&domain, Some(&asked(2).caller_key), false, never).unwrap_err().to_string();
+        compare(&domain, Some(&domain.caller_key), false, never).unwrap();
+        let error = compare(&domain, Some(&asked(2).caller_key), false, never).unwrap_err().to_string();
         assert!(error.contains("you were told") && error.ends_with("not signed"), "{error}");
-        consent(&domain, None, true, never).unwrap();
-        consent(&domain, None, false, || Some(true)).unwrap();
-        assert_eq!(consent(&domain, None, false, || Some(false)).unwrap_err().to_string(), "not signed");
-        assert!(consent(&domain, None, false, || None).unwrap_err().to_string().contains("--caller-key"));
+        compare(&domain, None, true, never).unwrap();
+        compare(&domain, None, false, || Some(true)).unwrap();
+        assert_eq!(compare(&domain, None, false, || Some(false)).unwrap_err().to_string(), "not signed");
+        assert!(compare(&domain, None, false, || None).unwrap_err().to_string().contains("--caller-key"));
     }
 }

@@ -12,6 +12,7 @@ use iog_protocol::registry::Registry;
 use iog_protocol::statements::{Keyset, Predicate, Statement, parse_payload};
 use serde_json::json;
 
+use super::consent::consent;
 use super::files::{read_small, replace};
 use super::shown::show;
 use crate::args::KeysetArgs;
@@ -36,13 +37,8 @@ pub(super) async fn keyset(ui: Ui, args: &KeysetArgs) -> Result<()> {
             envelope.add_signature(key);
         }
         let Signing { missing, .. } = signing(&registry, &envelope)?;
-        if !args.yes {
-            match ui.ask("Sign all of this keyset?") {
-                Some(true) => {}
-                Some(false) => bail!("not signed"),
-                None => bail!("not signed: say --yes to sign a keyset that {}", changes.join("; ")),
-            }
-        }
+        let instead = || format!("say --yes to sign a keyset that {}", changes.join("; "));
+        consent(args.yes, || ui.ask("Sign all of this keyset?"), instead)?;
         replace(&args.file, &envelope.to_json())?;
         ui.line(match missing {
             0 => format!("signed `{}`: complete", args.file.display()),

@@ -2,6 +2,7 @@
 //! admissions use `admit` with their caller key. Nothing is signed that its signer was not shown or asked to compare.
 
 mod admit;
+mod consent;
 mod files;
 mod keyset;
 mod shown;
@@ -9,10 +10,11 @@ mod shown;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use iog_desk::views::SigningSheet;
 use serde_json::json;
 
+use self::consent::consent;
 use self::files::{read_small, replace};
 use self::shown::show;
 use crate::args::RootCommand;
@@ -21,7 +23,7 @@ use crate::{keys, runtime};
 
 pub(crate) fn run(ui: Ui, command: RootCommand) -> Result<ExitCode> {
     match command {
-        RootCommand::Sign { file, key, out } => sign(ui, &file, &key, &out)?,
+        RootCommand::Sign { file, key, out, yes } => sign(ui, &file, &key, &out, yes)?,
         RootCommand::Domains { center } => runtime::start()?.block_on(admit::domains(ui, &center))?,
         RootCommand::Admit(args) => runtime::start()?.block_on(admit::admit(ui, &args))?,
         RootCommand::Keyset(args) => runtime::start()?.block_on(keyset::keyset(ui, &args))?,
@@ -29,12 +31,12 @@ pub(crate) fn run(ui: Ui, command: RootCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn sign(ui: Ui, file: &Path, key: &Path, out: &Path) -> Result<()> {
+fn sign(ui: Ui, file: &Path, key: &Path, out: &Path, yes: bool) -> Result<()> {
     let key = keys::secret(key)?;
     let statement = read_small(file)?;
     let sheet = SigningSheet::of(&statement).with_context(|| format!("`{}` is not signed", file.display()))?;
     show(ui, &sheet);
-    ensure!(ui.ask("Sign all of this?") != Some(false), "not signed");
+    consent(yes, || ui.ask("Sign all of this?"), || "say --yes to sign all of what was shown".to_owned())?;
     let so_far = if out.exists() { Some(read_small(out)?) } else { None };
     let (bytes, state) = iog_center::sign_genesis(&statement, so_far.as_deref(), &key).context("not signed")?;
     replace(out, &bytes)?;
