@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::tokens::tokens;
+use crate::tokens::code;
 
 /// Where printing is.
 const PRINTS: &str = "host/cli/src/ui/";
@@ -41,9 +41,9 @@ fn one_place_prints() {
     assert!(faults.is_empty(), "\n{faults}");
 }
 
-/// What prints in the code of a file, before its tests.
+/// What prints in the code of a file; modules of tests may.
 fn printing(source: &str) -> Vec<String> {
-    let words = tokens(source.split("#[cfg(test)]").next().unwrap_or_default());
+    let words = code(source);
     let is_child = |at: usize| at > 0 && CHILDREN.iter().any(|child| words[at - 1..].starts_with(child));
     let prints = |at: &usize| WORDS.iter().any(|word| words[*at..].starts_with(word)) && !is_child(*at);
     (0..words.len()).filter(prints).map(|at| words[at].to_owned()).collect()
@@ -54,4 +54,7 @@ fn what_prints_is_found() {
     assert_eq!(printing("fn a() { println!(\"x\"); }"), ["println"]);
     assert_eq!(printing("use std::io; fn a() { writeln!(io::stderr(), \"x\"); }"), ["stderr"]);
     assert!(printing("fn a() { command.stdout(Stdio::null()).stderr(Stdio::null()); b(\"println!\"); }").is_empty());
+    let tested =
+        "#[cfg(test)] fn only_here() {} #[cfg(test)] mod tests { fn b() { println!() } } fn a() { eprintln!(\"x\"); }";
+    assert_eq!(printing(tested), ["eprintln"], "what is for tests ends somewhere");
 }

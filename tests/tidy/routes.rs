@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::tokens::tokens;
+use crate::tokens::{closing, tokens};
 
 /// A server: its table of routes, the folder of its handlers, what strangers get of it, and what of it is public.
 struct Server {
@@ -15,8 +15,9 @@ struct Server {
     public: &'static [(&'static str, &'static str)],
 }
 
-/// The types of arguments that only an authenticated caller has. An `Option` of one is none of them.
-const CALLERS: &[&str] = &["Identified", "Connected", "Peer"];
+/// The types of arguments that only an authenticated caller has: whoever is nobody is turned away where one is made. An
+/// `Option` of one is none of them.
+const CALLERS: &[&str] = &["Identified", "Connected", "Certified"];
 
 const GATEWAY: Server = Server {
     table: "host/gateway/src/routes/mod.rs",
@@ -125,6 +126,44 @@ fn knows_who_asks(source: &str, function: &str) -> bool {
     let end = (start..words.len()).find(|at| matches!(words[*at], "{" | ";") && balanced(&words[start..*at]));
     let signature = &words[start..end.unwrap_or(words.len())];
     signature.windows(2).any(|two| two[0] == ":" && CALLERS.contains(&two[1]))
+}
+
+/// Types of `CALLERS` that somebody who is nobody could have too: what their extractor gives is an `Option`, or it refuses nobody.
+fn given_to_anybody(source: &str) -> Vec<&'static str> {
+    let words = tokens(source);
+    let block = |open: usize| &words[open..=closing(&words, open)];
+    let is_open = |caller: &&&str| {
+        let starts = |form: &[&str]| words.windows(form.len()).position(|found| found == form);
+        let optional = starts(&["struct", caller, "("]).is_some_and(|at| block(at + 2).contains(&"Option"));
+        let extractor = starts(&["FromRequestParts", "<", "S", ">", "for", caller]);
+        let refuses_nobody = extractor
+            .and_then(|at| (at..words.len()).find(|at| words[*at] == "{"))
+            .is_some_and(|open| block(open).windows(4).any(|four| four == ["type", "Rejection", "=", "Infallible"]));
+        optional || refuses_nobody
+    };
+    CALLERS.iter().filter(is_open).copied().collect()
+}
+
+#[test]
+fn who_asks_is_somebody() {
+    let mut made = 0;
+    for server in [GATEWAY, CENTER] {
+        for path in crate::files(&["rs"]).into_iter().filter(|path| crate::shown(path).starts_with(server.handlers)) {
+            let source = crate::read(&path);
+            made += source.matches(" FromRequestParts<S> for ").count();
+            assert_eq!(given_to_anybody(&source), [""; 0], "{}: nobody is turned away", crate::shown(&path));
+        }
+    }
+    assert!(made >= CALLERS.len(), "where callers are made was not found");
+    let optional = "pub struct Connected(pub Option<DomainId>);";
+    assert_eq!(given_to_anybody(optional), ["Connected"]);
+    let harmless =
+        "struct Certified(Id); impl<S: Sync> FromRequestParts<S> for Certified { type Rejection = Infallible; }";
+    assert_eq!(given_to_anybody(harmless), ["Certified"]);
+    let refusing =
+        "struct Certified(Id); impl<S> FromRequestParts<S> for Certified where X: Y { type Rejection = Refused; }
+        impl<S> OptionalFromRequestParts<S> for Certified { type Rejection = Infallible; }";
+    assert_eq!(given_to_anybody(refusing), [""; 0], "`Option<Certified>` is not `Certified`");
 }
 
 fn balanced(words: &[&str]) -> bool {

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::tokens::tokens;
+use crate::tokens::code;
 
 /// Where databases are kept.
 const HOUSES: &[&str] = &["host/gateway/src/", "center/server/src/"];
@@ -43,23 +43,21 @@ fn only_the_files_of_tables_write_sql() {
     assert!(faults.is_empty(), "SQL outside `db/`:\n{faults}");
 }
 
-/// The library where it is named, and statements where they are written, before the tests of a file.
+/// The library where it is named, and statements where they are written; modules of tests may.
 fn sql_in(shown: &str, source: &str) -> Vec<String> {
-    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
-    let words = tokens(code);
+    let words = code(source);
     let cause = CAUSES.iter().find(|(file, _)| *file == shown).map(|(_, cause)| *cause);
     let is_cause = |at: usize| cause.is_some_and(|cause| words[at..].starts_with(cause));
     let named = words.iter().enumerate().filter(|(at, word)| word.starts_with("sqlx") && !is_cause(*at));
-    let text = |word: &str| word.trim_start_matches('"').trim_start().to_owned();
-    let strings = words.iter().filter(|word| word.starts_with('"')).map(|word| text(word)).chain(raw_strings(code));
-    let statements = strings.filter(|text| STATEMENTS.iter().any(|begin| text.starts_with(begin)));
+    let statements = words.iter().filter_map(|word| text_of(word));
+    let statements = statements.filter(|text| STATEMENTS.iter().any(|begin| text.starts_with(begin)));
     named.map(|(_, word)| format!("names `{word}`")).chain(statements.map(|text| format!("writes `{text}`"))).collect()
 }
 
-/// The texts of `r"…"` and `r#"…"#`, of which words are not made.
-fn raw_strings(code: &str) -> impl Iterator<Item = String> {
-    let starts = ["r\"", "r#\"", "r##\""].into_iter().flat_map(move |mark| code.split(mark).skip(1));
-    starts.map(|rest| rest.trim_start().lines().next().unwrap_or_default().to_owned())
+/// The text that a word is, if it is a string (`"…"`, `r"…"`, `r#"…"#`): its first line, without what stands before it.
+fn text_of(word: &str) -> Option<&str> {
+    let text = word.trim_start_matches(['r', 'b', 'c']).trim_start_matches('#').strip_prefix('"')?;
+    Some(text.trim_start().lines().next().unwrap_or_default())
 }
 
 #[test]
@@ -76,13 +74,15 @@ fn every_way_to_write_sql_is_seen() {
         "run(r#\"SELECT 1\"#)",
         "run(\" PRAGMA journal_mode\")",
         "fn f(e: sqlx::Error) {}",
+        "#[cfg(test)]\nfn only_here() {}\nfn a() { sqlx::query(text); }",
+        "#[cfg(test)]\nmod tests { use sqlx::query; }\nfn a() { run(r\"SELECT 1\") }",
     ] {
         assert!(seen(source), "{source}");
     }
     for source in [
         "// sqlx::query is for `db/`",
         "tracing::info!(\"select one\")",
-        "#[cfg(test)]\nmod tests { use sqlx::query; }",
+        "#[cfg(test)]\nmod tests { use sqlx::query; fn a() { run(r#\"SELECT 1\"#) } }",
     ] {
         assert!(!seen(source), "{source}");
     }

@@ -1,8 +1,13 @@
 //! Rust text as words: names, `::`, strings and single marks. Comments, numbers' meaning and lifetimes are dropped. It
 //! knows no grammar.
 
-/// The words of a source text, in order. A string literal is one word that begins with `"`.
+/// The words of a source text, in order. A string literal is one word that begins with `"`; raw ones are dropped.
 pub(crate) fn tokens(source: &str) -> Vec<&str> {
+    with_raw_strings(source).into_iter().filter(|word| raw_string(word).is_none()).collect()
+}
+
+/// All words; a raw string is one that begins with its prefix.
+fn with_raw_strings(source: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
@@ -24,7 +29,7 @@ fn word(rest: &str, first: char) -> (usize, bool) {
         return (block_comment(rest), false);
     }
     if let Some(length) = raw_string(rest) {
-        return (length, false);
+        return (length, true);
     }
     match first {
         '"' => (string(rest), true),
@@ -33,6 +38,29 @@ fn word(rest: &str, first: char) -> (usize, bool) {
         c if is_name(c) => (name(rest), true),
         c => (c.len_utf8(), !c.is_whitespace()),
     }
+}
+
+/// The words of a source without the modules that only tests have. Whatever else is for tests stays: it may stand anywhere, and
+/// what follows it is code. Raw strings are among them.
+pub(crate) fn code(source: &str) -> Vec<&str> {
+    const TESTS: [&str; 8] = ["#", "[", "cfg", "(", "test", ")", "]", "mod"];
+    let words = with_raw_strings(source);
+    let mut kept = Vec::with_capacity(words.len());
+    let mut at = 0;
+    while at < words.len() {
+        if words[at..].starts_with(&TESTS) {
+            let begins = (at..words.len()).find(|at| matches!(words[*at], "{" | ";"));
+            at =
+                begins.map_or(
+                    words.len(),
+                    |begins| if words[begins] == "{" { closing(&words, begins) + 1 } else { begins + 1 },
+                );
+        } else {
+            kept.push(words[at]);
+            at += 1;
+        }
+    }
+    kept
 }
 
 /// Where the bracket that opens here closes.

@@ -2,7 +2,6 @@
 //! declared queries read. The center inspects at submission, every gateway again before it runs anything, the command
 //! line for authors and reviewers. Never executes or compiles the component, and bounds everything before reading it.
 
-mod bulk;
 mod check;
 mod error;
 mod facts;

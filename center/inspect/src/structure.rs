@@ -1,13 +1,13 @@
 //! One pass over the bytes that counts everything against its limit, before anything is validated, resolved or printed.
 //! Says nothing about validity; allocates nothing that the file's own size does not bound.
 
+use iog_bulk::Signatures;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentExport, ComponentExternalKind, ComponentImport, ComponentType,
     ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody, ImportSectionReader, InstanceTypeDeclaration,
     Parser, Payload, TypeBounds, TypeSectionReader,
 };
 
-use crate::bulk::Signatures;
 use crate::error::{InspectError, at_most};
 use crate::facts::CoreFacts;
 use crate::limits::InspectLimits;

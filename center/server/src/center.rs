@@ -17,7 +17,7 @@ use crate::{
     db::Database,
     error::CenterError,
     head::Published,
-    home::{Home, OnlineKeys, authority_digest, log_origin, write},
+    home::{Home, OnlineKeys, log_origin, write},
     invite::{InviteOptions, invite_in},
     parts::{GenesisEntry, Intake, Parts},
     present::Present,
@@ -128,7 +128,7 @@ impl Center {
         let authorities = issuer.authorities_pem(present.registry().keyset());
         let tls = ServerTls::new(identity, &authorities, ClientAuth::Optional, Arc::clone(&present.clock))?;
         let (tls, home) = (Arc::new(tls), Home::new(&config.data_dir));
-        let own = Arc::new(OwnCertificate { issuer, present, home, tls: Arc::clone(&tls) });
+        let own = Arc::new(Upkeep { issuer, present, home, tls: Arc::clone(&tls), rates: parts.rates.clone() });
         own.look();
         let (stop, stopped) = oneshot::channel::<()>();
         let renewal = tokio::spawn(Arc::clone(&own).keep());
@@ -156,7 +156,7 @@ pub struct CenterHandle {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<Drained>,
-    own: Arc<OwnCertificate>,
+    own: Arc<Upkeep>,
 }
 
 impl CenterHandle {
@@ -200,15 +200,17 @@ fn check_trust_domain(config: &CenterConfig, home: &Home, registry: &Registry) -
     Err(CenterError::Genesis { path: home.genesis(), reason })
 }
 
-/// The center's certificate as its server shows it.
-struct OwnCertificate {
+/// What is looked after from time to time: the center's certificate as its server shows it, whose certificates it trusts, and
+/// alarms that end while nobody says anything.
+struct Upkeep {
     issuer: Arc<Issuer>,
     present: Present,
     home: Home,
     tls: Arc<ServerTls>,
+    rates: SharedRates,
 }
 
-impl OwnCertificate {
+impl Upkeep {
     async fn keep(self: Arc<Self>) {
         let mut tick = tokio::time::interval(CERTIFICATE_CHECK);
         loop {
@@ -217,31 +219,35 @@ impl OwnCertificate {
         }
     }
 
-    /// Follows the authorities of the keyset in force, and renews the certificate where that is due.
+    /// Follows the authorities of the keyset in force, renews the certificate where that is due, and logs alarms that end.
     fn look(&self) {
         let registry = self.present.registry();
         if let Err(error) = self.tls.follow_authorities(&registry.keyset().authorities()) {
             tracing::error!(%error, "the authorities of the keyset cannot be followed");
         }
         self.renew_if_due();
+        self.rates.lock().look(&registry, self.present.now());
         if let Err(error) = self.note_issuing(registry.keyset()) {
             tracing::error!(%error, "which authority issues could not be noted; invitations may name another");
         }
     }
 
-    /// Tells those who invite beside this process which authority a new domain will meet.
+    /// Tells those who work beside this process which authority a new domain will meet, and which others here are named.
     fn note_issuing(&self, keyset: &Keyset) -> Result<(), CenterError> {
-        let (path, issuing) = (self.home.issuing(), authority_digest(self.issuer.issuing(keyset)).to_string());
-        if std::fs::read_to_string(&path).is_ok_and(|noted| noted == issuing) {
+        let (path, note) = (self.home.issuing(), self.issuer.note(keyset));
+        if std::fs::read_to_string(&path).is_ok_and(|noted| noted == note) {
             return Ok(());
         }
-        write(&path, issuing.as_bytes(), Readers::All)
+        write(&path, note.as_bytes(), Readers::All)
     }
 
-    /// Renews the certificate when a third of its life is left, by the center's clock, or another authority issues now.
+    /// Renews the certificate when a third of its life is left, by the center's clock, or another authority whose key is here
+    /// issues now.
     fn renew_if_due(&self) {
         let (leaf, now) = (self.tls.leaf(), self.present.now());
-        if !self.tls.is_of_former_authority() && leaf.not_after - now.unix() > (leaf.not_after - leaf.not_before) / 3 {
+        let issuing = self.issuer.issuing(self.present.registry().keyset()).spki_sha256();
+        if self.tls.authority() == Some(issuing) && leaf.not_after - now.unix() > (leaf.not_after - leaf.not_before) / 3
+        {
             return;
         }
         let renewed =

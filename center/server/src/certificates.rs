@@ -65,6 +65,14 @@ impl Issuer {
         keyset.ca_spki_sha256.iter().find_map(held).unwrap_or(&self.authorities[0])
     }
 
+    /// The digests of the authorities held here that the keyset names, the one that issues first, a line each.
+    pub(crate) fn note(&self, keyset: &Keyset) -> String {
+        let issuing = authority_digest(self.issuing(keyset));
+        let held = |named: &&Digest| self.authorities.iter().any(|ca| authority_digest(ca) == **named);
+        let others = keyset.ca_spki_sha256.iter().filter(held).filter(|named| **named != issuing);
+        std::iter::once(&issuing).chain(others).map(|digest| format!("{digest}\n")).collect()
+    }
+
     /// The certificates of all authorities held here that the keyset names, the one that issues first.
     pub(crate) fn authorities_pem(&self, keyset: &Keyset) -> String {
         let held = |named: &Digest| self.authorities.iter().find(|ca| authority_digest(ca) == *named);

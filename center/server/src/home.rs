@@ -20,6 +20,8 @@ use crate::error::CenterError;
 
 /// The largest genesis read, bytes: it must fit a log entry.
 pub(crate) const GENESIS_BYTES_MAX: u64 = 65_535;
+/// Bytes of the note of authorities: a line of 72 for each of the two that are held at most, and room.
+const NOTE_BYTES_MAX: u64 = 4_096;
 
 /// Where things lie in the data folder.
 #[derive(Debug, Clone)]
@@ -64,9 +66,16 @@ impl Home {
         self.folder.join("ca-next.pem")
     }
 
-    /// The digest of the authority's key that issues now, as the running center noted it for those who invite.
+    /// The digests of the authorities' keys that are held here and named, the one that issues first, as the running center
+    /// noted them for those who work beside it.
     pub(crate) fn issuing(&self) -> PathBuf {
         self.folder.join("ca-issuing")
+    }
+
+    /// What the note says: nothing where no center has run here.
+    pub(crate) fn noted_authorities(&self) -> Vec<Digest> {
+        let noted = files::read_text(&self.issuing(), NOTE_BYTES_MAX).unwrap_or_default();
+        noted.lines().map_while(|line| line.trim().parse().ok()).collect()
     }
 
     pub(crate) fn key(&self, name: &str) -> PathBuf {

@@ -92,9 +92,8 @@ pub(crate) async fn invite_in(
 
 /// The authority that a new domain will meet: the one that the center noted when it last served, else the founding one.
 fn issuing(home: &Home) -> Result<Digest, CenterError> {
-    let noted = std::fs::read_to_string(home.issuing()).ok().and_then(|noted| noted.trim().parse().ok());
-    if let Some(noted) = noted {
-        return Ok(noted);
+    if let Some(issuing) = home.noted_authorities().first() {
+        return Ok(*issuing);
     }
     let certificate = iog_transport::pem::load(&home.ca_certificate())?;
     let wrong =

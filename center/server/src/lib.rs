@@ -32,7 +32,7 @@ mod submission;
 mod tokens;
 mod upload;
 
-pub use authority::next_authority;
+pub use authority::{HeldAuthority, Standing, next_authority};
 pub use center::{Center, CenterHandle};
 pub use config::{CONFIG_FILE, CenterConfig};
 pub use error::CenterError;

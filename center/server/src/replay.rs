@@ -44,7 +44,7 @@ pub(crate) async fn replay(
         registry.absorb(entry);
     };
     let replayed = Replayed::read(database, signer, &home.last_checkpoint(), fold).await.map_err(refused)?;
-    for anomaly in registry.anomalies() {
+    for anomaly in registry.anomalies().iter() {
         tracing::warn!(index = anomaly.index, reason = %anomaly.reason, "a logged entry has no effect");
     }
     if !replayed.is_signed() && replayed.size() > 1 {

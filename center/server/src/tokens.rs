@@ -27,6 +27,10 @@ impl OauthError {
         Self::new("invalid_request", description)
     }
 
+    pub(crate) fn no_certificate() -> Self {
+        Self::new("invalid_client", "a client certificate of a member is needed")
+    }
+
     /// 401 for a client that is not who it should be, 400 for anything else.
     pub(crate) fn status(&self) -> u16 {
         if self.error == "invalid_client" { 401 } else { 400 }
@@ -36,7 +40,7 @@ impl OauthError {
 /// A request for a token.
 pub(crate) struct Asked<'a> {
     pub(crate) form: &'a [u8],
-    pub(crate) certificate: Option<&'a PeerIdentity>,
+    pub(crate) certificate: &'a PeerIdentity,
     pub(crate) id: &'a RequestId,
     pub(crate) now: Timestamp,
 }
@@ -55,10 +59,9 @@ impl TokenIssuer {
             return Err(OauthError::new("unsupported_grant_type", "only `client_credentials` is supported"));
         }
         let trust_domain = &registry.founding().trust_domain;
-        let no_certificate = || OauthError::new("invalid_client", "a client certificate of a member is needed");
-        let certificate = asked.certificate.ok_or_else(no_certificate)?;
+        let certificate = asked.certificate;
         let named = certificate.spiffe.as_deref().and_then(|spiffe| trust_domain.domain_named(spiffe));
-        let domain = named.ok_or_else(no_certificate)?;
+        let domain = named.ok_or_else(OauthError::no_certificate)?;
         if form.client_id.is_some_and(|client_id| client_id != domain.as_str()) {
             return Err(OauthError::new(
                 "invalid_client",

@@ -19,10 +19,11 @@ use hyper_util::{
 };
 
 use crate::{
-    connector::Connector,
+    connector::{Connector, Issuer},
     error::{Cause, TransportError, io_kind, tls_reason},
     peer::PeerIdentity,
     tls::ClientTls,
+    trust::AuthorityKey,
 };
 
 /// Answers larger than this are refused unless the request says otherwise, in bytes.
@@ -115,6 +116,8 @@ pub struct Response {
     pub body: Bytes,
     /// Who answered.
     pub peer: Option<PeerIdentity>,
+    /// The key of the authority that the answerer's certificate is under.
+    pub issuer: Option<AuthorityKey>,
 }
 
 /// Connections to servers of one identity.
@@ -186,7 +189,8 @@ impl HttpClient {
             }
         })?;
         let peer = head.extensions.get::<Option<PeerIdentity>>().cloned().flatten();
-        Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes(), peer })
+        let issuer = head.extensions.get::<Issuer>().and_then(|issuer| issuer.0);
+        Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes(), peer, issuer })
     }
 
     /// The connections to servers that must be `peer`. None of them outlives a certificate that it was made with.

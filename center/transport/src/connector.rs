@@ -24,6 +24,7 @@ use crate::{
     error::{TransportError, tls_reason},
     peer::PeerIdentity,
     tls::ClientTls,
+    trust::{AuthorityKey, authorities_of},
 };
 
 /// Makes connections to servers that must be `peer` if that is given.
@@ -40,8 +41,13 @@ pub(crate) struct Connector {
 pub(crate) struct Stream {
     inner: TokioIo<TlsStream<TcpStream>>,
     identity: Option<PeerIdentity>,
+    issuer: Issuer,
     is_h2: bool,
 }
+
+/// The key of the authority that a server's chain ends with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Issuer(pub(crate) Option<AuthorityKey>);
 
 impl Connector {
     async fn open(self, uri: Uri) -> Result<Stream, TransportError> {
@@ -65,13 +71,14 @@ impl Connector {
             reason: tls_reason(&error).unwrap_or_else(|| error.to_string()),
         })?;
         let (_, session) = stream.get_ref();
-        let identity =
-            session.peer_certificates().and_then(|chain| chain.first()).and_then(PeerIdentity::from_certificate);
+        let chain = session.peer_certificates().unwrap_or_default();
+        let identity = chain.first().and_then(PeerIdentity::from_certificate);
+        let issuer = Issuer(authorities_of(chain).last().copied());
         if let Some(identity) = &identity {
             self.end.fetch_min(identity.not_after, Ordering::SeqCst);
         }
         let is_h2 = session.alpn_protocol() == Some(b"h2");
-        Ok(Stream { inner: TokioIo::new(stream), identity, is_h2 })
+        Ok(Stream { inner: TokioIo::new(stream), identity, issuer, is_h2 })
     }
 }
 
@@ -91,7 +98,7 @@ impl tower::Service<Uri> for Connector {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(self.identity.clone());
+        let connected = Connected::new().extra(self.identity.clone()).extra(self.issuer);
         if self.is_h2 { connected.negotiated_h2() } else { connected }
     }
 }

@@ -9,6 +9,7 @@ mod connection;
 mod connector;
 mod context;
 mod error;
+mod handshake;
 mod limits;
 mod outflow;
 mod peer;

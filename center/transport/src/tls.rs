@@ -185,11 +185,10 @@ impl ServerTls {
         self.parts.read().unwrap_or_else(PoisonError::into_inner).client_trust.holds_for(authorities)
     }
 
-    /// Whether the certificate in use is of another authority than the one that issues now.
+    /// The key of the authority that the certificate in use is under.
     #[must_use]
-    pub fn is_of_former_authority(&self) -> bool {
-        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
-        parts.client_trust.issues_otherwise(parts.identity.authority.as_ref())
+    pub fn authority(&self) -> Option<AuthorityKey> {
+        self.parts.read().unwrap_or_else(PoisonError::into_inner).identity.authority
     }
 
     /// What the certificate in use says.
@@ -307,11 +306,12 @@ impl ClientTls {
         }
     }
 
-    /// Whether the certificate shown to servers is of another authority than the one that issues now.
+    /// The key of the authority that is to issue now, where that is not the one of the certificate shown to servers.
     #[must_use]
-    pub fn is_of_former_authority(&self) -> bool {
+    pub fn succeeding_authority(&self) -> Option<AuthorityKey> {
         let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
-        parts.trust.issues_otherwise(parts.identity.as_ref().and_then(|identity| identity.authority.as_ref()))
+        let own = parts.identity.as_ref()?.authority?;
+        parts.trust.first().filter(|first| *first != own)
     }
 
     /// What the certificate shown to servers says, if there is one.

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
-    client::danger::HandshakeSignatureValid,
-    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    CertificateError, DistinguishedName, Error, RootCertStore,
+    crypto::CryptoProvider,
     server::{
         WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
@@ -14,7 +13,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::peer::PeerIdentity;
+use crate::{handshake::signatures_by_provider, peer::PeerIdentity};
 
 /// SHA-256 of an authority's SubjectPublicKeyInfo (DER).
 pub type AuthorityKey = [u8; 32];
@@ -50,11 +49,11 @@ impl Trust {
         }
     }
 
-    /// Whether a certificate under this authority is to be renewed by the one that issues now.
-    pub(crate) fn issues_otherwise(&self, authority: Option<&AuthorityKey>) -> bool {
+    /// The authority that is to issue now, where the trusted ones are known by their keys.
+    pub(crate) fn first(&self) -> Option<AuthorityKey> {
         match self {
-            Self::Roots(_) => false,
-            Self::Keys(keys) => keys.first().is_some_and(|first| authority.is_some_and(|key| key != first)),
+            Self::Roots(_) => None,
+            Self::Keys(keys) => keys.first().copied(),
         }
     }
 
@@ -114,25 +113,5 @@ impl ClientCertVerifier for ClientsByKey {
         verifier.verify_client_cert(end_entity, intermediates, now)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures_by_provider!();
 }

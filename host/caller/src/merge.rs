@@ -10,7 +10,8 @@ use iog_module::{Examined, Ground, Job, NotLoaded, ended};
 use iog_protocol::ids::DomainId;
 use iog_protocol::run::ResultJson;
 use iog_sandbox::{
-    CancelFlag, Grants, LimitKind, Limits, LoadError, NothingGranted, Provider, RunOutcome, Sandbox, Usage,
+    CancelFlag, Grants, LimitKind, Limits, LoadError, NothingGranted, Provider, RunOutcome, Sandbox, TooLarge,
+    TooMuchOf, Usage,
 };
 use serde_json::{Value, json};
 
@@ -169,7 +170,13 @@ fn not_loaded(error: &NotLoaded) -> Unmerged {
 fn unmerged(outcome: &RunOutcome, limits: &Limits, size: Size, parts: &[Part]) -> Unmerged {
     let which = match outcome {
         RunOutcome::Limit(which) => *which,
-        RunOutcome::ParamsTooLarge(_) => LimitKind::Memory,
+        RunOutcome::ParamsTooLarge(TooLarge { of: TooMuchOf::Bytes, .. }) => LimitKind::Memory,
+        // Nothing that the caller can allow more of.
+        RunOutcome::ParamsTooLarge(TooLarge { of: TooMuchOf::Values, max, .. }) => {
+            return Unmerged::Here {
+                problem: format!("the answers together have more than {max} values; ask fewer domains"),
+            };
+        }
         RunOutcome::Trapped { kind } => return Unmerged::Trapped { kind: kind.to_string() },
         other => return Unmerged::Here { problem: ended(other) },
     };
@@ -186,4 +193,22 @@ fn unmerged(outcome: &RunOutcome, limits: &Limits, size: Size, parts: &[Part]) -
 fn largest(parts: &[Part]) -> Option<DomainId> {
     let answered = parts.iter().filter_map(|part| Some((part.result()?.as_str().len(), part)));
     answered.max_by_key(|(bytes, _)| *bytes).map(|(_, part)| part.domain.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use iog_sandbox::Blame;
+
+    use super::*;
+
+    #[test]
+    fn a_caller_is_told_to_allow_more_only_of_what_it_can_allow() {
+        let ended = |of| {
+            let outcome = RunOutcome::ParamsTooLarge(TooLarge { blame: Blame::Caller, of, max: 7 });
+            unmerged(&outcome, &Limits::default(), Size { parts: 2, bytes: 9 }, &[])
+        };
+        assert!(matches!(ended(TooMuchOf::Bytes), Unmerged::Limit { which: LimitKind::Memory, .. }));
+        let values = ended(TooMuchOf::Values);
+        assert_eq!((values.whose(), values.to_string().contains("7 values")), ("here", true), "{values}");
+    }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use iog_center::{Center, CenterConfig, InitOptions, InviteOptions, init, invite};
+use iog_center::{Center, CenterConfig, HeldAuthority, InitOptions, InviteOptions, Standing, init, invite};
 use iog_machine::SystemClock;
 use iog_protocol::ids::{Asn, OrganisationId};
 use iog_protocol::statements::{Auditor, Publisher, Root, Thresholds};
@@ -137,9 +137,21 @@ fn network(ui: Ui, config: &Path, out: &Path) -> Result<()> {
 fn authority(ui: Ui, config: &Path) -> Result<()> {
     let config = CenterConfig::load(config).context("cannot read the center's configuration")?;
     let held = iog_center::next_authority(&config, now()).context("no authority was made")?;
-    ui.lines(held.iter().zip(["founding ", "next     "]).map(|(digest, which)| format!("{which}  {digest}")));
-    ui.line("next: start the center again, and have root name both with `iog root keyset --authority`");
-    ui.object(&json!({"authorities": held}));
+    let of = |standing: Standing| held.iter().filter(move |held| held.standing == standing).map(|held| held.digest);
+    ui.lines(of(Standing::Retired).map(|digest| format!("retired  {digest}")));
+    ui.lines(of(Standing::Named).map(|digest| format!("named    {digest}")));
+    ui.lines(of(Standing::Next).map(|digest| format!("next     {digest}")));
+    if of(Standing::Next).next().is_some() {
+        ui.line(
+            "next: start the center again, and have root name all but retired ones with `iog root keyset --authority`",
+        );
+    }
+    if of(Standing::Retired).next().is_some() {
+        ui.line("the retired one counts nowhere; put `ca-next.pem` and its key in its place before you make another");
+    }
+    let (retired, named): (Vec<_>, Vec<_>) = held.iter().partition(|held| held.standing == Standing::Retired);
+    let digests = |held: Vec<&HeldAuthority>| held.into_iter().map(|held| held.digest).collect::<Vec<_>>();
+    ui.object(&json!({"authorities": digests(named), "retired": digests(retired)}));
     Ok(())
 }
 

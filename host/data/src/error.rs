@@ -233,7 +233,7 @@ pub enum QueryError {
         limit_bytes: usize,
     },
     /// A join without an equality would compare too many pairs (the module's fault, or its data are too large for it).
-    #[error("a join without an equality has more than {max} rows on its smaller side")]
+    #[error("a join without an equality has more than {max} rows on its left side, which is the one named first")]
     LoopJoin {
         /// How many rows there may be.
         max: usize,

@@ -19,7 +19,8 @@ use futures::{Stream, StreamExt};
 use crate::error::Stop;
 use crate::run::Run;
 
-/// Rows that a join without an equality may hold of its smaller side.
+/// Rows that a join without an equality may hold of its left side, which is what the query names first: it is not chosen by
+/// size, since nothing says beforehand how many rows a scan gives.
 pub const LOOP_JOIN_ROWS_MAX: usize = 65_536;
 /// Rows given at a time to a join that compares pairs one by one.
 const LOOP_JOIN_SLICE_ROWS: usize = 256;

@@ -2,8 +2,6 @@
 //! data, transport — and is the only place where they meet.
 
 pub mod admit;
-#[cfg(test)]
-mod asked;
 pub mod background;
 pub mod config;
 pub mod datasets;
@@ -30,6 +28,8 @@ pub mod runs;
 pub mod services;
 #[cfg(test)]
 mod testkit;
+#[cfg(test)]
+mod tests;
 pub mod vantage;
 
 pub use gateway::{Deps, Gateway, GatewayError};

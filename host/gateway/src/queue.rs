@@ -1,4 +1,4 @@
-//! Who runs next. A fixed number of places, of which no caller has all; a bounded number of waiting requests, a cap for each
+//! Who runs next. A fixed number of places, of which a caller has no more than its share; a bounded number of waiting requests, a cap for each
 //! caller, and turns taken caller by caller, so that a caller who asks much delays only itself. It knows nothing of what is
 //! run.
 

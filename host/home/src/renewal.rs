@@ -1,10 +1,13 @@
 //! Renewal of the transport certificate: asked for when a third of its life is gone, taken into use without a restart.
 
+use std::sync::Arc;
+
 use iog_client::{CenterClient, ClientError};
+use iog_protocol::api::paths;
 use iog_protocol::dsse::{EnvelopeError, Signed};
 use iog_protocol::renewal::CertificateOrder;
 use iog_protocol::time::Timestamp;
-use iog_transport::{HttpClient, Identity, PeerIdentity, ServerTls, TransportError, ca};
+use iog_transport::{HttpClient, Identity, PeerIdentity, Request, ServerTls, TransportError, ca};
 
 use crate::error::HomeError;
 use crate::home::Home;
@@ -45,9 +48,7 @@ impl Renewal<'_> {
     /// # Errors
     /// [`RenewError`].
     pub async fn renew_if_due(&self, leaf: &PeerIdentity, now: Timestamp) -> Result<(), RenewError> {
-        // Another authority issues now, and the one of before may soon not count.
-        let is_former = self.http.tls().is_of_former_authority();
-        if !is_former && !is_due(leaf.not_before, leaf.not_after, now.unix()) {
+        if !is_due(leaf.not_before, leaf.not_after, now.unix()) && !self.is_succeeded().await {
             return Ok(());
         }
         // A new key each time: one that was copied is of no use once its certificate has ended.
@@ -66,6 +67,23 @@ impl Renewal<'_> {
         self.http.tls().rotate_identity(Some(shown));
         tracing::info!(expires = %answer.expires, "the certificate was renewed");
         Ok(())
+    }
+
+    /// Whether another authority issues now, and the one of before may soon not count. The keyset names it; whether the
+    /// center has it already its own certificate shows. Before that a renewal would give another certificate under the
+    /// old one, which would be renewed at the next look, and so on, by everybody.
+    async fn is_succeeded(&self) -> bool {
+        let Some(next) = self.http.tls().succeeding_authority() else { return false };
+        // A connection of its own: an older one shows what the center had when it was made.
+        let fresh = HttpClient::new(Arc::clone(self.http.tls()));
+        let url = format!("https://{}{}", self.center.remote().address(), paths::HEALTH);
+        match fresh.send(Request::get(url)).await {
+            Ok(answer) => answer.issuer == Some(next),
+            Err(error) => {
+                tracing::debug!(%error, "under which authority the center is could not be seen");
+                false
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use wasmtime::component::Val;
 
-use crate::allowance::{Allowance, Ended};
+use crate::allowance::{Allowance, NoMore};
 use crate::json_in::{self, Unread};
 use crate::json_out;
 use crate::spec::{TooLarge, ValueError};
@@ -53,8 +53,8 @@ pub fn fits(ty: Option<&WitType>, text: &str) -> Result<(), Misfit> {
 fn misfit(unread: Unread) -> Misfit {
     match unread {
         Unread::Misfit(error) => Misfit::Type(error),
-        Unread::Ended(Ended::TooLarge(too_large)) => Misfit::Large(too_large),
-        Unread::Ended(Ended::Stopped(stop)) => Misfit::NotJson(stop.to_string()),
+        Unread::NoMore(NoMore::TooLarge(too_large)) => Misfit::Large(too_large),
+        Unread::NoMore(NoMore::Stopped(stop)) => Misfit::NotJson(stop.to_string()),
     }
 }
 

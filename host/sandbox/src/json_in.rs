@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
 
-use crate::allowance::{Allowance, Ended, Origin};
+use crate::allowance::{Allowance, NoMore, Origin};
 use crate::spec::ValueError;
 use crate::text::clean;
 use crate::wit_type::WitType;
@@ -18,7 +18,7 @@ pub(crate) enum Unread {
     /// It is not of the type.
     Misfit(ValueError),
     /// There is no room for the values, or no time.
-    Ended(Ended),
+    NoMore(NoMore),
 }
 
 type Read<T> = Result<T, Unread>;
@@ -325,8 +325,8 @@ impl Unread {
     }
 }
 
-impl From<Ended> for Unread {
-    fn from(ended: Ended) -> Self {
-        Self::Ended(ended)
+impl From<NoMore> for Unread {
+    fn from(no_more: NoMore) -> Self {
+        Self::NoMore(no_more)
     }
 }

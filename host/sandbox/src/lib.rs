@@ -7,7 +7,6 @@
 //! ```
 
 mod allowance;
-mod bulk;
 mod cancel;
 mod child;
 mod compile;

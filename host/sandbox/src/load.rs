@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, Shared};
 use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::compile::{Compiles, Source, Turns, blocking};
+use crate::compile::{CompileTurns, Compiles, Source, blocking};
 use crate::config::{CompileLimit, LoadError, SandboxConfig, at_most};
 use crate::link::Linkers;
 use crate::module::Module;
@@ -30,7 +30,7 @@ type Flight = Shared<BoxFuture<'static, Loaded>>;
 pub(crate) struct Loader {
     compiles: Compiles,
     linkers: Arc<Linkers>,
-    turns: Arc<Turns>,
+    turns: Arc<CompileTurns>,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -60,7 +60,7 @@ enum State {
 
 impl Loader {
     pub(crate) fn new(compiles: Compiles, linkers: Arc<Linkers>) -> Self {
-        let turns = Turns::new(compiles.config.compiles_max);
+        let turns = CompileTurns::new(compiles.config.compiles_max);
         Self { compiles, linkers, turns, kept: Arc::default() }
     }
 

@@ -2,7 +2,7 @@
 
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-use crate::allowance::Ended;
+use crate::allowance::NoMore;
 use crate::json_in::Unread;
 use crate::meter::Stop;
 use crate::spec::{LimitKind, RunOutcome, TrapKind};
@@ -53,8 +53,8 @@ pub(crate) fn of_stop(stop: &Stop) -> RunOutcome {
 pub(crate) fn of_unread(unread: Unread) -> RunOutcome {
     match unread {
         Unread::Misfit(problem) => RunOutcome::BadParams(problem),
-        Unread::Ended(Ended::TooLarge(too_large)) => RunOutcome::ParamsTooLarge(too_large),
-        Unread::Ended(Ended::Stopped(stop)) => of_stop(&stop),
+        Unread::NoMore(NoMore::TooLarge(too_large)) => RunOutcome::ParamsTooLarge(too_large),
+        Unread::NoMore(NoMore::Stopped(stop)) => of_stop(&stop),
     }
 }
 

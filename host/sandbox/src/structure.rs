@@ -1,12 +1,12 @@
 //! Structural limits of a module, checked on the bytes before anything is validated or compiled. It only counts;
 //! whether the bytes are a valid component is the engine's judgement.
 
+use iog_bulk::Signatures;
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentType, ComponentTypeRef, Encoding,
     FunctionBody, Instance, Parser, Payload, TypeBounds,
 };
 
-use crate::bulk::Signatures;
 use crate::config::{LoadError, StructureLimits, at_most};
 use crate::typedepth::{Depths, declared};
 

@@ -8,6 +8,7 @@ use iog_client::gateway::{Believed, SignedRun, believe, receipt_log};
 use iog_client::{ClientError, GatewayClient, Remote, RunReply};
 use iog_home::Home;
 use iog_home::connect;
+use iog_machine::error::chain;
 use iog_machine::{Clock, Entropy as _, OsEntropy};
 use iog_protocol::api::{ApiErrorCode, ENVELOPE_MEDIA_TYPE, Problem};
 use iog_protocol::dsse::Signed;
@@ -147,6 +148,20 @@ pub(crate) fn fresh_id() -> RequestId {
 /// The code a server declined with; any other failure fails the story.
 pub(crate) fn declined(error: &ClientError) -> ApiErrorCode {
     error.code().unwrap_or_else(|| panic!("not declined but failed: {error:?}"))
+}
+
+/// How a server refuses a certificate, in its own words. It may close the connection before its alert can be read, and then
+/// it is asked again: a connection that breaks off for any other reason is no refusal.
+pub(crate) async fn alert<T>(mut ask: impl AsyncFnMut() -> Result<T, ClientError>) -> String {
+    let mut said = String::new();
+    for _ in 0..50 {
+        let Err(error) = ask().await else { panic!("it was let in") };
+        said = chain(&error).to_lowercase();
+        if said.contains("alert") {
+            return said;
+        }
+    }
+    panic!("no alert but: {said}")
 }
 
 /// Status and code of an answer that is a problem document.

@@ -20,7 +20,12 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What it says and whose signatures it has.
+    /// What it says, where nobody has verified who says it.
+    pub(super) fn said_by_nobody(self) -> Said {
+        Said { signers: Vec::new(), statement: self.statement }
+    }
+
+    /// What it says and whose signatures it has. Only a judge knows whether they hold.
     pub(super) fn said(self) -> Said {
         let hints = self.envelope.signatures().iter().filter_map(|signature| signature.keyid.parse().ok());
         Said { signers: hints.collect(), statement: self.statement }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::anomalies::Anomalies;
 use super::change::Change;
 use super::entry::Entry;
 use super::error::{Anomaly, Invalid};
@@ -21,7 +22,7 @@ pub struct Registry {
     pub(super) stopped: Option<TooNew>,
     pub(super) states: States,
     pub(super) free: FreeStates,
-    pub(super) anomalies: Arc<Vec<Anomaly>>,
+    pub(super) anomalies: Anomalies,
 }
 
 macro_rules! effects {
@@ -100,7 +101,7 @@ impl Registry {
             stopped: None,
             states: States::founded(genesis, found),
             free: FreeStates::founded(genesis, found),
-            anomalies: Arc::default(),
+            anomalies: Anomalies::default(),
         })
     }
 
@@ -134,7 +135,8 @@ impl Registry {
     }
 
     /// As [`Self::apply_shared`], but only where `admit` has nothing against it: it is shown the registry without the entry,
-    /// and what is said in the entry and by whom. It is asked about valid entries alone.
+    /// and what is said in the entry and by whom. It is asked about valid entries alone. Of an entry that nobody judged, because
+    /// its family is not known or not in force, nobody is named: its signatures were not looked at.
     ///
     /// # Errors
     /// [`Invalid`], and what `admit` says.
@@ -144,7 +146,8 @@ impl Registry {
         admit: impl FnOnce(&Self, &Said) -> Result<(), E>,
     ) -> Result<Change, E> {
         let (effect, entry) = this.judge(entry)?;
-        admit(this, &entry.said())?;
+        let is_judged = !matches!(effect, Effect::Nothing);
+        admit(this, &if is_judged { entry.said() } else { entry.said_by_nobody() })?;
         let change = effect.change();
         Arc::make_mut(this).commit(effect);
         Ok(change)
@@ -159,7 +162,7 @@ impl Registry {
                 if let Some(needed) = reason.too_new() {
                     self.stopped.get_or_insert(needed.clone());
                 }
-                Arc::make_mut(&mut self.anomalies).push(Anomaly { index: self.size, entry: Digest::of(entry), reason });
+                self.anomalies.add(Anomaly { index: self.size, entry: Digest::of(entry), reason });
                 self.size += 1;
                 Change::Nothing
             }
@@ -229,7 +232,7 @@ impl Registry {
 
     /// The entries without effect, in the order of the log.
     #[must_use]
-    pub fn anomalies(&self) -> &[Anomaly] {
+    pub const fn anomalies(&self) -> &Anomalies {
         &self.anomalies
     }
 

@@ -8,6 +8,7 @@
 //! Nobody is trusted alone. With all of the center's online keys (log, approval, token, CA) no entry can be made that approves
 //! an unreviewed module, lifts a suspension, revokes anything or changes a domain's keys.
 
+mod anomalies;
 mod bounds;
 mod change;
 mod entry;
@@ -30,6 +31,7 @@ mod too_new;
 #[cfg(test)]
 mod tests;
 
+pub use anomalies::Anomalies;
 pub use bounds::{DOMAINS_MAX, LOG_BYTES_MAX, LOG_ENTRIES_MAX, MODULES_MAX, REVIEWS_OF_KEY_MAX};
 pub use change::Change;
 pub use error::{Anomaly, Invalid};

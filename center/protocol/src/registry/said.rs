@@ -8,6 +8,7 @@ use crate::statements::Statement;
 pub struct Said {
     /// What is said.
     pub statement: Statement,
-    /// The ids of the keys that signed. In an entry that the registry took, each of them did.
+    /// The ids of the keys that signed. In an entry that the registry judged and took, each of them did; one that it took without
+    /// judging names none.
     pub signers: Vec<KeyId>,
 }

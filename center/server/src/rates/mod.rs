@@ -89,8 +89,13 @@ impl Rates {
         self.buckets.extend(buckets);
         self.log_bytes += bytes as u64;
         self.forget(now);
-        self.alarms.raise(self.usages(registry, now));
+        self.look(registry, now);
         Ok(())
+    }
+
+    /// Logs the alarms that begin and end. Buckets fill while nobody says anything, so somebody has to look now and then.
+    pub(crate) fn look(&mut self, registry: &Registry, now: Timestamp) {
+        self.alarms.raise(self.usages(registry, now));
     }
 
     /// Counts the bytes of an entry.

@@ -34,17 +34,6 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::refusal::Refusal;
 
-/// Who shows a certificate, if anybody.
-pub(crate) struct Peer(pub(crate) Option<PeerIdentity>);
-
-impl<S: Sync> FromRequestParts<S> for Peer {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(parts.extensions.get::<PeerIdentity>().cloned()))
-    }
-}
-
 /// The parameter of a path; what is not UTF-8 names nothing.
 pub(crate) struct Named(pub(crate) String);
 

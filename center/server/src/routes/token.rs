@@ -3,12 +3,17 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::State, response::Response};
-use http::{HeaderMap, StatusCode, header};
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use iog_machine::{Entropy as _, OsEntropy};
 use iog_protocol::api::TokenAnswer;
+use iog_transport::PeerIdentity;
 
-use super::{Peer, json, read};
+use super::{json, read};
 use crate::{
     error::CenterError,
     present::Present,
@@ -19,10 +24,31 @@ use crate::{
 const BODY_BYTES_MAX: usize = 4 * 1024;
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// The certificate that a token is asked with. Whoever shows none gets no further.
+pub(crate) struct Certified(PeerIdentity);
+
+/// OAuth's own form of a refusal.
+pub(crate) struct Refused(tokens::OauthError);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        refuse(&self.0)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Certified {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let certificate = parts.extensions.get::<PeerIdentity>().cloned();
+        certificate.map(Self).ok_or_else(|| Refused(tokens::OauthError::no_certificate()))
+    }
+}
+
 pub(crate) async fn post(
     State(tokens): State<Arc<TokenIssuer>>,
     State(present): State<Present>,
-    Peer(certificate): Peer,
+    Certified(certificate): Certified,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -32,7 +58,7 @@ pub(crate) async fn post(
         return Ok(refuse(&tokens::OauthError::invalid_request("the body is not a form")));
     }
     let id = OsEntropy.request_id().map_err(CenterError::from)?;
-    let asked = tokens::Asked { form: &body, certificate: certificate.as_ref(), id: &id, now: present.now() };
+    let asked = tokens::Asked { form: &body, certificate: &certificate, id: &id, now: present.now() };
     match tokens.grant(&asked, &present.registry()) {
         Ok(access_token) => {
             let expires_in = u64::try_from(tokens.lifetime_s).unwrap_or(0);

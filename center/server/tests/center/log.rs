@@ -196,7 +196,7 @@ async fn stolen_online_keys_approve_nothing_and_impersonate_nobody() {
     // Past the door, written into the log itself: everybody's fold says that it has no effect.
     let mut registry = world.registry().await;
     registry.absorb(&forged);
-    let reason = &registry.anomalies()[0].reason;
+    let reason = &registry.anomalies().iter().next().expect("it is one").reason;
     assert!(matches!(reason, Invalid::Modules(modules::Invalid::Ineffective(_))), "{reason:?}");
     let effective = registry.effective(&module.digest(), now());
     assert!(matches!(effective, Err(NotEffective::NotApproved(_))), "{effective:?}");

@@ -59,9 +59,11 @@ async fn a_key_that_is_no_longer_named_ends_open_connections_too() {
     for client in [&honest, &sly, &moved] {
         assert_eq!(who(client, &server).await, Some(spiffe("as1")));
     }
-    assert!(!server.tls.is_of_former_authority());
     server.tls.follow_authorities(&[new.spki_sha256()]).unwrap();
-    assert!(server.tls.is_of_former_authority(), "its own certificate is to be renewed");
+    assert_eq!(server.tls.authority(), Some(old.spki_sha256()), "its own certificate is to be renewed");
+    assert_eq!(honest.tls().succeeding_authority(), None, "it does not follow");
+    honest.tls().follow_authorities(&[new.spki_sha256(), old.spki_sha256()]);
+    assert_eq!(honest.tls().succeeding_authority(), Some(new.spki_sha256()));
     assert_eq!(who(&honest, &server).await, None);
     assert_eq!(who(&sly, &server).await, None);
     server.tls.follow_authorities(&[]).unwrap();
@@ -73,4 +75,6 @@ async fn a_key_that_is_no_longer_named_ends_open_connections_too() {
     assert_eq!(who(&moved, &server).await, None);
     server.tls.rotate_identity(identity(&new, "server")).unwrap();
     assert_eq!(who(&moved, &server).await, Some(spiffe("as1")));
+    let answer = moved.send(Request::get(server.url("/who"))).await.unwrap();
+    assert_eq!(answer.issuer, Some(new.spki_sha256()), "an answer says under which authority it comes");
 }

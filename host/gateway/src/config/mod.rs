@@ -86,8 +86,8 @@ impl Default for SyncConfig {
 pub struct CapacityConfig {
     /// Runs at the same time, 1 to 1,024.
     pub runs_max: u32,
-    /// Runs of one caller at the same time, 1 to `runs_max`; unless it is set, three quarters of them, rounded up. The other
-    /// places are left to other callers.
+    /// Runs of one caller at the same time, 1 to `runs_max`; unless it is set, three quarters of them, rounded up, and never the
+    /// last one where there are two. The other places are left to other callers; who sets it to `runs_max` leaves none.
     pub runs_per_caller_max: Option<u32>,
     /// Accepted requests waiting for a place, 0 to 100,000.
     pub queue_max: u32,
@@ -116,7 +116,8 @@ impl CapacityConfig {
     /// Runs of one caller at the same time.
     #[must_use]
     pub fn runs_per_caller_max(&self) -> u32 {
-        self.runs_per_caller_max.unwrap_or_else(|| self.runs_max - self.runs_max / 4)
+        let of_all = || (self.runs_max - self.runs_max / 4).min(self.runs_max.saturating_sub(1)).max(1);
+        self.runs_per_caller_max.unwrap_or_else(of_all)
     }
 }
 
@@ -300,8 +301,8 @@ targets = { parameter = "target", distinct_per_day_max = 20 }
     fn one_callers_share_of_the_places_follows_them_unless_it_is_set() {
         let share =
             |capacity: &str| parse(&format!("{GOOD}[capacity]\n{capacity}")).map(|c| c.capacity.runs_per_caller_max());
-        for (capacity, expected) in [("", 6), ("runs_max = 1", 1), ("runs_max = 3", 3), ("runs_per_caller_max = 8", 8)]
-        {
+        let least = [("runs_max = 1", 1), ("runs_max = 2", 1), ("runs_max = 3", 2), ("runs_max = 4", 3)];
+        for (capacity, expected) in least.into_iter().chain([("", 6), ("runs_per_caller_max = 8", 8)]) {
             assert_eq!(share(capacity).unwrap(), expected, "{capacity}");
         }
         let error = share("runs_per_caller_max = 9").unwrap_err().to_string();

@@ -21,7 +21,7 @@ use artefact::Artefact;
 use job::{Answer, Question};
 
 pub use role::child_main;
-pub(crate) use turns::{Turn, Turns};
+pub(crate) use turns::{CompileTurns, Turn};
 
 /// How long a child may take to say that it is there, in which it compiles nothing.
 const PROBE_WALL: Duration = Duration::from_secs(10);

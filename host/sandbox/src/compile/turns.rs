@@ -13,7 +13,7 @@ const WAITING_MAX: usize = 64;
 
 /// The places and who waits for them.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub(crate) struct CompileTurns {
     /// Places of one requester.
     share: u32,
     state: Mutex<State>,
@@ -30,12 +30,12 @@ struct State {
 /// A place, waited for or had; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    turns: Arc<Turns>,
+    turns: Arc<CompileTurns>,
     requester: Arc<str>,
     called: Option<oneshot::Receiver<()>>,
 }
 
-impl Turns {
+impl CompileTurns {
     /// So many places.
     pub(crate) fn new(places: u32) -> Arc<Self> {
         let state = State { free: places, holding: HashMap::new(), lines: VecDeque::new() };
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_requester_never_has_all_places() {
-        let turns = Turns::new(2);
+        let turns = CompileTurns::new(2);
         let (greedy, other): (Arc<str>, Arc<str>) = ("greedy".into(), "other".into());
         let first = turns.turn(&greedy).await.unwrap();
         assert!(waits(turns.turn(&greedy)).await, "its second waits, and gives up here");
@@ -154,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn with_one_place_requesters_take_turns() {
-        let turns = Turns::new(1);
+        let turns = CompileTurns::new(1);
         let first = turns.turn(&"a".into()).await.unwrap();
         let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
         for whose in ["a", "a", "a", "b"] {
@@ -178,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn as_many_wait_as_may_and_no_more() {
-        let turns = Turns::new(1);
+        let turns = CompileTurns::new(1);
         let _first = turns.turn(&"a".into()).await.unwrap();
         let mut waiting: Vec<_> = (0..WAITING_MAX).map(|_| Box::pin(async { turns.turn(&"a".into()).await })).collect();
         for turn in &mut waiting {

@@ -1,9 +1,12 @@
 //! The child itself: what holds it, how it ends, and children that are not what they should be.
 
 use std::fs;
+use std::io::{ErrorKind, PipeReader, PipeWriter, Read as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use iog_sandbox::{CompileLimit, Compiler, Compiling, LoadError, Program, Sandbox, SandboxConfig};
@@ -25,11 +28,18 @@ async fn where_modules_are_compiled_is_found_out_by_trying() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_is_held_by_the_kernel() {
     let sandbox = Sandbox::new(&lifted(1_011)).unwrap();
+    let (ours, theirs) = inherited();
     let load = tokio::spawn({
         let sandbox = sandbox.clone();
         async move { sandbox.load(&bombs::variables(2_000, 20_000)).await }
     });
     let pid = processes::child(1_011 << 20).await;
+    drop(theirs);
+    // Only this process and its children had the other end, and they closed it: there is nothing to wait for.
+    let (closed, heard) = mpsc::channel();
+    std::thread::spawn(move || closed.send({ ours }.read(&mut [0]).unwrap()));
+    assert_eq!(heard.recv_timeout(Duration::from_secs(5)), Ok(0), "a child keeps what its parent was given");
+    assert!(!processes::children(1_011 << 20).is_empty(), "it still computes");
     let status = |name| processes::status(pid, name).unwrap();
     assert_eq!((status("Seccomp:"), status("NoNewPrivs:"), status("Threads:")), ("2".into(), "1".into(), "1".into()));
     assert_eq!(status("PPid:"), std::process::id().to_string());
@@ -47,11 +57,13 @@ async fn a_child_is_held_by_the_kernel() {
     let line = limits.lines().find(|line| line.starts_with("Max address space")).unwrap();
     let addresses: u64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
     assert!((1_011 << 20..3_000 << 20).contains(&addresses), "{addresses}");
-    // Nobody of the same user may look further; root may.
-    if let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) {
-        let open: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        assert_eq!(open, ["0", "1", "2"]);
-        assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"IOG_CHILD=1\0");
+    // Root may look further, and nobody else, not even who started it.
+    match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Ok(files) => {
+            let open: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            assert_eq!(open, ["0", "1", "2"]);
+        }
+        Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
     }
     load.abort();
     drop(sandbox);
@@ -60,6 +72,26 @@ async fn a_child_is_held_by_the_kernel() {
         assert!(begun.elapsed() < Duration::from_secs(5), "with the sandbox its child ends");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// A pipe whose writing end goes to every program that is started from here, as what a careless parent leaves open does.
+fn inherited() -> (PipeReader, PipeWriter) {
+    let (ours, theirs) = std::io::pipe().unwrap();
+    #[expect(unsafe_code, reason = "the standard library marks all files it opens, and removes no mark")]
+    // SAFETY: integers only, about a file that is open.
+    let unmarked = unsafe { libc::fcntl(theirs.as_raw_fd(), libc::F_SETFD, 0) };
+    assert_eq!(unmarked, 0);
+    (ours, theirs)
+}
+
+#[tokio::test]
+async fn a_child_gets_nothing_of_its_parents_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("environment");
+    let program = script(&folder, "looks", &format!("cat /proc/$$/environ > {}", seen.display()));
+    assert!(std::env::vars_os().count() > 1, "there is something to hand on");
+    Sandbox::new(&config_of(program)).unwrap().load(&bombs::honest(1)).await.unwrap_err();
+    assert_eq!(fs::read(&seen).unwrap(), b"IOG_CHILD=1\0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

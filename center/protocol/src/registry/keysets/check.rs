@@ -31,6 +31,12 @@ pub(super) fn check_genesis(genesis: &Genesis) -> Result<(), Flaw> {
     Ok(())
 }
 
+/// From rules version 2 on there is always an authority: a keyset without one would leave those trusted that it means to
+/// retire, for nobody can be told to trust none.
+pub(super) fn check_authorities(keyset: &Keyset) -> Result<(), Flaw> {
+    member(!keyset.ca_spki_sha256.is_empty(), "keyset.ca_spki_sha256", "1 to 32 digests")
+}
+
 pub(super) fn check_root(root: &Root) -> Result<(), Flaw> {
     member(unique_keys(&root.keys, 1..=KEYS_MAX), "root.keys", "1 to 32 different keys")?;
     let threshold = usize::try_from(root.threshold).unwrap_or(usize::MAX);

@@ -1,7 +1,7 @@
 //! Genesis and keysets (rule R5): who holds which role. A keyset follows exactly the one before it and is signed by the root
 //! threshold; a new root signs too. Keys of the center and of the root serve no other purpose.
 
-use super::check::{check_families, check_genesis, check_keyset, check_root};
+use super::check::{check_authorities, check_families, check_genesis, check_keyset, check_root};
 use super::error::Invalid;
 use super::state::{REQUIRING_RULES, State, root_signed};
 use super::statement::{Genesis, Keyset, RequiredFamily, Root};
@@ -39,6 +39,7 @@ pub(crate) fn check_founding(entry: &Entry, genesis: &Genesis) -> Result<(), Inv
     rules_known(genesis.min_rules_version)?;
     check_genesis(genesis)?;
     if genesis.min_rules_version >= REQUIRING_RULES {
+        check_authorities(&genesis.keyset)?;
         check_families(&genesis.keyset.required_families)?;
         families_known(&genesis.keyset.required_families)?;
     }
@@ -67,6 +68,7 @@ pub(crate) fn judge(states: &States, entry: &Entry) -> Result<Effect, Invalid> {
     check_keyset(keyset, new_root.unwrap_or(&state.root), state.log_key()?)?;
     clear_of_domains(states, keyset, new_root)?;
     if min_rules >= REQUIRING_RULES {
+        check_authorities(keyset)?;
         judge_families(state, &keyset.required_families)?;
     }
     Ok(Effect(keyset.clone()))

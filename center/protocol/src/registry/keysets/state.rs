@@ -10,8 +10,9 @@ use crate::registry::families::Family;
 use crate::registry::flaw::Flaw;
 use crate::registry::keyring::Keyring;
 
-/// The rules version from which on `required_families` means something. Before it is an unknown member and ignored, so that
-/// software of version 1 and later software fold such a registry alike.
+/// The rules version from which on `required_families` means something and a keyset names an authority at least. Before, the
+/// first is an unknown member and ignored, and the second is not looked at, so that software of version 1 and later software
+/// fold such a registry alike.
 pub(super) const REQUIRING_RULES: u32 = 2;
 
 /// The genesis, and what keysets made of it.

@@ -69,7 +69,7 @@ pub struct Keyset {
     /// Keys of the center that sign tokens.
     pub token: Vec<PublicKey>,
     /// Digests of the subject public keys of the certificate authorities. Members trust all of them, and no others; the first
-    /// one issues.
+    /// one issues. There is one at least from rules version 2 on; under version 1 a list without any changes nothing.
     pub ca_spki_sha256: Vec<Digest>,
     /// Who may review.
     pub auditors: Vec<Auditor>,

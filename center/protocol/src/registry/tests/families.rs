@@ -2,6 +2,7 @@
 //! family `notices` exists in these tests alone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::properties::{fold, story};
 use super::*;
@@ -186,4 +187,43 @@ fn the_table_names_each_family_once() {
         assert!(family.version() >= 1);
     }
     assert_eq!(Family::named("ballots"), None);
+}
+
+#[test]
+fn from_rules_version_2_on_a_keyset_names_an_authority() {
+    let none = |version: u32, min_rules: Option<u32>| Keyset {
+        version,
+        min_rules_version: min_rules,
+        ca_spki_sha256: Vec::new(),
+        ..keyset()
+    };
+    let flaw = Flaw::Member { member: "keyset.ca_spki_sha256", expected: "1 to 32 digests" };
+    let refused = Err(Invalid::Keysets(registry::keysets::Invalid::Flaw(flaw)));
+    let root = [&root(0), &root(1)];
+    // What an older registry has in its log stays valid; the keyset that raises the number is judged by the new rules.
+    let mut old = World::new();
+    let post = |world: &mut World, keyset| world.post(sealed(&Statement::new(&world.id(), keyset), &root));
+    assert_eq!(post(&mut old, none(2, Some(2))), refused);
+    post(&mut old, none(2, None)).unwrap();
+    assert_eq!(post(&mut old, none(3, Some(2))), refused);
+    post(&mut old, Keyset { version: 3, min_rules_version: Some(2), ..keyset() }).unwrap();
+    assert_eq!(post(&mut old, none(4, None)), refused);
+    let mut new = World::with(requiring(Vec::new()));
+    assert_eq!(post(&mut new, none(2, None)), refused);
+}
+
+#[test]
+fn nobody_answers_for_what_nobody_judged() {
+    let world = story();
+    let valid = notice(&world, "the exchange is down", 50);
+    let mut registry = Arc::new(world.registry.clone());
+    let mut signers = Vec::new();
+    for entry in [&valid, &unknown(&valid, 50)] {
+        let admit = |_: &Registry, said: &Said| -> Result<(), Invalid> {
+            signers.push(said.signers.len());
+            Ok(())
+        };
+        Registry::apply_if(&mut registry, entry, admit).unwrap();
+    }
+    assert_eq!(signers, [1, 0], "the signature of the second was not looked at");
 }

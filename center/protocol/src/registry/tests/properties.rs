@@ -39,7 +39,7 @@ fn absorb<'a>(mut registry: Registry, entries: impl IntoIterator<Item = &'a Vec<
 
 /// All that questions are answered from, without what only says where in the log something stands.
 fn content(registry: &Registry) -> Registry {
-    Registry { size: 0, anomalies: Arc::default(), ..registry.clone() }
+    Registry { size: 0, anomalies: Anomalies::default(), ..registry.clone() }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How much one function is for validator and compiler. What grows faster than the file is not its bytes: it is variables
 //! times blocks (each variable may be another value in each block) and the values that branches and calls pass, since one
-//! operator can pass many. It only counts; whether the code is valid is judged elsewhere. `center/inspect/src/bulk.rs` counts
-//! the same, and `host/module/tests/alike.rs` holds that it does.
+//! operator can pass many. It only counts; whether the code is valid is judged elsewhere. The inspector and the sandbox both
+//! count with it, so that what one takes for compilable the other does.
 
 use wasmparser::{BlockType, CompositeInnerType, FunctionBody, Import, Operator, RecGroup, Result, TypeRef};
 
@@ -20,7 +20,7 @@ impl Width {
 
 /// The function types of the core module that is being read, and which functions have which.
 #[derive(Debug, Default)]
-pub(crate) struct Signatures {
+pub struct Signatures {
     types: Vec<Width>,
     /// The type of each function, imported ones first.
     functions: Vec<u32>,
@@ -30,24 +30,24 @@ pub(crate) struct Signatures {
 
 /// What one function has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bulk {
+pub struct Bulk {
     /// Locals, parameters not counted.
-    pub(crate) locals: u64,
+    pub locals: u64,
     /// Blocks, loops, arms and conditional branches: each begins code that is entered on its own.
-    pub(crate) blocks: u64,
+    pub blocks: u64,
     /// Locals and parameters, times blocks.
-    pub(crate) block_variables: u64,
+    pub block_variables: u64,
     /// Values that blocks and calls take and give and that branches pass, for each target.
-    pub(crate) passed_values: u64,
+    pub passed_values: u64,
     /// Deepest nesting of blocks.
-    pub(crate) control_depth: u64,
+    pub control_depth: u64,
     /// Targets of the longest `br_table`.
-    pub(crate) br_table_targets: u64,
+    pub br_table_targets: u64,
 }
 
 impl Signatures {
     /// Notes types; how many values the widest of them takes or gives.
-    pub(crate) fn declare(&mut self, group: &RecGroup) -> u64 {
+    pub fn declare(&mut self, group: &RecGroup) -> u64 {
         let mut widest = 0;
         for ty in group.types() {
             let mut width = Width::default();
@@ -61,7 +61,7 @@ impl Signatures {
     }
 
     /// Notes an import; it has no body here.
-    pub(crate) fn import(&mut self, import: &Import<'_>) {
+    pub fn import(&mut self, import: &Import<'_>) {
         if let TypeRef::Func(ty) | TypeRef::FuncExact(ty) = import.ty {
             self.functions.push(ty);
             self.past += 1;
@@ -69,12 +69,15 @@ impl Signatures {
     }
 
     /// Notes a function whose body comes later.
-    pub(crate) fn define(&mut self, ty: u32) {
+    pub fn define(&mut self, ty: u32) {
         self.functions.push(ty);
     }
 
     /// Counts the next body.
-    pub(crate) fn measure(&mut self, body: &FunctionBody<'_>) -> Result<Bulk> {
+    ///
+    /// # Errors
+    /// What the parser says of a malformed one.
+    pub fn measure(&mut self, body: &FunctionBody<'_>) -> Result<Bulk> {
         let own = self.function(u32::try_from(self.past).unwrap_or(u32::MAX));
         self.past += 1;
         let mut bulk = Bulk::default();
@@ -157,5 +160,51 @@ impl Labels<'_> {
     fn arity(&self, depth: u32) -> u64 {
         let at = self.arities.len().checked_sub(1 + depth as usize);
         at.and_then(|at| self.arities.get(at)).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use wasmparser::{Parser, Payload};
+
+    use super::*;
+
+    /// What each function of a core module has.
+    fn measured(text: &str) -> Vec<Bulk> {
+        let wasm = wat::parse_str(text).unwrap();
+        let mut signatures = Signatures::default();
+        let mut found = Vec::new();
+        for payload in Parser::new(0).parse_all(&wasm) {
+            match payload.unwrap() {
+                Payload::TypeSection(types) => {
+                    types.into_iter().for_each(|group| drop(signatures.declare(&group.unwrap())))
+                }
+                Payload::FunctionSection(functions) => {
+                    functions.into_iter().for_each(|ty| signatures.define(ty.unwrap()))
+                }
+                Payload::CodeSectionEntry(body) => found.push(signatures.measure(&body).unwrap()),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn blocks_multiply_variables_and_branches_pass_values() {
+        let text = "(module
+            (func $two (result i32 i32) (i32.const 1) (i32.const 2))
+            (func (param i32 i64) (local i32 i32 i32)
+                (block (result i32 i32) (call $two) (br_table 0 0 0 (local.get 0)))
+                (drop) (drop)
+                (if (local.get 0) (then (loop (br_if 0 (local.get 0)))) (else))))";
+        let [two, all] = measured(text)[..] else { panic!("two functions") };
+        assert_eq!(two, Bulk::default());
+        // `block`, `br_table`, `if`, `loop`, `br_if`, `else`; five variables.
+        assert_eq!((all.locals, all.blocks, all.block_variables), (3, 6, 30));
+        // The block gives two, the call gives two, each of the three targets gets two.
+        assert_eq!(all.passed_values, 2 + 2 + 3 * 2);
+        assert_eq!((all.control_depth, all.br_table_targets), (2, 2));
     }
 }
