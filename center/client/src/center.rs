@@ -21,8 +21,10 @@ use std::time::Duration;
 
 /// Largest module or manifest downloaded unless the caller says less, in bytes.
 pub const BLOB_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How long a submission may take: inspection comes before the answer.
+/// How long a submission may take besides its sending: inspection comes before the answer.
 const SUBMIT_LIMIT: Duration = Duration::from_secs(120);
+/// The least rate at which a center takes a submission, bytes a second.
+const SUBMIT_BYTES_PER_S: u64 = 16 * 1024;
 const FORM_MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// A center.
@@ -132,8 +134,9 @@ impl CenterClient {
         let body =
             serde_json::to_vec(submission).map_err(|error| ClientError::input("submission", error.to_string()))?;
         check_len("submission", body.len(), SUBMISSION_BODY_BYTES_MAX)?;
+        let limit = SUBMIT_LIMIT + Duration::from_secs(body.len() as u64 / SUBMIT_BYTES_PER_S);
         let submitted: ModuleSubmitted =
-            self.remote.json(Call { limit: SUBMIT_LIMIT, ..Call::post(paths::MODULES, JSON_MEDIA_TYPE, body) }).await?;
+            self.remote.json(Call { limit, ..Call::post(paths::MODULES, JSON_MEDIA_TYPE, body) }).await?;
         let expected = Digest::of(&submission.module.0);
         if submitted.digest == expected { Ok(submitted) } else { Err(self.wrong_digest(&expected)) }
     }

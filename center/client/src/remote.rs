@@ -15,6 +15,9 @@ use std::time::Duration;
 pub const JSON_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long a plain call may take.
 pub const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// The least rate at which a file must come, bytes a second: half of what servers ask of whoever reads their answers, so that they see
+/// first who is too slow.
+const FILE_BYTES_PER_S: u64 = 8 * 1024;
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -41,11 +44,13 @@ pub(crate) struct Call<'a> {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) bytes_max: usize,
     pub(crate) limit: Duration,
+    /// Where it is given, the limit is that of pauses, and the answer has a second more for each so many bytes.
+    pub(crate) bytes_per_s: Option<u64>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn get(path: &'a str) -> Self {
-        Self { path, body: None, headers: Vec::new(), bytes_max: JSON_BYTES_MAX, limit: CALL_LIMIT }
+        Self { path, body: None, headers: Vec::new(), bytes_max: JSON_BYTES_MAX, limit: CALL_LIMIT, bytes_per_s: None }
     }
 
     pub(crate) fn post(path: &'a str, media_type: &'static str, body: impl Into<Bytes>) -> Self {
@@ -84,12 +89,21 @@ impl Remote {
         &self.http
     }
 
-    /// Fetches a file of at most `bytes_max` bytes.
+    /// Fetches a file of at most `bytes_max` bytes. It may take its time, as long as it comes.
     ///
     /// # Errors
     /// [`ClientError`]; anything but 200 is one.
     pub async fn get(&self, path: &str, bytes_max: usize) -> Result<Vec<u8>, ClientError> {
-        let response = self.call(Call { bytes_max, ..Call::get(path) }).await?;
+        self.get_beside(path, bytes_max, 0).await
+    }
+
+    /// The same, while as many as `others` share the connection.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) async fn get_beside(&self, path: &str, bytes_max: usize, others: u32) -> Result<Vec<u8>, ClientError> {
+        let bytes_per_s = Some(FILE_BYTES_PER_S / (u64::from(others) + 1));
+        let response = self.call(Call { bytes_max, bytes_per_s, ..Call::get(path) }).await?;
         match response.status {
             StatusCode::OK => Ok(response.body.into()),
             status => Err(self.status(path, status)),
@@ -139,6 +153,9 @@ impl Remote {
         }
         for (name, value) in call.headers {
             request = request.header(name, value);
+        }
+        if let Some(rate) = call.bytes_per_s {
+            request = request.at_least(rate);
         }
         request.response_bytes_max(call.bytes_max).timeout(call.limit)
     }

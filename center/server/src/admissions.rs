@@ -104,20 +104,34 @@ impl Turn<'_> {
         let waiting = waiting.and_then(|envelope| admission::read(envelope.as_bytes()).ok());
         let registry = self.of.present.registry();
         let may_replace = admission::may_replace(&registry, connected, &offered, waiting.as_ref());
+        let is_known = waiting.as_ref().is_some_and(|it| it.envelope.payload() == offered.envelope.payload());
         match admission::judge(&registry, offered, waiting, may_replace)? {
             Verdict::Append(candidate) => {
-                let index = self.append(&id, candidate.envelope.to_json()).await?;
+                let index = match self.append(&id, candidate.envelope.to_json()).await {
+                    // The last signature must not be lost: whoever sends the statement again later puts it into force.
+                    Err(AppendError::Declined(declined)) if is_known || may_replace => {
+                        self.keep(&id, &candidate).await?;
+                        return Err(declined.into());
+                    }
+                    appended => appended?,
+                };
                 tracing::info!(domain = %id, index, "domain in force");
                 Ok(Admitted::InForce { index })
             }
             Verdict::Keep(candidate, lacking) => {
-                let envelope = String::from_utf8_lossy(&candidate.envelope.to_json()).into_owned();
-                let now = self.of.present.now().unix();
-                self.of.database.set_pending(&id, &envelope, now).await?;
+                let (envelope, now) = self.keep(&id, &candidate).await?;
                 tracing::info!(domain = %id, lacking, "domain waits for co-signatures");
                 Ok(Admitted::Waiting(admission::shown(&envelope, now)))
             }
         }
+    }
+
+    /// Keeps a statement with the signatures it has by now; gives it as it is kept, and since when.
+    async fn keep(&self, domain: &DomainId, candidate: &Offered) -> Result<(String, i64), Refusal> {
+        let envelope = String::from_utf8_lossy(&candidate.envelope.to_json()).into_owned();
+        let now = self.of.present.now().unix();
+        self.of.database.set_pending(domain, &envelope, now).await?;
+        Ok((envelope, now))
     }
 
     async fn append(&self, domain: &DomainId, entry: Vec<u8>) -> Result<u64, AppendError> {

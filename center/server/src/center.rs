@@ -5,7 +5,7 @@ use std::{fs::File, net::SocketAddr, sync::Arc, time::Duration};
 use iog_machine::{Clock, files::Readers};
 use iog_protocol::{enroll::JoinToken, ids::Digest, registry::Registry, statements::Keyset};
 use iog_tlog::NoteSigner;
-use iog_transport::{App, ClientAuth, Drained, ServerTls};
+use iog_transport::{ClientAuth, Drained, ServerTls};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -19,11 +19,12 @@ use crate::{
     head::Published,
     home::{Home, OnlineKeys, log_origin, write},
     invite::{InviteOptions, invite_in},
-    parts::{GenesisEntry, Intake, Parts},
+    parts::{GenesisEntry, Intake, Lists, Parts},
     present::Present,
     rates::SharedRates,
     replay::replay,
-    router::{no_room, router},
+    router::app,
+    senders::Desks,
     sequencer::Writer,
     tokens::TokenIssuer,
 };
@@ -83,6 +84,8 @@ impl Center {
             issuer: Arc::new(issuer),
             tokens: Arc::new(TokenIssuer { key: keys.token, lifetime_s: i64::from(config.limits.token_hours) * 3600 }),
             intake: Arc::new(Intake::new(&config.limits)),
+            desks: Arc::new(Desks::new(rates.clone())),
+            lists: Lists::new(),
             admissions: Arc::new(Admissions::new(present.clone(), database.clone(), sequencer.clone())),
             present,
             sequencer,
@@ -133,7 +136,7 @@ impl Center {
         let (stop, stopped) = oneshot::channel::<()>();
         let renewal = tokio::spawn(Arc::clone(&own).keep());
         let database = parts.database.clone();
-        let (app, limits) = (App::new(router(parts, &config.limits), no_room), config.serve_limits());
+        let (app, limits) = (app(parts, &config), config.serve_limits());
         let server = tokio::spawn(async move {
             let until_stopped = async {
                 let _ = stopped.await;

@@ -1,6 +1,7 @@
 //! `center.toml`: where the center listens, what it is called, where it keeps its things. It holds no secrets; unknown keys are refused.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use iog_protocol::ids::TrustDomain;
 use iog_transport::ServeLimits;
@@ -53,7 +54,7 @@ pub struct Limits {
     pub certificate_hours: u32,
     /// Life of an access token, hours (1 to 24).
     pub token_hours: u32,
-    /// Longest time a request may take, seconds; a submission may take four times as long.
+    /// Longest time a request may take, seconds; a submission may take four times as long, and what its body is given to come.
     pub request_seconds: u64,
     /// Services one domain may have in the catalog.
     pub services_per_domain: usize,
@@ -77,9 +78,9 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Connections {
-    /// Connections at once.
+    /// Connections at once; strangers have half.
     pub total_max: usize,
-    /// Connections at once from one IPv4 address or IPv6 /64.
+    /// Connections at once of one member, IPv4 address or IPv6 /64; a /24 and a /48 have twice as many.
     pub per_peer_max: usize,
     /// MiB of answers that are not sent yet; one peer has at most an eighth.
     pub unsent_mib_max: usize,
@@ -200,6 +201,11 @@ impl CenterConfig {
             received_bytes_max: self.connections.bodies_mib_max * MIB,
             ..ServeLimits::default()
         }
+    }
+
+    /// How long the body of the largest submission may take to come.
+    pub(crate) fn submission_time(&self) -> Duration {
+        self.serve_limits().body_time(submission_bytes_max(self.limits.module_bytes_max) as u64)
     }
 
     /// The least of `connections.bodies_mib_max`: a peer, who has an eighth, can submit the largest module.

@@ -27,6 +27,7 @@ mod renewal;
 mod replay;
 mod router;
 mod routes;
+mod senders;
 mod sequencer;
 mod submission;
 mod tokens;

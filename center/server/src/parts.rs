@@ -6,29 +6,42 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use iog_protocol::ids::TrustDomain;
 use iog_transport::{ShareLimits, Shares};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     admissions::Admissions, blobs::Blobs, catalog::Catalog, certificates::Issuer, config::Limits, db::Database,
-    head::Published, present::Present, rates::SharedRates, sequencer::Sequencer, tokens::TokenIssuer,
+    head::Published, present::Present, rates::SharedRates, senders::Desks, sequencer::Sequencer, tokens::TokenIssuer,
 };
 
 /// Uploads taken into memory for each inspection that runs.
 const UPLOADS_PER_INSPECTION: usize = 5;
 /// Uploads of one publisher at once, so that nobody who leaves them unfinished stops others.
 const UPLOADS_PER_PEER: usize = 3;
-/// Uploads of which the statement is being read, 64 KiB each.
-const OPENINGS: usize = 128;
+/// Long lists made at once: what is made is in memory before it finds room among the answers.
+const LISTS_AT_ONCE: usize = 2;
 
 /// Entry 0 of the log, as its signers made it.
 #[derive(Clone)]
 pub(crate) struct GenesisEntry(pub(crate) Arc<[u8]>);
 
+/// Places for long lists while they are made.
+#[derive(Clone)]
+pub(crate) struct Lists(Arc<Semaphore>);
+
+impl Lists {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(LISTS_AT_ONCE)))
+    }
+
+    /// Waits for a turn to make one; over when dropped.
+    pub(crate) async fn turn(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.0).acquire_owned().await.expect("the semaphore is never closed")
+    }
+}
+
 /// Places for submissions, which are large and take long.
 pub(crate) struct Intake {
     pub(crate) module_bytes_max: usize,
-    /// Places for the beginnings of uploads, until it is known who signed them.
-    pub(crate) openings: Shares,
     /// Places for uploads, which wait in memory: a few for each publisher, and a few of all for those whose signature is not known yet.
     pub(crate) uploads: Shares,
     /// Places for inspections.
@@ -42,7 +55,6 @@ impl Intake {
         let uploads = ShareLimits { total, unnamed: at_once, per_peer: UPLOADS_PER_PEER };
         Self {
             module_bytes_max: limits.module_bytes_max,
-            openings: Shares::new(ShareLimits::of(OPENINGS)),
             uploads: Shares::new(uploads),
             inspections: Arc::new(Semaphore::new(at_once)),
         }
@@ -63,6 +75,8 @@ pub(crate) struct Parts {
     pub(crate) issuer: Arc<Issuer>,
     pub(crate) tokens: Arc<TokenIssuer>,
     pub(crate) intake: Arc<Intake>,
+    pub(crate) desks: Arc<Desks>,
+    pub(crate) lists: Lists,
     pub(crate) admissions: Arc<Admissions>,
 }
 
@@ -88,6 +102,8 @@ parts! {
     issuer: Arc<Issuer>,
     tokens: Arc<TokenIssuer>,
     intake: Arc<Intake>,
+    desks: Arc<Desks>,
+    lists: Lists,
     admissions: Arc<Admissions>,
 }
 

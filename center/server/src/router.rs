@@ -11,22 +11,42 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use iog_machine::{Entropy as _, OsEntropy};
 use iog_protocol::api::{ApiErrorCode, paths};
+use iog_transport::{App, PeerIdentity};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{config::Limits, parts::Parts, refusal::Refusal, routes};
+use crate::{config::CenterConfig, parts::Parts, refusal::Refusal, routes};
+
+/// What the accept loop serves: the routes, and what it must know of those who ask.
+pub(crate) fn app(parts: Parts, config: &CenterConfig) -> App {
+    let (present, trust_domain) = (parts.present.clone(), parts.trust_domain.clone());
+    // A certificate outlives a suspension; whoever is not in force does not take what members have.
+    let is_member = move |identity: &PeerIdentity| {
+        let domain = identity.spiffe.as_deref().and_then(|spiffe| trust_domain.domain_named(spiffe));
+        domain.is_some_and(|domain| present.registry().domain(&domain, present.now()).is_some())
+    };
+    App::new(router(parts, config), no_room).with_members(is_member).with_openings(says_who_sends)
+}
+
+/// The routes whose bodies say who sends them, whatever the connection says.
+fn says_who_sends(method: &Method, path: &str) -> bool {
+    *method == Method::POST && [paths::STATEMENTS, paths::MODULES, paths::ENROLL].contains(&path)
+}
 
 #[rustfmt::skip]
-pub(crate) fn router(parts: Parts, limits: &Limits) -> Router {
-    let limit = Duration::from_secs(limits.request_seconds);
+fn router(parts: Parts, config: &CenterConfig) -> Router {
+    let limit = Duration::from_secs(config.limits.request_seconds);
+    // Its body may come as slowly as any.
+    let slow_limit = limit * 4 + config.submission_time();
     let quick = Router::new()
         .route(paths::HEALTH,         get(routes::health::get))
         .route(paths::LOG_CHECKPOINT, get(routes::log::checkpoint))
         .route(paths::LOG_TILE,       get(routes::log::tile))
         .route(paths::GENESIS,        get(routes::genesis::get))
         .route(paths::BLOB,           get(routes::blobs::get))
+        .route(paths::MODULES,        get(routes::module_list::get))
         .route(paths::MODULE,         get(routes::module_show::get))
         .route(paths::STATEMENTS,     post(routes::statements::post))
         .route(paths::ENROLL,         post(routes::enroll::post))
@@ -36,8 +56,8 @@ pub(crate) fn router(parts: Parts, limits: &Limits) -> Router {
         .route(paths::CATALOG,        get(routes::catalog_search::get).post(routes::catalog_publish::post))
         .layer(from_fn_with_state(limit, in_time));
     let slow = Router::new()
-        .route(paths::MODULES,        get(routes::module_list::get).post(routes::module_submit::post))
-        .layer(from_fn_with_state(limit * 4, in_time));
+        .route(paths::MODULES,        post(routes::module_submit::post))
+        .layer(from_fn_with_state(slow_limit, in_time));
     quick
         .merge(slow)
         .fallback(nothing_here)
@@ -61,7 +81,7 @@ fn after_panic(_: Box<dyn Any + Send>) -> Response {
 }
 
 /// Requests beyond the bound, of one peer or of all, are told to come back instead of waiting in memory.
-pub(crate) fn no_room() -> Response {
+fn no_room() -> Response {
     Refusal::new(ApiErrorCode::Busy, "too many requests are in work, of this peer or of all").into_response()
 }
 

@@ -3,6 +3,7 @@
 
 use crate::tile::{TILE_WIDTH, TileError, index_path, parse_index_path, pieces};
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use thiserror::Error;
 
@@ -63,19 +64,8 @@ impl EntryBundle {
     /// # Errors
     /// [`BundleError::Truncated`], [`BundleError::TooMany`].
     pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
-        let (mut entries, mut rest) = (Vec::new(), bytes);
-        while !rest.is_empty() {
-            if entries.len() == usize::from(TILE_WIDTH) {
-                return Err(BundleError::TooMany);
-            }
-            let truncated = BundleError::Truncated(entries.len());
-            let (len, tail) = rest.split_first_chunk::<2>().ok_or(truncated)?;
-            let len = usize::from(u16::from_be_bytes(*len));
-            let (entry, tail) = tail.split_at_checked(len).ok_or(truncated)?;
-            entries.push(entry.to_vec());
-            rest = tail;
-        }
-        Ok(Self { entries })
+        let places = places(bytes)?;
+        Ok(Self { entries: places.into_iter().map(|place| bytes[place].to_vec()).collect() })
     }
 
     /// Reads a bundle that must hold as many entries as its name says.
@@ -83,10 +73,38 @@ impl EntryBundle {
     /// # Errors
     /// As [`EntryBundle::decode`], and [`BundleError::Width`].
     pub fn decode_exact(bytes: &[u8], id: BundleId) -> Result<Self, BundleError> {
-        let bundle = Self::decode(bytes)?;
-        let (expected, found) = (usize::from(id.width()), bundle.entries.len());
-        if expected == found { Ok(bundle) } else { Err(BundleError::Width { expected, found }) }
+        let places = Self::places_exact(bytes, id)?;
+        Ok(Self { entries: places.into_iter().map(|place| bytes[place].to_vec()).collect() })
     }
+
+    /// Where the entries lie in the bytes of such a bundle, for whoever keeps only those.
+    ///
+    /// # Errors
+    /// As [`EntryBundle::decode_exact`].
+    pub fn places_exact(bytes: &[u8], id: BundleId) -> Result<Vec<Range<usize>>, BundleError> {
+        let places = places(bytes)?;
+        let (expected, found) = (usize::from(id.width()), places.len());
+        if expected == found { Ok(places) } else { Err(BundleError::Width { expected, found }) }
+    }
+}
+
+/// Where the entries of a bundle lie in its bytes.
+fn places(bytes: &[u8]) -> Result<Vec<Range<usize>>, BundleError> {
+    let (mut places, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        if places.len() == usize::from(TILE_WIDTH) {
+            return Err(BundleError::TooMany);
+        }
+        let truncated = BundleError::Truncated(places.len());
+        let (length, rest) = bytes[at..].split_first_chunk::<2>().ok_or(truncated)?;
+        let (begin, length) = (at + 2, usize::from(u16::from_be_bytes(*length)));
+        if rest.len() < length {
+            return Err(truncated);
+        }
+        at = begin + length;
+        places.push(begin..at);
+    }
+    Ok(places)
 }
 
 /// Name of a bundle: entries `index * 256 .. index * 256 + width`. Only valid values exist.

@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::sync::Notify;
 
 /// The running requests of one connection.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Activity {
     running: AtomicUsize,
     changed: Notify,

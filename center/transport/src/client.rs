@@ -13,10 +13,13 @@ use std::{
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
+
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     connector::{Connector, Issuer},
@@ -43,6 +46,7 @@ pub struct Request {
     body: Bytes,
     response_bytes_max: usize,
     timeout: Duration,
+    bytes_per_s: Option<u64>,
     peer: Option<String>,
 }
 
@@ -57,6 +61,7 @@ impl Request {
             body: Bytes::new(),
             response_bytes_max: RESPONSE_BYTES_DEFAULT,
             timeout: TIMEOUT_DEFAULT,
+            bytes_per_s: None,
             peer: None,
         }
     }
@@ -94,6 +99,14 @@ impl Request {
     #[must_use]
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
+        self
+    }
+
+    /// Gives the answer a second more for each so many bytes of it. The limit of time is then that of the answer's beginning and of every
+    /// pause in it, so that a slow link is told from one that stands still.
+    #[must_use]
+    pub const fn at_least(mut self, bytes_per_s: u64) -> Self {
+        self.bytes_per_s = Some(bytes_per_s);
         self
     }
 
@@ -165,32 +178,34 @@ impl HttpClient {
             return Err(wrong());
         }
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-        let limit = request.timeout;
-        match tokio::time::timeout(limit, self.exchange(request, uri, &authority)).await {
-            Ok(result) => result,
-            Err(_) => Err(TransportError::Timeout { authority, limit }),
-        }
+        self.exchange(request, uri, &authority).await
     }
 
     async fn exchange(&self, request: Request, uri: Uri, authority: &str) -> Result<Response, TransportError> {
-        let Request { method, headers, body, response_bytes_max: limit_bytes, peer, .. } = request;
+        let Request { method, headers, body, response_bytes_max, timeout, bytes_per_s, peer, .. } = request;
         let mut message = http::Request::new(Full::new(body));
         *message.method_mut() = method;
         *message.uri_mut() = uri;
         *message.headers_mut() = headers;
-        let response =
-            self.connections(peer).request(message).await.map_err(|error| explain(authority, Box::new(error)))?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, limit_bytes).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                TransportError::ResponseTooLarge { authority: authority.to_owned(), limit_bytes }
-            } else {
-                explain(authority, error)
+        let begun = Instant::now();
+        let late = |_| TransportError::Timeout { authority: authority.to_owned(), limit: timeout };
+        let asked = timeout_at(begun + timeout, self.connections(peer).request(message)).await.map_err(late)?;
+        let (head, body) = asked.map_err(|error| explain(authority, Box::new(error)))?.into_parts();
+        let mut whole = Whole::of(body, response_bytes_max);
+        let mut last = begun;
+        loop {
+            let end = bytes_per_s.map_or(begun + timeout, |rate| {
+                let given = Duration::from_millis((whole.read.len() as u64).saturating_mul(1_000) / rate.max(1));
+                (last + timeout).min(begun + timeout.saturating_add(given))
+            });
+            if !timeout_at(end, whole.more(authority)).await.map_err(late)?? {
+                break;
             }
-        })?;
+            last = Instant::now();
+        }
         let peer = head.extensions.get::<Option<PeerIdentity>>().cloned().flatten();
         let issuer = head.extensions.get::<Issuer>().and_then(|issuer| issuer.0);
-        Ok(Response { status: head.status, headers: head.headers, body: body.to_bytes(), peer, issuer })
+        Ok(Response { status: head.status, headers: head.headers, body: whole.read.into(), peer, issuer })
     }
 
     /// The connections to servers that must be `peer`. None of them outlives a certificate that it was made with.
@@ -222,6 +237,36 @@ impl HttpClient {
             .http2_max_header_list_size(32 * 1024)
             .build(connector);
         Pool { client, end }
+    }
+}
+
+/// An answer while it comes: one copy of it, as large as it says it is.
+struct Whole {
+    body: Limited<Incoming>,
+    bytes_max: usize,
+    read: Vec<u8>,
+}
+
+impl Whole {
+    fn of(body: Incoming, bytes_max: usize) -> Self {
+        let told = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+        Self { body: Limited::new(body, bytes_max), bytes_max, read: Vec::with_capacity(told.min(bytes_max)) }
+    }
+
+    /// Reads some more; `false` at the end.
+    async fn more(&mut self, authority: &str) -> Result<bool, TransportError> {
+        let Some(frame) = self.body.frame().await else { return Ok(false) };
+        let frame = frame.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                TransportError::ResponseTooLarge { authority: authority.to_owned(), limit_bytes: self.bytes_max }
+            } else {
+                explain(authority, error)
+            }
+        })?;
+        if let Some(bytes) = frame.data_ref() {
+            self.read.extend_from_slice(bytes);
+        }
+        Ok(true)
     }
 }
 

@@ -10,8 +10,8 @@ use hyper_util::{
 use tokio::{
     io::AsyncBufReadExt,
     net::TcpStream,
-    sync::watch,
-    time::{Instant, sleep_until, timeout},
+    sync::{Notify, watch},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -21,13 +21,15 @@ use crate::{
     limits::{ServeLimits, ms},
     outflow::Outflow,
     peer::PeerIdentity,
+    peer_key::PeerKey,
     request::{self, Line},
-    shares::PeerKey,
-    trust::authorities_of,
+    shares::{Holder, Share},
+    trust::{AuthorityKey, authorities_of},
 };
 
 /// Bytes of request bodies that one connection may send ahead of whoever reads them; nobody reads a request that waits, so these are
-/// nobody's share and stay small.
+/// nobody's share: 512 MiB with 4,096 connections, 256 of them strangers'. The protocol's own least is 64 KiB, with which one request
+/// that waits would stop all others of its connection.
 const BODY_WINDOW_BYTES: u32 = 128 * 1024;
 /// The same for one request. At 100 ms of distance it still carries 640 KB a second.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
@@ -36,61 +38,116 @@ const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Requests of one HTTP/2 connection that were reset by the peer before we looked at them; more, and it is closed.
 const RESET_STREAMS_MAX: usize = 20;
 
+/// A connection that was accepted and whose peer is not known yet.
+pub(crate) struct Arrival {
+    address: SocketAddr,
+    leave: Arc<Notify>,
+    _place: Share,
+}
+
+impl Arrival {
+    /// Takes a place among the handshakes; `None` if its network has too many.
+    pub(crate) fn of(context: &Context, address: SocketAddr) -> Option<Self> {
+        let leave = Arc::new(Notify::new());
+        let holder = Holder { leave: Arc::clone(&leave), activity: None };
+        let place = context.pools.arriving.take_as(&PeerKey::of(None, address.ip()), 1, Some(holder))?;
+        Some(Self { address, leave, _place: place })
+    }
+}
+
+/// A connection whose peer is known, with its place.
+struct Known {
+    stream: TlsStream<TcpStream>,
+    line: Arc<Line>,
+    authorities: Vec<AuthorityKey>,
+    activity: Arc<Activity>,
+    /// Somebody else gets the place.
+    leave: Arc<Notify>,
+    _place: Share,
+}
+
 /// Runs a connection to its end. `closing` turns true when the server shuts down.
 pub(crate) async fn run(
     context: Arc<Context>,
     stream: TcpStream,
-    address: SocketAddr,
+    arrival: Arrival,
     mut closing: watch::Receiver<bool>,
 ) {
+    let address = arrival.address;
     let opened = tokio::select! {
-        opened = open(&context, stream) => opened,
+        opened = open(&context, stream, arrival) => opened,
         _ = closing.wait_for(|closing| *closing) => return,
     };
     match opened {
-        Ok(Some(stream)) => exchange(context, stream, address, closing).await,
-        Ok(None) => tracing::debug!(%address, "connection closed before its first request"),
-        Err(error) => tracing::debug!(%address, %error, "connection refused"),
+        Ok(known) => exchange(known, closing).await,
+        Err(unopened) => tracing::debug!(%address, %unopened, "connection closed before its first request"),
     }
 }
 
-/// Handshake and first byte; `None` if the client left or stayed silent.
-async fn open(context: &Context, stream: TcpStream) -> std::io::Result<Option<TlsStream<TcpStream>>> {
-    let acceptor = TlsAcceptor::from(context.tls.current());
-    let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-    let mut stream = timeout(ms(context.limits.handshake_ms), acceptor.accept(stream)).await.map_err(late)??;
-    let first = timeout(ms(context.limits.first_byte_ms), stream.fill_buf()).await.map_err(late)??;
-    let silent = first.is_empty();
-    Ok((!silent).then_some(stream))
+/// Why a connection has no first request.
+#[derive(Debug, thiserror::Error)]
+enum Unopened {
+    /// The peer's, or the network's.
+    #[error(transparent)]
+    Broken(#[from] std::io::Error),
+    /// The peer's: it has said nothing.
+    #[error("its peer left or stayed silent")]
+    Silent,
+    /// The peer's: it has too many, or nobody who has more can be asked to leave.
+    #[error("its peer has too many, or all are at work")]
+    NoPlace,
+    /// Somebody who has fewer got its place.
+    #[error("its place was needed")]
+    Displaced,
 }
 
-async fn exchange(
-    context: Arc<Context>,
-    stream: TlsStream<TcpStream>,
-    address: SocketAddr,
-    mut closing: watch::Receiver<bool>,
-) {
-    let limits = context.limits;
+/// From the handshake, by which it is known who connects, to a place of its own and the first byte.
+async fn open(context: &Arc<Context>, stream: TcpStream, arrival: Arrival) -> Result<Known, Unopened> {
+    let acceptor = TlsAcceptor::from(context.tls.current());
+    let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+    let shaken = timeout(ms(context.limits.handshake_ms), acceptor.accept(stream));
+    let stream = tokio::select! {
+        shaken = shaken => shaken.map_err(late)??,
+        () = arrival.leave.notified() => return Err(Unopened::Displaced),
+    };
+    let mut known = take_place(context, stream, arrival.address).ok_or(Unopened::NoPlace)?;
+    drop(arrival);
+    let first = timeout(ms(context.limits.first_byte_ms), known.stream.fill_buf());
+    let first = tokio::select! {
+        first = first => first.map_err(late)??,
+        () = known.leave.notified() => return Err(Unopened::Displaced),
+    };
+    if first.is_empty() { Err(Unopened::Silent) } else { Ok(known) }
+}
+
+/// Whoever has shown a certificate of a member has a place of the members', everybody else one of the strangers'.
+fn take_place(context: &Arc<Context>, stream: TlsStream<TcpStream>, address: SocketAddr) -> Option<Known> {
     let (_, session) = stream.get_ref();
     let chain = session.peer_certificates().unwrap_or_default();
-    let identity = chain.first().and_then(PeerIdentity::from_certificate);
     let authorities = authorities_of(chain);
-    let is_h2 = session.alpn_protocol() == Some(b"h2");
+    let line = Arc::new(Line {
+        context: Arc::clone(context),
+        identity: chain.first().and_then(PeerIdentity::from_certificate),
+        address,
+        outflow: Arc::new(Outflow::new(&context.limits, Instant::now())),
+        cut: Arc::default(),
+    });
+    let (activity, leave) = (Arc::new(Activity::default()), Arc::new(Notify::new()));
+    let holder = Holder { leave: Arc::clone(&leave), activity: Some(Arc::clone(&activity)) };
+    let place = context.pools.connections.take_as(&line.peer(), 1, Some(holder))?;
+    Some(Known { stream, line, authorities, activity, leave, _place: place })
+}
+
+async fn exchange(known: Known, mut closing: watch::Receiver<bool>) {
+    let Known { stream, line, authorities, activity, leave, _place } = known;
+    let (context, address, limits) = (&line.context, line.address, line.context.limits);
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let (identity, outflow) = (line.identity.as_ref(), &line.outflow);
     let now = || context.tls.clock().now().unix();
     // Its certificate has ended, or its authority does not count any more.
-    let ended =
-        || identity.as_ref().is_some_and(|identity| identity.has_ended(now()) || !context.tls.trusts(&authorities));
-    let age_end = Instant::now() + ms(age_ms(limits.age_max_ms, identity.as_ref(), now()));
+    let ended = || identity.is_some_and(|identity| identity.has_ended(now()) || !context.tls.trusts(&authorities));
+    let age_end = Instant::now() + ms(age_ms(limits.age_max_ms, identity, now()));
 
-    let activity = Arc::new(Activity::default());
-    let outflow = Arc::new(Outflow::new(&limits, Instant::now()));
-    let line = Arc::new(Line {
-        context: Arc::clone(&context),
-        peer: PeerKey::of(identity.as_ref(), address.ip()),
-        identity: identity.clone(),
-        address,
-        outflow: Arc::clone(&outflow),
-    });
     // Started also where it is refused, so that the loop below wakes and closes the connection.
     let service = service_fn(|request| request::answer(Arc::clone(&line), request, activity.start(), ended()));
     let builder = builder(is_h2, limits);
@@ -119,14 +176,28 @@ async fn exchange(
                     return;
                 }
             }
+            () = line.cut.notified() => {
+                tracing::debug!(%address, "connection cut: others who hold less need what it holds");
+                return;
+            }
+            () = leave.notified() => {
+                // Between being asked and now a request may have come.
+                if activity.is_idle() {
+                    tracing::debug!(%address, "connection closed: its place was needed");
+                    return;
+                }
+                break;
+            }
             () = sleep_until(idle_end), if activity.is_idle() => break,
             () = sleep_until(age_end) => break,
             _ = closing.wait_for(|closing| *closing) => break,
         }
     }
     connection.as_mut().graceful_shutdown();
-    if timeout(ms(limits.drain_ms), connection).await.is_err() {
-        tracing::debug!(%address, "connection cut: it was still busy after its grace");
+    tokio::select! {
+        _ = connection => {}
+        () = line.cut.notified() => {}
+        () = sleep(ms(limits.drain_ms)) => tracing::debug!(%address, "connection cut: it was still busy after its grace"),
     }
 }
 

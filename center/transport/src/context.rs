@@ -12,25 +12,41 @@ use axum::{
     Router,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::{
     limits::{Pools, ServeLimits, ms},
+    peer::PeerIdentity,
     tls::ServerTls,
 };
 
-/// What a server answers with.
+/// What a server answers with, and what it knows of those who ask.
 #[derive(Clone)]
 pub struct App {
     pub(crate) router: Router,
     pub(crate) busy: fn() -> Response,
+    pub(crate) is_member: Arc<dyn Fn(&PeerIdentity) -> bool + Send + Sync>,
+    pub(crate) is_opening: fn(&Method, &str) -> bool,
 }
 
 impl App {
     /// The router, and what those are told for whom there is no room: a few hundred bytes at most.
     #[must_use]
-    pub const fn new(router: Router, busy: fn() -> Response) -> Self {
-        Self { router, busy }
+    pub fn new(router: Router, busy: fn() -> Response) -> Self {
+        Self { router, busy, is_member: Arc::new(|_| true), is_opening: |_, _| false }
+    }
+
+    /// Who of those with a verified certificate is a member now, asked for every connection and request. Others are strangers: they
+    /// count by network. Without this everybody is a member whose certificate has a name.
+    #[must_use]
+    pub fn with_members(self, is_member: impl Fn(&PeerIdentity) -> bool + Send + Sync + 'static) -> Self {
+        Self { is_member: Arc::new(is_member), ..self }
+    }
+
+    /// Which requests, by method and path, say in their bodies who sends them: see [`crate::Opening`].
+    #[must_use]
+    pub fn with_openings(self, is_opening: fn(&Method, &str) -> bool) -> Self {
+        Self { is_opening, ..self }
     }
 }
 

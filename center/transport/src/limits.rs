@@ -1,20 +1,21 @@
-//! The bounds of a server's connections and of what goes over them, and the counting of connections per peer. Nothing here touches a
-//! socket.
+//! The bounds of a server's connections and of what goes over them, and the pools that they make. Nothing here touches a socket.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use crate::{
-    shares::{ShareLimits, Shares, network_of},
+    shares::{ShareLimits, Shares},
     turns::Turns,
 };
 
+/// The part of its connections that a server has besides for handshakes under way: who connects is not known before their end.
+const ARRIVING_PART: usize = 8;
+/// Handshakes that a server has room for, however small it is.
+const ARRIVING_MIN: usize = 16;
+/// One address has at most this part of them.
+const ARRIVING_PEER_PART: usize = 4;
+
 /// How long, how many and how fast. Every wait of a server ends at one of these. Of what is counted in all, one peer has at most an
-/// eighth, and those without a certificate half (see [`ShareLimits::of`]).
+/// eighth, and strangers half: who shows no certificate of a member (see [`ShareLimits::of`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServeLimits {
     /// From TCP accept to the end of the TLS handshake, milliseconds.
@@ -27,9 +28,11 @@ pub struct ServeLimits {
     pub body_idle_ms: u64,
     /// How long a connection may rest between requests, milliseconds. (HTTP/1 connections rest at most `header_ms`.)
     pub idle_ms: u64,
-    /// Connections at once; more wait in the listen queue.
+    /// Connections at once whose peers are known, an eighth as many handshakes besides. Strangers have half; for one more, the oldest
+    /// that rests of the network with most is closed.
     pub connections_max: usize,
-    /// Connections at once from one IPv4 address or one IPv6 /64; more are closed at once.
+    /// Connections at once of one member, of one IPv4 address or of one IPv6 /64; a /24 and a /48 have twice as many, a /56 one and a
+    /// half times. More are closed at once.
     pub per_peer_max: usize,
     /// Age at which a connection is closed after its running requests, milliseconds; a client certificate's end closes it earlier.
     pub age_max_ms: u64,
@@ -44,6 +47,10 @@ pub struct ServeLimits {
     pub turns_max: usize,
     /// As `reads_max`, for all other requests, so that neither kind takes the places of the other.
     pub writes_max: usize,
+    /// As `writes_max`, for requests whose sender is known by what they send: until that has come. They take no place of the others.
+    pub openings_max: usize,
+    /// Time besides that which its bytes are given in which such a beginning must have come, milliseconds.
+    pub opening_grace_ms: u64,
     /// Until a request without a place is told so at the earliest, milliseconds; at the latest after twice as long.
     pub refusal_ms: u64,
     /// Bytes of answers that are not sent yet. A connection has half of what its peer has. Small answers are not counted: the places
@@ -80,6 +87,9 @@ impl Default for ServeLimits {
             reads_max: 1_024,
             turns_max: 8,
             writes_max: 512,
+            // 192 KiB each: 48 MiB, half of it strangers'.
+            openings_max: 256,
+            opening_grace_ms: 5_000,
             refusal_ms: 1_000,
             // A peer has 8 MiB: the largest catalog and some bundles of the log.
             unsent_bytes_max: 64 * 1024 * 1024,
@@ -119,6 +129,24 @@ impl ServeLimits {
         Pace { grace: ms(self.body_grace_ms), bytes_per_s: self.body_bytes_per_s }
     }
 
+    /// The pace until it is known who sends.
+    pub(crate) const fn opening_pace(&self) -> Pace {
+        Pace { grace: ms(self.opening_grace_ms), bytes_per_s: self.body_bytes_per_s }
+    }
+
+    /// The longest that a request body of so many bytes may take.
+    #[must_use]
+    pub const fn body_time(&self, bytes: u64) -> Duration {
+        self.body_pace().longest(bytes)
+    }
+
+    /// Handshakes under way. Nobody is known yet, so all are counted by network.
+    const fn arriving(&self) -> ShareLimits {
+        let part = self.connections_max / ARRIVING_PART;
+        let total = if part < ARRIVING_MIN { ARRIVING_MIN } else { part };
+        ShareLimits { total, unnamed: total, per_peer: total.div_ceil(ARRIVING_PEER_PART) }
+    }
+
     pub(crate) const fn answer_pace(&self) -> Pace {
         Pace { grace: ms(self.answer_grace_ms), bytes_per_s: self.answer_bytes_per_s }
     }
@@ -129,8 +157,11 @@ impl ServeLimits {
     }
 }
 
-/// What the requests of a server share.
+/// What the connections and requests of a server share.
 pub(crate) struct Pools {
+    pub(crate) arriving: Shares,
+    pub(crate) connections: Shares,
+    pub(crate) openings: Shares,
     pub(crate) reads: Shares,
     pub(crate) writes: Shares,
     pub(crate) unsent: Shares,
@@ -141,7 +172,12 @@ pub(crate) struct Pools {
 impl Pools {
     pub(crate) fn new(limits: &ServeLimits) -> Self {
         let pool = |total| Shares::new(ShareLimits::of(total));
+        let connections =
+            ShareLimits { per_peer: limits.per_peer_max.max(1), ..ShareLimits::of(limits.connections_max) };
         Self {
+            arriving: Shares::new(limits.arriving()),
+            connections: Shares::new(connections),
+            openings: pool(limits.openings_max),
             reads: pool(limits.reads_max),
             writes: pool(limits.writes_max),
             unsent: pool(limits.unsent_bytes_max),
@@ -153,43 +189,6 @@ impl Pools {
 
 pub(crate) const fn ms(value: u64) -> Duration {
     Duration::from_millis(value)
-}
-
-/// Counts connections per peer network.
-#[derive(Clone, Default)]
-pub(crate) struct PeerCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One counted connection; dropping it gives the place back.
-pub(crate) struct PeerPlace {
-    counts: PeerCounts,
-    network: IpAddr,
-}
-
-impl PeerCounts {
-    /// Takes a place for `address`, or `None` if its network already has `max`.
-    pub(crate) fn take(&self, address: IpAddr, max: usize) -> Option<PeerPlace> {
-        let network = network_of(address);
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(network).or_insert(0);
-        if *count >= max {
-            return None;
-        }
-        *count += 1;
-        drop(counts);
-        Some(PeerPlace { counts: self.clone(), network })
-    }
-}
-
-impl Drop for PeerPlace {
-    fn drop(&mut self) {
-        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.network) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.network);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -207,20 +206,15 @@ mod tests {
     }
 
     #[test]
-    fn places_are_counted_per_network_and_given_back() {
-        let counts = PeerCounts::default();
-        let one: IpAddr = "192.0.2.1".parse().unwrap();
-        let first = counts.take(one, 2).unwrap();
-        let second = counts.take("::ffff:192.0.2.1".parse().unwrap(), 2).unwrap();
-        assert!(counts.take(one, 2).is_none());
-        assert!(counts.take("192.0.2.2".parse().unwrap(), 2).is_some());
-        drop(first);
-        assert!(counts.take(one, 2).is_some());
-        drop(second);
-        let _a = counts.take("2001:db8::1".parse().unwrap(), 1).unwrap();
-        assert!(counts.take("2001:db8::ffff".parse().unwrap(), 1).is_none());
-        assert!(counts.take("2001:db8:0:1::1".parse().unwrap(), 1).is_some());
-        drop(_a);
-        assert!(counts.0.lock().unwrap().is_empty());
+    fn a_burst_of_one_address_may_shake_hands_at_once_even_at_a_small_server() {
+        for (connections_max, at_once, of_peer) in [(4_096, 512, 128), (10, 16, 4), (1, 16, 4)] {
+            let found = ServeLimits { connections_max, ..ServeLimits::default() }.arriving();
+            assert_eq!((found.total, found.unnamed, found.per_peer), (at_once, at_once, of_peer));
+        }
+    }
+
+    #[test]
+    fn a_body_is_given_as_long_as_its_pace() {
+        assert_eq!(ServeLimits::default().body_time(11 * 1024 * 1024), Duration::from_secs(714));
     }
 }

@@ -32,10 +32,15 @@ struct State {
 
 struct Open {
     id: u64,
+    /// Since when the peer could take of it.
     began: Instant,
     /// When its last byte must be gone.
     end: Instant,
     held: usize,
+    /// Bytes that the peer has not taken.
+    left: u64,
+    /// Since when nothing of it is there to be taken, because we have not made it yet.
+    unmade: Option<Instant>,
     is_refusal: bool,
 }
 
@@ -92,16 +97,40 @@ impl Outflow {
         let id = state.next;
         state.next += 1;
         state.held += size.held;
-        let end = now + self.pace.longest(size.sent);
-        state.open.push(Open { id, began: now, end, held: size.held, is_refusal: size.is_refusal });
+        // Those before it share the connection.
+        let before: u64 = state.open.iter().map(|open| open.left).sum();
+        let end = now + self.pace.longest(before.saturating_add(size.sent));
+        let (held, left, is_refusal) = (size.held, size.sent, size.is_refusal);
+        state.open.push(Open { id, began: now, end, held, left, unmade: None, is_refusal });
         id
     }
 
-    /// The peer took bytes of some answer.
-    pub(crate) fn took(&self, bytes: usize) {
+    /// The peer took bytes of an answer.
+    pub(crate) fn took(&self, id: u64, bytes: usize) {
         let mut state = self.lock();
         state.taken += bytes as u64;
         state.withheld = false;
+        if let Some(open) = state.open.iter_mut().find(|open| open.id == id) {
+            open.left = open.left.saturating_sub(bytes as u64);
+        }
+    }
+
+    /// The next bytes of an answer are not made yet: until they are, it is not its peer that is slow.
+    pub(crate) fn waits(&self, id: u64, now: Instant) {
+        let mut state = self.lock();
+        if let Some(open) = state.open.iter_mut().find(|open| open.id == id) {
+            open.unmade = Some(now);
+        }
+    }
+
+    /// They are made.
+    pub(crate) fn made(&self, id: u64, now: Instant) {
+        let mut state = self.lock();
+        if let Some(open) = state.open.iter_mut().find(|open| open.id == id)
+            && let Some(since) = open.unmade.take()
+        {
+            (open.began, open.end) = (now, open.end + now.saturating_duration_since(since));
+        }
     }
 
     /// An answer has ended, or was given up.
@@ -116,21 +145,26 @@ impl Outflow {
     /// When to ask again whether the peer keeps up; `None` while nothing is unsent.
     pub(crate) fn look_at(&self) -> Option<Instant> {
         let state = self.lock();
-        let first_end = state.open.iter().map(|open| open.end).min()?;
-        Some(first_end.min(state.since + self.stretch))
+        if state.open.is_empty() {
+            return None;
+        }
+        let ends = state.open.iter().filter(|open| open.unmade.is_none()).map(|open| open.end);
+        // Also while nothing is made, so that what is made later is looked at.
+        ends.chain([state.since + self.stretch]).min()
     }
 
     /// Whether the peer takes what is sent to it: no answer is older than it may become, and since the last look an answer that was there
     /// all the time has not stood still.
     pub(crate) fn keeps_up(&self, now: Instant) -> bool {
         let mut state = self.lock();
-        if state.open.iter().any(|open| open.end <= now) {
+        let mut made = state.open.iter().filter(|open| open.unmade.is_none());
+        if made.any(|open| open.end <= now) {
             return false;
         }
         if state.since + self.stretch > now {
             return true;
         }
-        let was_there = state.open.iter().any(|open| open.began <= state.since);
+        let was_there = state.open.iter().any(|open| open.unmade.is_none() && open.began <= state.since);
         let keeps_up = !was_there || state.taken >= self.pace.bytes_in(self.stretch);
         (state.since, state.taken) = (now, 0);
         keeps_up
@@ -169,9 +203,9 @@ mod tests {
         assert_eq!(outflow.look_at(), None);
         outflow.open(size(100_000), at(5));
         assert_eq!(outflow.look_at(), Some(at(15)));
-        outflow.took(10_000);
+        outflow.took(0, 10_000);
         assert!(outflow.keeps_up(at(15)));
-        outflow.took(9_999);
+        outflow.took(0, 9_999);
         assert!(outflow.keeps_up(at(24)), "not yet");
         assert!(!outflow.keeps_up(at(25)));
     }
@@ -198,10 +232,41 @@ mod tests {
         let outflow = outflow(now);
         outflow.open(size(10_000), now);
         for second in 1..70 {
-            outflow.took(1_000_000);
+            outflow.took(7, 1_000_000);
             assert!(outflow.keeps_up(at(second)), "{second}");
         }
         assert!(!outflow.keeps_up(at(70)), "60 s and 10 s for its bytes are over, whatever else was taken");
+    }
+
+    #[test]
+    fn an_answer_is_given_the_time_of_those_before_it() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let outflow = outflow(now);
+        let first = outflow.open(size(100_000), now);
+        outflow.took(first, 40_000);
+        outflow.open(size(10_000), now);
+        for second in 1..=130 {
+            outflow.took(first, 1_000);
+            assert_eq!(outflow.keeps_up(at(second)), second < 130, "{second}");
+            if second == 60 {
+                outflow.close(first);
+            }
+        }
+    }
+
+    #[test]
+    fn what_we_have_not_made_is_not_the_peers_to_take() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let outflow = outflow(now);
+        let id = outflow.open(size(1_000), now);
+        outflow.waits(id, at(1));
+        assert!(outflow.keeps_up(at(10)) && outflow.keeps_up(at(300)), "a cold disk");
+        outflow.made(id, at(301));
+        assert_eq!(outflow.look_at(), Some(at(310)));
+        assert!(outflow.keeps_up(at(310)), "it was not there all the time");
+        assert!(!outflow.keeps_up(at(320)));
     }
 
     #[test]
@@ -212,7 +277,7 @@ mod tests {
         assert!(!outflow.is_stuck(), "others filled the room");
         let id = outflow.open(size(10_000), now);
         assert!(outflow.is_stuck());
-        outflow.took(1);
+        outflow.took(0, 1);
         assert!(!outflow.is_stuck());
         outflow.withhold();
         outflow.close(id);

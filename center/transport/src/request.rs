@@ -9,6 +9,7 @@ use hyper::{
     Request,
     body::{Body as _, Incoming},
 };
+use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use crate::{
@@ -16,9 +17,10 @@ use crate::{
     context::Context,
     outflow::{Outflow, Size},
     peer::{PeerAddr, PeerIdentity},
-    received::{Received, ReceivedBody},
+    peer_key::PeerKey,
+    received::{Opening, Received, ReceivedBody},
     sent::{Holds, HoldsAtMost, SentBody},
-    shares::{PeerKey, Share},
+    shares::{Holder, Share},
 };
 
 /// Answers of at most so many bytes are not counted, so that whoever asks little gets it however much its neighbours ask for. Places
@@ -30,10 +32,20 @@ const REFUSALS_UNREAD_MAX: usize = 8;
 /// One connection, as its requests see it.
 pub(crate) struct Line {
     pub(crate) context: Arc<Context>,
-    pub(crate) peer: PeerKey,
     pub(crate) identity: Option<PeerIdentity>,
     pub(crate) address: SocketAddr,
     pub(crate) outflow: Arc<Outflow>,
+    /// Notified when something that one of its requests held was taken away for others.
+    pub(crate) cut: Arc<Notify>,
+}
+
+/// What a request needs a place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    /// A write whose body says who sends it.
+    Opening,
 }
 
 /// Why a request gets no answer at all.
@@ -57,22 +69,23 @@ pub(crate) async fn answer(
     if ended {
         return Err(Unanswered::CertificateEnded);
     }
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let Some(place) = line.place(is_read) else {
+    let (peer, kind) = (line.peer(), line.kind(&request));
+    let Some(place) = line.place(kind, &peer) else {
         tracing::debug!(address = %line.address, "request refused: no place for it");
         return line.refuse_late(request, Holds { running, _place: None, _received: None, _unsent: None }).await;
     };
-    let turn = if is_read { Some(line.context.pools.turns.turn(&line.peer).await) } else { None };
-    let received = Arc::new(Received::new(line.context.pools.received.clone(), line.peer.clone()));
-    let holds = Holds { running, _place: Some(place), _received: Some(Arc::clone(&received)), _unsent: None };
+    let turn = if kind == Kind::Read { Some(line.context.pools.turns.turn(&peer).await) } else { None };
+    let (place, opening) = if kind == Kind::Opening { (None, Some(place)) } else { (Some(place), None) };
+    let received = line.received(&peer, opening);
+    let holds = Holds { running, _place: place, _received: Some(Arc::clone(&received)), _unsent: None };
     if line.outflow.is_stuck() {
         drop(turn);
         return line.refuse_late(request, holds).await;
     }
-    let request = line.with_peer(request, &received);
+    let request = line.with_peer(request, &peer, &received);
     let Ok(response) = line.context.app.router.clone().oneshot(request).await;
     let size = size_of(&response);
-    match line.unsent(size.held) {
+    match line.unsent(&peer, size.held) {
         Ok(unsent) => Ok(line.send(response, size, Holds { _unsent: unsent, ..holds })),
         Err(NoRoom) => {
             tracing::debug!(address = %line.address, bytes = size.held, "answer withheld: no room for it");
@@ -86,18 +99,47 @@ pub(crate) async fn answer(
 struct NoRoom;
 
 impl Line {
-    fn place(&self, is_read: bool) -> Option<Share> {
-        let pools = &self.context.pools;
-        let pool = if is_read { &pools.reads } else { &pools.writes };
-        pool.take(&self.peer, 1)
+    /// Who asks, as of now: a member by its name, everybody else by network.
+    pub(crate) fn peer(&self) -> PeerKey {
+        let member = self.identity.as_ref().filter(|identity| (self.context.app.is_member)(identity));
+        PeerKey::of(member, self.address.ip())
     }
 
-    fn with_peer(&self, request: Request<Incoming>, received: &Arc<Received>) -> Request<Body> {
+    fn kind(&self, request: &Request<Incoming>) -> Kind {
+        match *request.method() {
+            Method::GET | Method::HEAD => Kind::Read,
+            ref other if (self.context.app.is_opening)(other, request.uri().path()) => Kind::Opening,
+            _ => Kind::Write,
+        }
+    }
+
+    /// What strangers hold can be taken away for others: their connection is cut then. Members keep what they hold.
+    fn holder(&self, peer: &PeerKey) -> Option<Holder> {
+        (!peer.is_named()).then(|| Holder { leave: Arc::clone(&self.cut), activity: None })
+    }
+
+    fn place(&self, kind: Kind, peer: &PeerKey) -> Option<Share> {
+        let pools = &self.context.pools;
+        let pool = match kind {
+            Kind::Read => &pools.reads,
+            Kind::Write => &pools.writes,
+            Kind::Opening => &pools.openings,
+        };
+        pool.take_as(peer, 1, self.holder(peer))
+    }
+
+    fn received(&self, peer: &PeerKey, opening: Option<Share>) -> Arc<Received> {
+        let pool = self.context.pools.received.clone();
+        Arc::new(Received::new(pool, peer.clone(), self.holder(peer), opening))
+    }
+
+    fn with_peer(&self, request: Request<Incoming>, peer: &PeerKey, received: &Arc<Received>) -> Request<Body> {
         let limits = &self.context.limits;
         let mut request = request.map(|body| Body::new(ReceivedBody::new(body, Arc::clone(received), limits)));
         let extensions = request.extensions_mut();
         extensions.insert(PeerAddr(self.address));
-        extensions.insert(self.peer.clone());
+        extensions.insert(peer.clone());
+        extensions.insert(Opening(Arc::clone(received)));
         if let Some(identity) = &self.identity {
             extensions.insert(identity.clone());
         }
@@ -105,14 +147,14 @@ impl Line {
     }
 
     /// The share of memory that an answer needs; none where it is small.
-    fn unsent(&self, bytes: usize) -> Result<Option<Share>, NoRoom> {
+    fn unsent(&self, peer: &PeerKey, bytes: usize) -> Result<Option<Share>, NoRoom> {
         if bytes <= SMALL_BYTES {
             return Ok(None);
         }
         if !self.outflow.fits(bytes) {
             return Err(NoRoom);
         }
-        self.context.pools.unsent.take(&self.peer, bytes).map(Some).ok_or(NoRoom)
+        self.context.pools.unsent.take_as(peer, bytes, self.holder(peer)).map(Some).ok_or(NoRoom)
     }
 
     /// Whoever comes again at once has its streams taken meanwhile, and the window of its bodies, so that refusing costs little.

@@ -93,6 +93,8 @@ impl Drop for Held {
 pub(crate) struct SentBody {
     inner: Body,
     rest: Bytes,
+    /// Whether the next piece was asked for and is not made yet.
+    is_unmade: bool,
     held: Arc<Held>,
 }
 
@@ -101,7 +103,18 @@ impl SentBody {
         let id = outflow.open(size, Instant::now());
         holds.running.answers();
         let held = Arc::new(Held { outflow: Arc::clone(outflow), id, _holds: holds });
-        Self { inner, rest: Bytes::new(), held }
+        Self { inner, rest: Bytes::new(), is_unmade: false, held }
+    }
+
+    /// The next of what is sent. Time that its making takes is not the peer's.
+    fn poll_made(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let made = Pin::new(&mut self.inner).poll_frame(cx);
+        if made.is_pending() != self.is_unmade {
+            self.is_unmade = made.is_pending();
+            let (outflow, id, now) = (&self.held.outflow, self.held.id, Instant::now());
+            if self.is_unmade { outflow.waits(id, now) } else { outflow.made(id, now) }
+        }
+        made
     }
 }
 
@@ -111,7 +124,7 @@ impl HttpBody for SentBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, axum::Error>>> {
         while self.rest.is_empty() {
-            let frame = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            let frame = match ready!(self.poll_made(cx)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
@@ -162,6 +175,6 @@ impl Buf for Piece {
 
     fn advance(&mut self, bytes: usize) {
         self.bytes.advance(bytes);
-        self.held.outflow.took(bytes);
+        self.held.outflow.took(self.held.id, bytes);
     }
 }

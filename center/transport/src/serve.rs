@@ -1,20 +1,20 @@
 //! The accept loop of every server: caps, timeouts, peer identity, bounded connection age, drain. It knows nothing of what the router
-//! does, and nothing here waits without a limit.
+//! does, nothing here waits without a limit, and nobody waits for a stranger: whoever connects is taken at once, or somebody is closed.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{Instant, timeout},
 };
 
 use crate::{
-    connection,
+    connection::{self, Arrival},
     context::{App, Context},
-    limits::{PeerCounts, ServeLimits, ms},
+    limits::{ServeLimits, ms},
     tls::ServerTls,
 };
 
@@ -44,8 +44,6 @@ pub async fn serve(
 ) -> Drained {
     let (close, closing) = watch::channel(false);
     let context = Arc::new(Context::new(tls, app.into(), limits));
-    let places = Arc::new(Semaphore::new(limits.connections_max.max(1)));
-    let peers = PeerCounts::default();
     let mut connections = JoinSet::new();
     // Connections have it from their listener.
     if let Err(error) = SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES) {
@@ -54,24 +52,16 @@ pub async fn serve(
     tokio::pin!(shutdown);
     loop {
         while connections.try_join_next().is_some() {}
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
-            (accept(&listener).await, place)
-        };
-        let ((stream, address), place) = tokio::select! {
+        let (stream, address) = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            next = next => next,
+            accepted = accept(&listener) => accepted,
         };
-        let Some(peer_place) = peers.take(address.ip(), limits.per_peer_max.max(1)) else {
-            tracing::debug!(%address, "connection refused: too many from this peer");
+        let Some(arrival) = Arrival::of(&context, address) else {
+            tracing::debug!(%address, "connection refused: too many handshakes from there");
             continue;
         };
-        let (context, closing) = (Arc::clone(&context), closing.clone());
-        connections.spawn(async move {
-            connection::run(context, stream, address, closing).await;
-            drop((place, peer_place));
-        });
+        connections.spawn(connection::run(Arc::clone(&context), stream, arrival, closing.clone()));
     }
     drop(listener);
     let _ = close.send(true);

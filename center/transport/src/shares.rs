@@ -1,61 +1,33 @@
-//! Who may hold how much of something that all share: places for requests, bytes of bodies. A pool has a bound in all, a smaller one
-//! for everybody who has shown no certificate, and one for each peer, so that nobody can take what others need. Pure bookkeeping:
-//! nothing here waits.
+//! Who may hold how much of something that all share: connections, places for requests, bytes of bodies. A pool has a bound in all, a
+//! smaller one for all strangers, and one for each peer and the networks around it, so that nobody can take what others need. Where a
+//! bound of all is reached, whoever holds more gives way to whoever holds less: the oldest share of the network that holds most, if its
+//! holder can be asked to leave. Pure bookkeeping: nothing here waits.
 
 use std::{
-    collections::HashMap,
-    net::IpAddr,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::peer::PeerIdentity;
+use tokio::sync::Notify;
+
+use crate::{
+    activity::Activity,
+    peer_key::{Circle, PeerKey},
+};
 
 /// Members hold this part of a pool that strangers cannot take.
 const UNNAMED_PART: usize = 2;
 /// One peer holds at most this part of a pool: eight who ask at once are served.
 const PEER_PART: usize = 8;
 
-/// Whose share something is: the name in the certificate where one was shown, so that members who share an address do not pay for each
-/// other, else the network the connection comes from. A request extension of every request.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum PeerKey {
-    /// The `spiffe://` name of a verified certificate.
-    Named(Arc<str>),
-    /// One IPv4 address, or the /64 of an IPv6 address.
-    Network(IpAddr),
-}
-
-impl PeerKey {
-    /// The key of whoever connects from `address` with this certificate.
-    #[must_use]
-    pub fn of(identity: Option<&PeerIdentity>, address: IpAddr) -> Self {
-        match identity.and_then(|identity| identity.spiffe.as_deref()) {
-            Some(name) => Self::Named(name.into()),
-            None => Self::Network(network_of(address)),
-        }
-    }
-
-    const fn is_named(&self) -> bool {
-        matches!(self, Self::Named(_))
-    }
-}
-
-/// One IPv4 address, or the /64 of an IPv6 address: what one subscriber holds.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
-    }
-}
-
 /// The bounds of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShareLimits {
     /// What all hold together.
     pub total: usize,
-    /// What those without a certificate hold together.
+    /// What those without a certificate of a member hold together.
     pub unnamed: usize,
-    /// What one peer holds.
+    /// What one peer holds. An IPv4 /24 and an IPv6 /48 hold twice as much, a /56 one and a half times.
     pub per_peer: usize,
 }
 
@@ -67,11 +39,44 @@ impl ShareLimits {
     }
 }
 
+/// How the holder of a share is asked to leave.
+#[derive(Debug, Clone)]
+pub(crate) struct Holder {
+    /// Notified when the share is taken away; whatever it stood for is to be closed.
+    pub(crate) leave: Arc<Notify>,
+    /// Where it is given, the holder is asked only while it rests.
+    pub(crate) activity: Option<Arc<Activity>>,
+}
+
+impl Holder {
+    fn may_be_asked(&self) -> bool {
+        self.activity.as_ref().is_none_or(|activity| activity.is_idle())
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    peer: PeerKey,
+    amount: usize,
+    holder: Option<Holder>,
+}
+
 #[derive(Debug, Default)]
 struct Taken {
     total: usize,
     unnamed: usize,
-    peers: HashMap<PeerKey, usize>,
+    circles: HashMap<Circle, usize>,
+    /// All shares by the widest circle of their peers, the oldest first.
+    entries: HashMap<Circle, BTreeMap<u64, Entry>>,
+    next: u64,
+}
+
+/// What there is too little of.
+enum Lack {
+    /// Of the peer's own, or of a network's around it.
+    OfPeer,
+    /// Of what strangers have, or of the whole.
+    OfAll,
 }
 
 /// A pool. Clones share it.
@@ -86,7 +91,7 @@ pub struct Shares {
 pub struct Share {
     pool: Shares,
     peer: PeerKey,
-    amount: usize,
+    id: u64,
 }
 
 impl Shares {
@@ -100,24 +105,21 @@ impl Shares {
     /// the whole pool has it, and an untouched pool gives any amount: what is larger than a bound goes one at a time, not never.
     #[must_use]
     pub fn take(&self, peer: &PeerKey, amount: usize) -> Option<Share> {
-        self.add(peer, amount).then(|| Share { pool: self.clone(), peer: peer.clone(), amount })
+        self.take_as(peer, amount, None)
     }
 
-    fn add(&self, peer: &PeerKey, amount: usize) -> bool {
-        let fits = |held: usize, max: usize| held == 0 || held.saturating_add(amount) <= max;
+    /// The same for a holder who can be asked to leave for others. It may ask others itself where what all have does not suffice.
+    #[must_use]
+    pub(crate) fn take_as(&self, peer: &PeerKey, amount: usize, holder: Option<Holder>) -> Option<Share> {
         let mut taken = self.lock();
-        let of_peer = taken.peers.get(peer).copied().unwrap_or(0);
-        let is_stranger = !peer.is_named();
-        if !fits(of_peer, self.limits.per_peer)
-            || !fits(taken.total, self.limits.total)
-            || (is_stranger && !fits(taken.unnamed, self.limits.unnamed))
-        {
-            return false;
-        }
-        taken.total += amount;
-        taken.unnamed += if is_stranger { amount } else { 0 };
-        taken.peers.insert(peer.clone(), of_peer + amount);
-        true
+        taken.make_room(&self.limits, peer, amount).then(|| {
+            taken.count(peer, amount);
+            let id = taken.next;
+            taken.next += 1;
+            let entry = Entry { peer: peer.clone(), amount, holder };
+            taken.entries.entry(peer.widest()).or_default().insert(id, entry);
+            Share { pool: self.clone(), peer: peer.clone(), id }
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -125,29 +127,110 @@ impl Shares {
     }
 }
 
+impl Taken {
+    /// Whether `amount` fits, perhaps after others were asked to leave.
+    fn make_room(&mut self, limits: &ShareLimits, peer: &PeerKey, amount: usize) -> bool {
+        loop {
+            match self.lacks(limits, peer, amount) {
+                None => return true,
+                Some(Lack::OfPeer) => return false,
+                Some(Lack::OfAll) => {
+                    if !self.displace_for(peer, amount) {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    fn lacks(&self, limits: &ShareLimits, peer: &PeerKey, amount: usize) -> Option<Lack> {
+        let fits = |held: usize, max: usize| held == 0 || held.saturating_add(amount) <= max;
+        let fits_in = |(circle, halves): (Circle, usize)| {
+            fits(self.circles.get(&circle).copied().unwrap_or(0), limits.per_peer.saturating_mul(halves) / 2)
+        };
+        if !peer.circles().into_iter().all(fits_in) {
+            return Some(Lack::OfPeer);
+        }
+        let fits_all = fits(self.total, limits.total) && (peer.is_named() || fits(self.unnamed, limits.unnamed));
+        (!fits_all).then_some(Lack::OfAll)
+    }
+
+    /// Takes one share away from whoever holds most and more than the asker would; `false` where there is no such. Strangers take
+    /// nothing away from members.
+    fn displace_for(&mut self, peer: &PeerKey, amount: usize) -> bool {
+        let least = self.circles.get(&peer.widest()).copied().unwrap_or(0).saturating_add(amount);
+        let mut groups: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(circle, _)| peer.is_named() || !circle.is_named())
+            .filter_map(|(circle, entries)| {
+                let held = self.circles.get(circle).copied().unwrap_or(0);
+                let oldest = *entries.first_key_value()?.0;
+                (held >= least).then_some((held, std::cmp::Reverse(oldest), circle))
+            })
+            .collect();
+        groups.sort_unstable_by_key(|(held, oldest, _)| std::cmp::Reverse((*held, *oldest)));
+        let may_be_asked = |entry: &Entry| entry.holder.as_ref().is_some_and(Holder::may_be_asked);
+        let found = groups.into_iter().find_map(|(_, _, circle)| {
+            let (id, _) = self.entries.get(circle)?.iter().find(|(_, entry)| may_be_asked(entry))?;
+            Some((circle.clone(), *id))
+        });
+        let Some(entry) = found.and_then(|(circle, id)| self.remove(&circle, id)) else { return false };
+        if let Some(holder) = entry.holder {
+            holder.leave.notify_one();
+        }
+        true
+    }
+
+    fn count(&mut self, peer: &PeerKey, amount: usize) {
+        self.total += amount;
+        self.unnamed += if peer.is_named() { 0 } else { amount };
+        for (circle, _) in peer.circles() {
+            *self.circles.entry(circle).or_default() += amount;
+        }
+    }
+
+    /// Forgets a share and gives back what it held; `None` if it was taken away before.
+    fn remove(&mut self, widest: &Circle, id: u64) -> Option<Entry> {
+        let entries = self.entries.get_mut(widest)?;
+        let entry = entries.remove(&id)?;
+        if entries.is_empty() {
+            self.entries.remove(widest);
+        }
+        self.total -= entry.amount;
+        self.unnamed -= if entry.peer.is_named() { 0 } else { entry.amount };
+        for (circle, _) in entry.peer.circles() {
+            let left = self.circles.get(&circle).map_or(0, |held| held - entry.amount);
+            if left == 0 {
+                self.circles.remove(&circle);
+            } else {
+                self.circles.insert(circle, left);
+            }
+        }
+        Some(entry)
+    }
+}
+
 impl Share {
-    /// Takes more; `false`, and nothing taken, where it does not fit.
+    /// Takes more; `false`, and nothing taken, where it does not fit or the share was taken away.
     #[must_use]
     pub fn grow(&mut self, amount: usize) -> bool {
-        let grown = self.pool.add(&self.peer, amount);
-        self.amount += if grown { amount } else { 0 };
-        grown
+        let mut taken = self.pool.lock();
+        let widest = self.peer.widest();
+        let is_there = |taken: &Taken| taken.entries.get(&widest).is_some_and(|entries| entries.contains_key(&self.id));
+        // Asking others to leave never reaches this one: its own circle does not hold more than it would.
+        if !is_there(&taken) || !taken.make_room(&self.pool.limits, &self.peer, amount) {
+            return false;
+        }
+        taken.count(&self.peer, amount);
+        let entry = taken.entries.get_mut(&widest).and_then(|entries| entries.get_mut(&self.id));
+        entry.map(|entry| entry.amount += amount).is_some()
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut taken = self.pool.lock();
-        taken.total -= self.amount;
-        if !self.peer.is_named() {
-            taken.unnamed -= self.amount;
-        }
-        let left = taken.peers.get(&self.peer).map_or(0, |held| held - self.amount);
-        if left == 0 {
-            taken.peers.remove(&self.peer);
-        } else {
-            taken.peers.insert(self.peer.clone(), left);
-        }
+        self.pool.lock().remove(&self.peer.widest(), self.id);
     }
 }
 
@@ -163,19 +246,23 @@ mod tests {
         PeerKey::Named(name.into())
     }
 
+    fn holder() -> Option<Holder> {
+        Some(Holder { leave: Arc::default(), activity: None })
+    }
+
     #[test]
     fn one_peer_leaves_room_for_others_and_strangers_for_members() {
         let pool = Shares::new(ShareLimits { total: 8, unnamed: 4, per_peer: 3 });
         let one: Vec<_> = (0..5).filter_map(|_| pool.take(&from("192.0.2.1"), 1)).collect();
         assert_eq!(one.len(), 3);
-        let other: Vec<_> = (0..5).filter_map(|_| pool.take(&from("192.0.2.2"), 1)).collect();
+        let other: Vec<_> = (0..5).filter_map(|_| pool.take(&from("198.51.100.2"), 1)).collect();
         assert_eq!(other.len(), 1, "four for all who show no certificate");
-        assert!(pool.take(&from("192.0.2.3"), 1).is_none());
+        assert!(pool.take(&from("203.0.113.3"), 1).is_none());
         let members: Vec<_> = ["a", "a", "b", "c", "d"].iter().filter_map(|name| pool.take(&member(name), 1)).collect();
         assert_eq!(members.len(), 4);
         drop((one, other, members));
         let taken = pool.lock();
-        assert_eq!((taken.total, taken.unnamed, taken.peers.len()), (0, 0, 0));
+        assert_eq!((taken.total, taken.unnamed, taken.circles.len(), taken.entries.len()), (0, 0, 0, 0));
     }
 
     #[test]
@@ -191,20 +278,66 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_is_its_certificate_or_its_network() {
-        let identity = PeerIdentity {
-            spiffe: Some("spiffe://net.example/domain/a".into()),
-            leaf_sha256: [0; 32],
-            spki_sha256: [0; 32],
-            not_before: 0,
-            not_after: 0,
+    fn many_addresses_of_one_network_are_not_many_peers() {
+        let pool = Shares::new(ShareLimits { total: 800, unnamed: 400, per_peer: 100 });
+        let take = |address: String| pool.take(&from(&address), 1);
+        let of_net: Vec<_> = (0..=255).cycle().take(1_000).filter_map(|last| take(format!("192.0.2.{last}"))).collect();
+        assert_eq!(of_net.len(), 200);
+        let of_home: Vec<_> = (0..1_000).filter_map(|at| take(format!("2001:db8:0:{:x}::1", at % 256))).collect();
+        assert_eq!(of_home.len(), 150, "a /56");
+        let of_site: Vec<_> = (0..1_000).filter_map(|at| take(format!("2001:db8:0:{:x}::1", 256 + at))).collect();
+        assert_eq!(of_site.len(), 50, "its /48 has 200 in all");
+        assert!(take("2001:db8:1::1".into()).is_none(), "400 for all strangers");
+    }
+
+    #[test]
+    fn who_holds_most_gives_way_and_members_never_to_strangers() {
+        let pool = Shares::new(ShareLimits { total: 8, unnamed: 6, per_peer: 4 });
+        let take = |peer: PeerKey| pool.take_as(&peer, 1, holder());
+        let first: Vec<_> = (0..4).filter_map(|_| take(from("192.0.2.1"))).collect();
+        let second: Vec<_> = (0..2).filter_map(|_| take(from("198.51.100.1"))).collect();
+        assert_eq!((first.len(), second.len()), (4, 2));
+        let third: Vec<_> = (0..4).filter_map(|_| take(from("203.0.113.1"))).collect();
+        assert_eq!(third.len(), 2, "until nobody holds more than it would");
+        assert_eq!(pool.lock().circles[&from("192.0.2.1").widest()], 2, "the one that held most gave both");
+        let members: Vec<_> = (0..8).filter_map(|_| take(member("a"))).collect();
+        assert_eq!(members.len(), 2, "two that were left; nobody holds more than it would");
+        assert!(take(from("2001:db8::1")).is_some(), "a stranger takes of strangers");
+        drop((first, second, third, members));
+        assert_eq!(pool.lock().entries.len(), 0);
+    }
+
+    #[test]
+    fn who_is_at_work_is_not_asked() {
+        let pool = Shares::new(ShareLimits { total: 2, unnamed: 2, per_peer: 2 });
+        let activities = [Arc::new(Activity::default()), Arc::new(Activity::default())];
+        let at_work = activities[0].start();
+        let holders: Vec<Arc<Notify>> = (0..2).map(|_| Arc::default()).collect();
+        let shares: Vec<_> = (0..2)
+            .map(|at| {
+                let holder = Holder { leave: Arc::clone(&holders[at]), activity: Some(Arc::clone(&activities[at])) };
+                pool.take_as(&from("192.0.2.1"), 1, Some(holder)).unwrap()
+            })
+            .collect();
+        let _other = pool.take(&from("198.51.100.1"), 1).unwrap();
+        let asked = |at: usize| {
+            let mut waiting = std::pin::pin!(holders[at].notified());
+            waiting.as_mut().enable()
         };
-        let address = "::ffff:192.0.2.1".parse().unwrap();
-        assert_eq!(PeerKey::of(None, address), from("192.0.2.1"));
-        assert_eq!(PeerKey::of(Some(&identity), address), member("spiffe://net.example/domain/a"));
-        let nameless = PeerIdentity { spiffe: None, ..identity };
-        assert_eq!(PeerKey::of(Some(&nameless), address), from("192.0.2.1"));
-        assert_eq!(from("2001:db8::1"), from("2001:db8::ffff"));
-        assert_ne!(from("2001:db8::1"), from("2001:db8:0:1::1"));
+        assert_eq!((asked(0), asked(1)), (false, true));
+        assert!(pool.take(&from("203.0.113.1"), 1).is_none());
+        drop((at_work, shares));
+    }
+
+    #[test]
+    fn a_share_that_was_taken_away_does_not_grow() {
+        let pool = Shares::new(ShareLimits { total: 10, unnamed: 10, per_peer: 10 });
+        let mut large = pool.take_as(&from("192.0.2.1"), 6, holder()).unwrap();
+        assert!(large.grow(3));
+        let mut small = pool.take_as(&from("198.51.100.1"), 2, holder()).unwrap();
+        assert!(!large.grow(1));
+        assert!(small.grow(3));
+        drop(large);
+        assert_eq!(pool.lock().total, 5);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::shares::PeerKey;
+use crate::peer_key::PeerKey;
 
 /// The turns of all peers.
 pub(crate) struct Turns {

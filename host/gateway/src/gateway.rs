@@ -14,7 +14,7 @@ use iog_machine::{Clock, Machine};
 use iog_protocol::receipt::log_origin;
 use iog_protocol::registry::Registry;
 use iog_sandbox::{Compiling, Sandbox};
-use iog_transport::{App, ClientAuth, Drained, Identity, ServerTls, TransportError};
+use iog_transport::{App, ClientAuth, Drained, Identity, PeerIdentity, ServerTls, TransportError};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -202,7 +202,7 @@ impl Gateway {
     ) -> Result<Drained, GatewayError> {
         let (stop, stopped) = watch::channel(false);
         let work = tokio::spawn(Arc::clone(&self.background).work(stopped));
-        let app = App::new(routes::router(self.parts.api()), routes::no_room);
+        let app = App::new(routes::router(self.parts.api()), routes::no_room).with_members(self.members());
         let (limits, tls) = (self.config.connections.serve_limits(), Arc::clone(&self.tls));
         let drained = iog_transport::serve(listener, tls, app, limits, shutdown).await;
         let _ = stop.send(true);
@@ -214,6 +214,17 @@ impl Gateway {
         }
         self.close().await;
         Ok(drained)
+    }
+
+    /// Who of those with a certificate is a member in force, by the registry held here: the others do not take what members have.
+    fn members(&self) -> impl Fn(&PeerIdentity) -> bool + Send + Sync + 'static {
+        let Follower { registry, clock, .. } = &self.background.follower;
+        let (registry, clock) = (Arc::clone(registry), Arc::clone(clock));
+        let trust_domain = self.home.trust_domain().clone();
+        move |identity| {
+            let domain = identity.spiffe.as_deref().and_then(|spiffe| trust_domain.domain_named(spiffe));
+            domain.is_some_and(|domain| registry.current().domain(&domain, clock.now()).is_some())
+        }
     }
 
     /// Stops what still runs, waits until every receipt is durable and closes the journal.

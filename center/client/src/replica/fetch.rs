@@ -8,41 +8,56 @@ use iog_protocol::api::{ApiErrorCode, paths};
 use iog_tlog::bundle::MAX_ENTRY_BYTES;
 use iog_tlog::{BundleId, EntryBundle, Hash, MAX_NOTE_BYTES, TILE_WIDTH, TileId, leaf_hash};
 use iog_transport::TransportError;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Largest bundle, in bytes, that is taken while others are under way: three times what the largest statements in use make of
 /// 256 entries. A larger one is asked for again, alone.
-const SHARED_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(super) const SHARED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How often a busy center is asked for a bundle.
-const BUSY_TRIES: u32 = 5;
-/// Until it is asked again: a center gives up who takes nothing of an answer for ten seconds.
-const BUSY_PAUSE: Duration = Duration::from_secs(3);
+const BUSY_TRIES: u32 = 6;
+/// Until it is asked again. All tries together take longer than the 20 seconds after which a center gives up whoever takes nothing.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 /// A whole bundle of entries.
 pub(super) struct Bundle {
     pub(super) id: BundleId,
-    /// The entries, as the log has them.
-    pub(super) entries: Vec<Vec<u8>>,
     /// Their leaf hashes.
     pub(super) leaves: Vec<Hash>,
     /// The file, as served.
     pub(super) bytes: Vec<u8>,
+    /// Where the entries lie in it.
+    places: Vec<Range<usize>>,
+}
+
+/// A bundle that is fetched beside others.
+pub(super) enum Shared {
+    Came(Bundle),
+    /// It is too large for that.
+    TooLarge,
+    /// It did not come in time, or the center has no room to send it beside the others.
+    Crowded,
 }
 
 impl Bundle {
     /// Reads the file of a bundle.
     pub(super) fn read(id: BundleId, bytes: Vec<u8>) -> Result<Self, ReplicaError> {
         let malformed = |source| ReplicaError::Bundle { path: id.path(), source };
-        let entries = EntryBundle::decode_exact(&bytes, id).map_err(malformed)?.entries;
-        let leaves = entries.iter().map(|entry| leaf_hash(entry)).collect();
-        Ok(Self { id, entries, leaves, bytes })
+        let places = EntryBundle::places_exact(&bytes, id).map_err(malformed)?;
+        let leaves = places.iter().map(|place| leaf_hash(&bytes[place.clone()])).collect();
+        Ok(Self { id, leaves, bytes, places })
     }
 
     /// The place of an entry in it; entries before the bundle are none of its.
     pub(super) fn place(&self, entry: u64) -> usize {
         let place = entry.saturating_sub(self.id.first_entry()).min(u64::from(TILE_WIDTH));
-        usize::try_from(place).expect("a place in a bundle is at most 256").min(self.entries.len())
+        usize::try_from(place).expect("a place in a bundle is at most 256").min(self.places.len())
+    }
+
+    /// The entries from a place on, as the log has them.
+    pub(super) fn entries(&self, from: usize) -> impl Iterator<Item = &[u8]> {
+        self.places.iter().skip(from).map(|place| &self.bytes[place.clone()])
     }
 }
 
@@ -70,18 +85,18 @@ pub(super) async fn bundle(center: &Remote, id: BundleId) -> Result<Bundle, Repl
     Bundle::read(id, center.get(&path, bytes_max(id)).await?)
 }
 
-/// A bundle that others are fetched beside; `None` for one that is too large for that, or that the center has no room to send
-/// beside them.
-pub(super) async fn shared_bundle(center: &Remote, id: BundleId) -> Result<Option<Bundle>, ReplicaError> {
+/// A bundle, while as many as `others` are fetched beside it.
+pub(super) async fn shared_bundle(center: &Remote, id: BundleId, others: u32) -> Result<Shared, ReplicaError> {
     let bytes_max = bytes_max(id);
-    match center.get(&tile_path(&id.path()), bytes_max.min(SHARED_BYTES_MAX)).await {
-        Ok(bytes) => Bundle::read(id, bytes).map(Some),
+    match center.get_beside(&tile_path(&id.path()), bytes_max.min(SHARED_BYTES_MAX), others).await {
+        Ok(bytes) => Bundle::read(id, bytes).map(Shared::Came),
         Err(ClientError::Transport { source: TransportError::ResponseTooLarge { .. }, .. })
             if bytes_max > SHARED_BYTES_MAX =>
         {
-            Ok(None)
+            Ok(Shared::TooLarge)
         }
-        Err(error) if is_busy(&error) => Ok(None),
+        Err(ClientError::Transport { source: TransportError::Timeout { .. }, .. }) => Ok(Shared::Crowded),
+        Err(error) if is_busy(&error) => Ok(Shared::Crowded),
         Err(error) => Err(error.into()),
     }
 }

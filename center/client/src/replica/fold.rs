@@ -19,15 +19,18 @@ impl<'a> Fold<'a> {
     }
 
     /// Folds the entries that follow.
-    pub(super) fn add(&mut self, entries: &[Vec<u8>]) -> Result<(), ReplicaError> {
-        let (registry, rest) = match (&mut self.registry, entries) {
-            (_, []) => return Ok(()),
-            (Some(registry), rest) => (registry, rest),
-            (begun @ None, [genesis, rest @ ..]) => (begun.insert(Arc::new(begin(genesis, self.pins)?)), rest),
-        };
-        if !rest.is_empty() {
+    pub(super) fn add<'e>(&mut self, entries: impl IntoIterator<Item = &'e [u8]>) -> Result<(), ReplicaError> {
+        let mut rest = entries.into_iter().peekable();
+        if self.registry.is_none() {
+            let Some(genesis) = rest.next() else { return Ok(()) };
+            self.registry = Some(Arc::new(begin(genesis, self.pins)?));
+        }
+        // Copied only if there is something to change and others have it.
+        if rest.peek().is_some()
+            && let Some(registry) = &mut self.registry
+        {
             let registry = Arc::make_mut(registry);
-            rest.iter().for_each(|entry| drop(registry.absorb(entry)));
+            rest.for_each(|entry| drop(registry.absorb(entry)));
         }
         Ok(())
     }

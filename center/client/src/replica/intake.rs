@@ -1,28 +1,29 @@
-//! Taking over the entries of a log whose outline leads to its signed root: fetched many at a time, checked, folded and stored
+//! Taking over the entries of a log whose outline leads to its signed root: fetched some at a time, checked, folded and stored
 //! one bundle after the other. Complete bundles stay on disk whatever happens then, so that a synchronisation that breaks off
 //! is resumed without fetching them again. The head that is held stays the one before until all of it is there.
+//!
+//! In memory are at most 64 MiB, whatever is on disk or comes: 32 under way ([`super::window`]), 16 that are not stored yet and the bundle
+//! that makes them so many; or, when one is fetched alone, those that are under way and twice 16 MiB.
 
 use super::ReplicaError;
 use super::disk::Disk;
-use super::fetch::{self, Bundle};
+use super::fetch::Bundle;
 use super::fold::Fold;
 use super::outline::Outline;
+use super::pipeline::{Came, Pipeline};
 use super::static_files::{Files, new_tiles};
 use crate::remote::Remote;
-use futures::StreamExt as _;
-use futures::stream::FuturesOrdered;
 use iog_protocol::registry::Registry;
-use iog_tlog::bundle::MAX_BUNDLE_BYTES;
-use iog_tlog::{BundleId, Checkpoint, Hash, TileId, Tree};
-use std::collections::VecDeque;
+use iog_tlog::{Checkpoint, Hash, TileId, Tree};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-/// Bundles asked for at the same time. With the largest that are fetched so, 64 MiB may wait in memory.
-const AT_ONCE: usize = 16;
 /// Entries after which what has come is made durable: 16 bundles.
 const STEP_ENTRIES: u64 = 4_096;
-/// Bytes after which it is made durable before that. With what waits beside it this bounds the memory of a step.
-const STEP_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes after which it is made durable before that.
+const STEP_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Time after which it is made durable before that, so that on a slow link no more than this is lost.
+const STEP_TIME: Duration = Duration::from_secs(5);
 
 /// Why taking over ended early.
 pub(super) enum Halt {
@@ -61,6 +62,7 @@ pub(super) struct Intake<'a> {
     size_before: u64,
     /// Entries up to which complete bundles and tiles are on disk.
     stored: u64,
+    stored_at: Instant,
     /// What is not on disk yet.
     files: Files,
     /// The names of bundles that were on disk before.
@@ -87,7 +89,7 @@ impl<'a> Intake<'a> {
     pub(super) fn new(disk: &'a Disk, tree: &'a mut Tree, fold: Fold<'a>) -> Self {
         let size_before = tree.len();
         let (stored, files, found) = (size_before, Files::new(), Vec::new());
-        Self { disk, tree, fold, size_before, stored, files, found, is_kept: false }
+        Self { disk, tree, fold, size_before, stored, stored_at: Instant::now(), files, found, is_kept: false }
     }
 
     /// Takes all that a log with this head has beyond what is held.
@@ -105,26 +107,33 @@ impl<'a> Intake<'a> {
     }
 
     async fn take_complete(&mut self, center: &Remote, outline: &Outline) -> Result<(), Halt> {
-        let mut wanted = outline.bundles(self.size_before);
-        let (mut coming, mut here) = (FuturesOrdered::new(), VecDeque::new());
-        loop {
-            while coming.len() + here.len() < AT_ONCE
-                && let Some(id) = wanted.next()
-            {
-                coming.push_back(next(self.disk, center, outline, id));
+        let mut pipeline = Pipeline::new(center, self.disk, outline, self.size_before);
+        let taken = self.take_from(&mut pipeline, outline).await;
+        if let Err(Halt::Failed(_)) = taken {
+            // The same log will be asked for again. What came of it need not come again.
+            let rest = pipeline.rest().into_iter().map(|bundle| (bundle.id.path(), bundle.bytes));
+            self.files.extend(rest);
+            if let Err(error) = self.store().await {
+                tracing::warn!(%error, "what came before a synchronisation broke off could not be stored");
             }
-            let came = if here.is_empty() { coming.next().await } else { here.pop_front() };
-            let Some(came) = came else { return Ok(()) };
-            let (bundle, is_here) = match came? {
+        }
+        taken
+    }
+
+    async fn take_from(&mut self, pipeline: &mut Pipeline<'_>, outline: &Outline) -> Result<(), Halt> {
+        while let Some(came) = pipeline.next().await {
+            let came = match came? {
+                Came::Alone(id) => {
+                    // It may be large, so nothing else waits in memory meanwhile that need not.
+                    self.store().await?;
+                    pipeline.alone(id).await?
+                }
+                beside => beside,
+            };
+            let (bundle, is_here) = match came {
                 Came::Here(bundle) => (bundle, true),
                 Came::Fetched(bundle) => (bundle, false),
-                Came::Alone(id) => {
-                    // Those behind it that are under way come first, so that nothing is beside it.
-                    while let Some(behind) = coming.next().await {
-                        here.push_back(behind);
-                    }
-                    (fetch::bundle(center, id).await?, false)
-                }
+                Came::Alone(_) => return Err(ReplicaError::Interrupted.into()),
             };
             if !outline.has(&bundle) {
                 return Err(Halt::Suspicious(Suspicion::of(Some(&bundle))));
@@ -134,6 +143,7 @@ impl<'a> Intake<'a> {
                 self.store().await?;
             }
         }
+        Ok(())
     }
 
     /// The registry over all that was taken, and what is left to be written for it.
@@ -162,7 +172,7 @@ impl<'a> Intake<'a> {
             return Err(Halt::Suspicious(Suspicion::of(Some(&bundle))));
         }
         self.tree.extend(bundle.leaves[held..].iter().copied());
-        self.fold.add(&bundle.entries[held..])?;
+        self.fold.add(bundle.entries(held))?;
         if is_here {
             self.found.push(bundle.id.path());
         } else {
@@ -173,7 +183,9 @@ impl<'a> Intake<'a> {
 
     fn is_step_due(&self) -> bool {
         let waiting = self.files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
-        self.tree.len() - self.stored >= STEP_ENTRIES || waiting >= STEP_BYTES_MAX
+        self.tree.len() - self.stored >= STEP_ENTRIES
+            || waiting >= STEP_BYTES_MAX
+            || (waiting > 0 && self.stored_at.elapsed() >= STEP_TIME)
     }
 
     /// Makes the complete bundles that came, and the tiles that they complete, durable.
@@ -184,24 +196,7 @@ impl<'a> Intake<'a> {
         let (disk, end) = (self.disk.clone(), self.tree.len());
         let writer = tokio::task::spawn_blocking(move || disk.write_all(&files));
         writer.await.map_err(|_| ReplicaError::Interrupted)??;
-        self.stored = end;
+        (self.stored, self.stored_at) = (end, Instant::now());
         Ok(())
     }
-}
-
-/// How a bundle came.
-enum Came {
-    /// It was on disk, from a synchronisation that broke off.
-    Here(Bundle),
-    Fetched(Bundle),
-    /// It is not to be fetched beside others: it is too large, or the center too busy.
-    Alone(BundleId),
-}
-
-async fn next(disk: &Disk, center: &Remote, outline: &Outline, id: BundleId) -> Result<Came, ReplicaError> {
-    let stored = disk.read(&id.path(), MAX_BUNDLE_BYTES).ok().flatten();
-    if let Some(bundle) = stored.and_then(|bytes| Bundle::read(id, bytes).ok()).filter(|bundle| outline.has(bundle)) {
-        return Ok(Came::Here(bundle));
-    }
-    Ok(fetch::shared_bundle(center, id).await?.map_or(Came::Alone(id), Came::Fetched))
 }

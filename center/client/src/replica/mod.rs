@@ -12,7 +12,9 @@ mod fold;
 mod intake;
 mod outline;
 mod pins;
+mod pipeline;
 mod static_files;
+mod window;
 
 use crate::remote::Remote;
 use disk::{CHECKPOINT, Disk, State};
@@ -84,7 +86,8 @@ impl Replica {
         Ok(replica)
     }
 
-    /// Brings the replica up to date with the center's log. Both checkpoints of a fork or rollback are kept in its folder.
+    /// Brings the replica up to date with the center's log. Both checkpoints of a fork or rollback are kept in its folder. Of a
+    /// synchronisation that breaks off, what came stays on disk and is not fetched again.
     ///
     /// # Errors
     /// [`ReplicaError`]; the replica then holds what it held before ([`ReplicaError::is_away`], [`ReplicaError::is_alarm`]).
@@ -191,7 +194,7 @@ impl Replica {
         for id in BundleId::all_for(head.size) {
             let entries = self.read_bundle(id)?;
             tree.extend(entries.iter().map(|entry| leaf_hash(entry)));
-            folded = folded.and_then(|()| fold.add(&entries));
+            folded = folded.and_then(|()| fold.add(entries.iter().map(Vec::as_slice)));
         }
         if tree.root() != head.root {
             return Err(self.disk.corrupt(CHECKPOINT));

@@ -21,8 +21,8 @@ use iog_protocol::{
 
 use alarms::Alarms;
 pub(crate) use alarms::Usage;
-pub(crate) use table::memory_s;
-use table::{AHEAD_MAX_S, Account, Cost, Dated, Purse, cost};
+use table::{AHEAD_MAX_S, Account, Cost, Dated, cost};
+pub(crate) use table::{Purse, memory_s};
 
 /// The part of the log's entries and bytes that is left to the root and to who stops something: one in so many.
 const RESERVED_PART: u64 = 16;

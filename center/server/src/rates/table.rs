@@ -34,6 +34,11 @@ impl Purse {
         }
     }
 
+    /// The one that pays for a statement that the registry would take.
+    pub(crate) fn of(registry: &Registry, said: &Said) -> Self {
+        cost(registry, said).purse
+    }
+
     /// What is counted in it, for people.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -5,9 +5,14 @@ use http::StatusCode;
 use iog_protocol::api::{DomainList, DomainSummary};
 
 use super::json;
-use crate::{admission, db::Database, present::Present, refusal::Refusal};
+use crate::{admission, db::Database, parts::Lists, present::Present, refusal::Refusal};
 
-pub(crate) async fn get(State(database): State<Database>, State(present): State<Present>) -> Result<Response, Refusal> {
+pub(crate) async fn get(
+    State(database): State<Database>,
+    State(present): State<Present>,
+    State(lists): State<Lists>,
+) -> Result<Response, Refusal> {
+    let _turn = lists.turn().await;
     // Asked first: the long list is made and handed on in one go, so that few of them are in memory uncounted.
     let stored = database.all_pending().await?;
     let (registry, now) = (present.registry(), present.now());

@@ -12,7 +12,7 @@ use iog_protocol::{
     ids::Digest,
 };
 
-use super::{json, read_json};
+use super::{Sending, json, read_json};
 use crate::{
     admission::{self, Offered},
     admissions::Admissions,
@@ -20,6 +20,7 @@ use crate::{
     db::members::Member,
     present::Present,
     refusal::Refusal,
+    senders::{Desks, Sender},
 };
 
 /// A signing request and a statement in JSON.
@@ -29,11 +30,20 @@ pub(crate) async fn post(
     State(admissions): State<Arc<Admissions>>,
     State(issuer): State<Arc<Issuer>>,
     State(present): State<Present>,
+    State(desks): State<Arc<Desks>>,
+    Sending { opening, .. }: Sending,
     body: Body,
 ) -> Result<Response, Refusal> {
     let request: JoinRequest = read_json(body, BODY_BYTES_MAX).await?;
     let secret = request.secret.hash().to_string();
     let invitation = admissions.invitation(&secret, &request.domain).await?;
+    // The secret says who it is.
+    let sender = Sender::proven(&format!("joining {}", invitation.domain));
+    let busy = || Refusal::new(ApiErrorCode::Busy, "too many statements are in work");
+    let _place = desks.take(&sender).ok_or_else(busy)?;
+    if !opening.end(&sender.key) {
+        return Err(busy());
+    }
     let offered = statement(&request)?;
     admission::fits_invitation(&offered, &invitation)?;
     let payload = Digest::of(offered.envelope.payload());

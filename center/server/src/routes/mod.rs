@@ -29,10 +29,26 @@ use iog_protocol::{
     api::{ApiErrorCode, JSON_MEDIA_TYPE},
     ids::{DomainId, TrustDomain},
 };
-use iog_transport::{BodyError, PeerIdentity};
+use iog_transport::{BodyError, Opening, PeerIdentity, PeerKey};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::refusal::Refusal;
+
+/// Who sends a request as far as the connection says, and the place that it has until its body says more.
+pub(crate) struct Sending {
+    pub(crate) peer: PeerKey,
+    pub(crate) opening: Opening,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Sending {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let (peer, opening) = (parts.extensions.get().cloned(), parts.extensions.get().cloned());
+        let sending = peer.zip(opening).map(|(peer, opening)| Self { peer, opening });
+        sending.ok_or_else(|| Refusal::new(ApiErrorCode::Internal, "the request came over no connection"))
+    }
+}
 
 /// The parameter of a path; what is not UTF-8 names nothing.
 pub(crate) struct Named(pub(crate) String);
@@ -91,6 +107,7 @@ pub(crate) fn unread(error: &(dyn StdError + 'static), bytes_max: usize) -> Refu
     }
     match BodyError::among(error) {
         Some(no_room @ BodyError::NoRoom) => Refusal::because(ApiErrorCode::Busy, &no_room),
+        Some(crumbs @ BodyError::Crumbs) => Refusal::because(ApiErrorCode::BadRequest, &crumbs),
         Some(late) => Refusal::because(ApiErrorCode::RequestTimeout, &late),
         None => Refusal::new(ApiErrorCode::RequestTimeout, "the body did not arrive"),
     }

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, body::Body, extract::State, response::Response};
+use axum::{body::Body, extract::State, response::Response};
 use http::StatusCode;
 use iog_protocol::api::{ApiErrorCode, ModuleSubmission, ModuleSubmitted};
-use iog_transport::PeerKey;
 
-use super::{from_json, json};
+use super::{Sending, from_json, json};
 use crate::{
     blobs::Blobs, config::submission_bytes_max, parts::Intake, present::Present, rates::SharedRates, refusal::Refusal,
     sequencer::Sequencer, submission, upload::Upload,
@@ -24,20 +23,21 @@ pub(crate) async fn post(
     State(rates): State<SharedRates>,
     State(blobs): State<Blobs>,
     State(sequencer): State<Sequencer>,
-    Extension(peer): Extension<PeerKey>,
+    Sending { peer, opening }: Sending,
     body: Body,
 ) -> Result<Response, Refusal> {
     let busy = || Refusal::new(ApiErrorCode::Busy, "too many submissions are waiting, of this peer or of all");
     let module_bytes_max = intake.module_bytes_max;
     let mut upload = Upload::new(body, submission_bytes_max(module_bytes_max));
-    let opening = intake.openings.take(&peer, 1).ok_or_else(busy)?;
     // Who signed it is who sends it; without a statement first it is whoever connects.
     let sender = match upload.statement().await? {
         Some(entry) => submission::publisher(&entry, &present.registry())?,
         None => peer,
     };
     let _place = intake.uploads.take(&sender, 1).ok_or_else(busy)?;
-    drop(opening);
+    if !opening.end(&sender) {
+        return Err(busy());
+    }
     let bytes = upload.whole().await?;
     let stopping = |_| Refusal::new(ApiErrorCode::Busy, "the center stops");
     let place = Arc::clone(&intake.inspections).acquire_owned().await.map_err(stopping)?;

@@ -80,6 +80,11 @@ pub(crate) fn client_by(clock: Arc<ManualClock>, ca: &Ca, identity: Option<Ident
 
 /// A connection of TLS without a certificate, to be spoken over by hand.
 pub(crate) async fn raw(ca: &Ca, server: &Server, alpn: &[u8]) -> TlsStream<TcpStream> {
+    over(ca, TcpStream::connect(server.addr).await.unwrap(), alpn).await.unwrap()
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn over(ca: &Ca, tcp: TcpStream, alpn: &[u8]) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(iog_transport::pem::certificates(ca.certificate_pem(), "ca").unwrap().remove(0)).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -89,8 +94,7 @@ pub(crate) async fn raw(ca: &Ca, server: &Server, alpn: &[u8]) -> TlsStream<TcpS
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.to_vec()];
-    let tcp = TcpStream::connect(server.addr).await.unwrap();
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await.unwrap()
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), tcp).await
 }
 
 pub(crate) struct Server {

@@ -3,6 +3,7 @@
 
 use std::{
     convert::Infallible,
+    net::IpAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, Bytes},
     response::IntoResponse as _,
     routing::{get, post},
@@ -25,14 +26,15 @@ use hyper::{
     client::conn::http2,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use iog_transport::{App, BodyError, HoldsAtMost, Request, ServeLimits, ca::Ca, pieces};
+use iog_transport::{App, BodyError, HoldsAtMost, Opening, PeerKey, Request, ServeLimits, ca::Ca, pieces};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpSocket,
     sync::mpsc,
     task::{JoinHandle, JoinSet},
 };
 
-use crate::common::{Server, authority, client, identity, raw};
+use crate::common::{Server, authority, client, identity, over, raw};
 
 const MIB: usize = 1024 * 1024;
 
@@ -106,6 +108,19 @@ where
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.initial_stream_window_size(window);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// The same from an address of loopback, with usual windows.
+async fn open_from<B>(ca: &Ca, server: &Server, address: [u8; 4]) -> Sender<B>
+where
+    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((IpAddr::from(address), 0).into()).unwrap();
+    let stream = over(ca, socket.connect(server.addr).await.unwrap(), b"h2").await.unwrap();
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
 }
@@ -321,4 +336,80 @@ async fn bytes_of_bodies_are_bounded_by_peer() {
     drop(feed);
     assert_eq!(unfinished.await.unwrap().unwrap().1, "60005");
     assert_eq!(client(&ca, None).send(post()).await.unwrap().body, "20000");
+}
+
+/// HTTP/2 ends such a connection by itself; HTTP/1 hands on every chunk.
+#[tokio::test]
+async fn a_body_in_crumbs_is_refused_and_one_in_pieces_is_not() {
+    let ca = authority();
+    let server = Server::start_app(&ca, ServeLimits::default(), app(&Arc::default())).await;
+    for (piece, expected) in [(1, "Some(Crumbs)"), (64, "640000"), (16_000, "640000")] {
+        let mut stream = raw(&ca, &server, b"http/1.1").await;
+        let head = "POST /take HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+        let chunk = format!("{piece:x}\r\n{}\r\n", " ".repeat(piece));
+        let whole = format!("{head}{}0\r\n\r\n", chunk.repeat(640_000 / piece));
+        // A server that has refused it reads no further.
+        let _ = stream.write_all(whole.as_bytes()).await;
+        let _ = stream.flush().await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.ends_with(expected), "in pieces of {piece}: {answer}");
+    }
+}
+
+/// `/say` reads who sends from the first byte of a body, then the rest.
+fn saying() -> App {
+    let say = |Extension(opening): Extension<Opening>, body: Body| async move {
+        let mut body = std::pin::pin!(body);
+        let first = body.frame().await.unwrap().map(|frame| frame.into_data().unwrap());
+        let Ok(first) = first else { return (StatusCode::REQUEST_TIMEOUT, "no name".to_owned()) };
+        let sender = PeerKey::Named(format!("signer {}", first[0]).into());
+        if !opening.end(&sender) {
+            return (StatusCode::SERVICE_UNAVAILABLE, "no room".to_owned());
+        }
+        let mut bytes = first.len();
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.into_data().unwrap().len();
+        }
+        (StatusCode::OK, bytes.to_string())
+    };
+    let router = Router::new().route("/say", post(say)).route("/small", get(|| async { "small" }));
+    let app = App::new(router, || (StatusCode::SERVICE_UNAVAILABLE, "busy").into_response());
+    app.with_openings(|_, path| path == "/say")
+}
+
+/// Strangers of many networks hold everything that strangers can hold, and whoever says by a signature who it is passes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_known_by_what_it_sends_passes_whatever_strangers_hold() {
+    let ca = authority();
+    let limits = ServeLimits {
+        writes_max: 16,
+        openings_max: 16,
+        received_bytes_max: 2 * MIB,
+        opening_grace_ms: 2_000,
+        ..ServeLimits::default()
+    };
+    let server = Server::start_app(&ca, limits, saying()).await;
+    let mut held = Vec::new();
+    for network in 1..=6 {
+        let mut sender: Sender<Fed> = open_from(&ca, &server, [127, 3, network, 1]).await;
+        for _ in 0..4 {
+            for path in ["/say", "/small"] {
+                let (feed, fed) = mpsc::channel(1);
+                let request = http::Request::builder().method(Method::POST).uri(format!("https://localhost{path}"));
+                tokio::spawn(sender.send_request(request.body(Fed(fed)).unwrap()));
+                held.push(feed);
+            }
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let start = Instant::now();
+    for _ in 0..5 {
+        let body = vec![b'r'; 200_000];
+        let answer = client(&ca, None).send(Request::post(server.url("/say"), "text/plain", body)).await.unwrap();
+        assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"200000"[..]));
+    }
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    drop(held);
 }

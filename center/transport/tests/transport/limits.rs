@@ -1,17 +1,20 @@
 //! Slow, silent, greedy and oversized peers: real sockets, real TLS.
 
 use std::{
+    net::IpAddr,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
-use crate::common::{Server, authority, client, raw};
+use crate::common::{Server, authority, client, identity, over, raw, spiffe};
+use axum::{Extension, Router, routing::get};
 use http::StatusCode;
-use iog_transport::{ClientAuth, Request, ServeLimits, TransportError};
+use iog_transport::{App, ClientAuth, PeerKey, Request, ServeLimits, TransportError, ca::Ca};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
+use tokio_rustls::client::TlsStream;
 
 fn tight() -> ServeLimits {
     ServeLimits {
@@ -152,16 +155,94 @@ async fn one_peer_cannot_take_more_than_its_share() {
     assert_eq!(client(&ca, None).send(Request::get(server.url("/who"))).await.unwrap().status, StatusCode::OK);
 }
 
+/// A connection of TLS without a certificate from an address of loopback.
+async fn from(ca: &Ca, server: &Server, address: [u8; 4]) -> Option<TlsStream<TcpStream>> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((IpAddr::from(address), 0).into()).unwrap();
+    over(ca, socket.connect(server.addr).await.ok()?, b"http/1.1").await.ok()
+}
+
+/// Whether the server has closed a connection on which nothing was asked.
+async fn is_closed(stream: &mut TlsStream<TcpStream>) -> bool {
+    tokio::time::timeout(Duration::from_millis(100), stream.read(&mut [0; 16])).await.is_ok()
+}
+
 #[tokio::test]
-async fn connections_beyond_the_total_wait_for_a_place() {
+async fn strangers_take_places_from_who_has_most_and_none_from_members() {
     let ca = authority();
-    let limits = ServeLimits { connections_max: 1, first_byte_ms: 400, ..ServeLimits::default() };
+    let limits = ServeLimits { connections_max: 12, per_peer_max: 4, ..ServeLimits::default() };
     let server = Server::start(&ca, ClientAuth::Optional, limits).await;
-    let _first = raw(&ca, &server, b"http/1.1").await;
+    // Two networks fill what strangers have. One of many addresses counts as one.
+    let mut first = Vec::new();
+    for last in 1..=4 {
+        first.push(from(&ca, &server, [127, 1, 1, last]).await.unwrap());
+    }
+    let mut second = Vec::new();
+    for last in 1..=2 {
+        second.push(from(&ca, &server, [127, 1, 2, last]).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // Whoever has none takes the place of the oldest of who has most.
+    let mut honest = from(&ca, &server, [127, 1, 3, 1]).await.unwrap();
+    honest.write_all(b"GET /who HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    honest.flush().await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"nobody") {
+        assert!(honest.read_buf(&mut answer).await.unwrap() > 0, "it is answered");
+    }
+    assert!(is_closed(&mut first[0]).await);
+    assert!(!is_closed(&mut first[3]).await && !is_closed(&mut second[0]).await);
+    // Members have as many again, from the same address as anybody.
+    let mut members = Vec::new();
+    for id in ["a", "b"] {
+        for _ in 0..3 {
+            let member = client(&ca, Some(identity(&ca, id)));
+            assert_eq!(member.send(Request::get(server.url("/who"))).await.unwrap().body, spiffe(id));
+            members.push(member);
+        }
+    }
+    assert!(!is_closed(&mut honest).await && !is_closed(&mut second[1]).await);
+}
+
+#[tokio::test]
+async fn handshakes_that_stand_still_do_not_stop_others() {
+    let ca = authority();
+    let limits = ServeLimits { connections_max: 8, ..ServeLimits::default() };
+    let server = Server::start(&ca, ClientAuth::Optional, limits).await;
+    let mut silent = Vec::new();
+    for network in 1..=10 {
+        for last in 1..=4 {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind((IpAddr::from([127, 2, network, last]), 0).into()).unwrap();
+            silent.push(socket.connect(server.addr).await.unwrap());
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let start = Instant::now();
-    let answer = client(&ca, None).send(Request::get(server.url("/who"))).await.unwrap();
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
+    for _ in 0..4 {
+        assert_eq!(client(&ca, None).send(Request::get(server.url("/who"))).await.unwrap().body, "nobody");
+    }
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_in_force_takes_nothing_from_members() {
+    let ca = authority();
+    let limits = ServeLimits { connections_max: 2, per_peer_max: 1, ..ServeLimits::default() };
+    let router =
+        Router::new().route("/who", get(|Extension(peer): Extension<PeerKey>| async move { format!("{peer:?}") }));
+    let app = App::from(router).with_members(|identity| identity.spiffe.as_deref() == Some(&spiffe("member")));
+    let server = Server::start_app(&ca, limits, app).await;
+    let ask = |id: &str| {
+        let (client, url) = (client(&ca, Some(identity(&ca, id))), server.url("/who"));
+        async move { (client.send(Request::get(url)).await, client) }
+    };
+    let (revoked, _kept) = ask("revoked").await;
+    assert_eq!(revoked.unwrap().body, "Network(127.0.0.1)");
+    let (other, _) = ask("other-revoked").await;
+    assert!(other.is_err(), "{other:?}");
+    let (member, _kept_too) = ask("member").await;
+    assert!(member.unwrap().body.starts_with(b"Named("));
 }
 
 #[tokio::test]

@@ -14,9 +14,9 @@ const BODIES_MIB: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConnectionsConfig {
-    /// Connections at once, 1 to 1,000,000.
+    /// Connections at once, 1 to 1,000,000; those who are not members have half.
     pub total_max: usize,
-    /// Connections at once from one IPv4 address or IPv6 /64, 1 to 1,000,000.
+    /// Connections at once of one member, IPv4 address or IPv6 /64, 1 to 1,000,000.
     pub per_peer_max: usize,
     /// MiB of answers that are not sent yet, 16 to 1,048,576; one caller has at most an eighth.
     pub unsent_mib_max: usize,

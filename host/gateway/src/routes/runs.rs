@@ -61,6 +61,7 @@ impl<S: Send + Sync> FromRequest<S> for Envelope {
             }
             _ => match BodyError::among(&rejection) {
                 Some(no_room @ BodyError::NoRoom) => Refused::new(ApiErrorCode::Busy, no_room.to_string()),
+                Some(crumbs @ BodyError::Crumbs) => Refused::new(ApiErrorCode::BadRequest, crumbs.to_string()),
                 Some(late) => Refused::new(ApiErrorCode::RequestTimeout, late.to_string()),
                 None => Refused::new(ApiErrorCode::BadRequest, "the body could not be read"),
             },
