@@ -13,6 +13,7 @@ const PURE: &[(&str, &str)] = &[
     ("iog-tlog", "center/tlog/src/"),
     ("iog-protocol", "center/protocol/src/"),
     ("iog-inspect", "center/inspect/src/"),
+    ("iog-query", "center/query/src/"),
     ("iog-synth", "host/synth/src/"),
 ];
 
@@ -27,6 +28,7 @@ const COMPUTES: &[&str] = &[
     "iog-bulk",
     "iog-prefix",
     "iog-protocol",
+    "iog-query",
     "iog-tlog",
     "jsonwebtoken",
     "pkcs8",

@@ -1,6 +1,6 @@
 //! Synchronising over links that are slow and break off, and what it keeps in memory meanwhile.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test must panic")]
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it prints its figures, and starts itself again")]
+#![expect(clippy::disallowed_methods, reason = "it prints its figures, and starts itself again")]
 
 mod common;
 

@@ -109,6 +109,8 @@ async fn publish(ui: Ui, config: &Path) -> Result<ExitCode> {
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: 1, ..SandboxConfig::default() })?;
     let deps = Deps { sandbox, machine: Machine::default() };
     let gateway = Gateway::open(config, deps).await.context("the gateway does not open; is it running already?")?;
+    // All of them, however long it takes: the start waits for some seconds only.
+    gateway.background().refresh().await;
     let published = gateway.background().publish().await;
     let (mut rows, mut services, mut all_good) = (Vec::new(), Vec::new(), true);
     for (service, outcome) in published {

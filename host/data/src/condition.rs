@@ -14,6 +14,7 @@ use datafusion_physical_expr::expressions::{BinaryExpr, Column, Literal};
 use datafusion_physical_expr::utils::conjunction;
 use datafusion_physical_expr::{PhysicalExpr, split_conjunction};
 
+use crate::balance::CHAIN_MAX;
 use crate::reader::{Predicate, project};
 use crate::schema::ADDRESS_BYTES;
 
@@ -55,7 +56,7 @@ impl Condition {
                 None => rest.push(Arc::clone(part)),
             }
         }
-        let rest = (!rest.is_empty()).then(|| Predicate::new(conjunction(rest)));
+        let rest = (!rest.is_empty()).then(|| predicate.with_expr(all_of(rest)));
         Ok(Self { schema: project(schema, &columns), columns, ranges, rest })
     }
 
@@ -70,6 +71,15 @@ impl Condition {
             _ => Ok(fulfilled),
         }
     }
+}
+
+/// The conjunction of conditions, balanced where there are many (`balance`).
+fn all_of(mut parts: Vec<Arc<dyn PhysicalExpr>>) -> Arc<dyn PhysicalExpr> {
+    if parts.len() <= CHAIN_MAX {
+        return conjunction(parts);
+    }
+    let right = parts.split_off(parts.len() / 2);
+    Arc::new(BinaryExpr::new(all_of(parts), Operator::And, all_of(right)))
 }
 
 impl Range {
@@ -171,7 +181,7 @@ mod tests {
                 .map(|(at, bound)| compare("dst", 1, op(*at), crate::params::address(bound.to_be_bytes())))
                 .collect();
             parts.extend(number.map(|number| compare("n", 0, Operator::GtEq, ScalarValue::Int64(Some(number)))));
-            let predicate = Predicate::new(conjunction(parts));
+            let predicate = Predicate::new(conjunction(parts), crate::work::Work::default());
             let condition = Condition::new(&predicate, &table().arrow()).unwrap();
             let whole = batch(&rows);
             let cut = cut.min(whole.num_rows());

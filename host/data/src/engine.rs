@@ -10,31 +10,31 @@ use datafusion_common::tree_node::TreeNodeRecursion;
 use datafusion_execution::TaskContext;
 use datafusion_execution::config::SessionConfig;
 use datafusion_execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion_execution::memory_pool::MemoryConsumer;
 use datafusion_execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion_expr::planner::ExprPlanner;
 use datafusion_expr::{AggregateUDF, LogicalPlan, ScalarUDF, TableSource};
 use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
 use datafusion_functions_aggregate::planner::AggregateFunctionPlanner;
 use datafusion_optimizer::{Analyzer, Optimizer, OptimizerContext};
+use datafusion_physical_plan::displayable;
 use datafusion_physical_plan::execution_plan::reset_plan_states;
-use datafusion_physical_plan::{ExecutionPlan, displayable};
 
 use crate::BATCH_ROWS;
 use crate::dataset::Dataset;
 use crate::error::{PlanError, QueryError};
 use crate::params::{self, ParamSlot, Value};
-use crate::physical::Refused;
+use crate::physical::{Operators, Refused};
+use crate::planner::{NotPlanned, PLANNING_MAX, Planner, on_thread};
 use crate::rows::Rows;
-use crate::run::{QueryLimits, Run};
+use crate::run::{Deadline, QueryLimits, Run};
 use crate::scan::SlotTable;
 use crate::schema::{ColumnType, column_type};
 use crate::snapshot::Snapshot;
 use crate::sql::{Names, QuerySpec};
 use crate::total::TotalRule;
+use crate::watch::{Current, Exceeded, Watch};
 use crate::{allow, functions, guard, physical, rewrite, sql};
-
-/// Stack of the planning thread: the engine's rules recurse over expressions.
-const PLANNING_STACK_BYTES: usize = 32 << 20;
 
 /// Plans and runs queries. Cheap to clone and share.
 #[derive(Debug, Clone)]
@@ -46,6 +46,7 @@ struct Inner {
     config: SessionConfig,
     analyzer: Analyzer,
     optimizer: Optimizer,
+    planner: Planner,
     runtime: Arc<RuntimeEnv>,
     scalars: HashMap<String, Arc<ScalarUDF>>,
     aggregates: HashMap<String, Arc<AggregateUDF>>,
@@ -67,37 +68,46 @@ impl Engine {
         let runtime = runtime.map_err(|e| QueryError::Internal { reason: e.strip_backtrace() })?;
         let mut analyzer = Analyzer::new();
         analyzer.rules.push(Arc::new(TotalRule));
-        let (config, optimizer) = (config(), Optimizer::new());
+        let (config, optimizer, planner) = (config(), Optimizer::new(), Planner::new());
         let (scalars, aggregates) = (functions::scalar_functions(), functions::aggregate_functions());
         let planners: [Arc<dyn ExprPlanner>; 2] =
             [Arc::new(AggregateFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];
-        Ok(Self { inner: Arc::new(Inner { config, analyzer, optimizer, runtime, scalars, aggregates, planners }) })
+        let inner = Inner { config, analyzer, optimizer, planner, runtime, scalars, aggregates, planners };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Validates and plans queries over the datasets bound to their slots. Takes milliseconds a query; call it once per
-    /// module and binding.
+    /// Validates and plans queries over the datasets bound to their slots, on a thread of its own. Takes milliseconds a query,
+    /// and at most [`PLANNING_MAX`] when it has a place; call it once per module and binding.
     pub async fn plan(
         &self,
         slots: BTreeMap<String, Arc<Dataset>>,
         queries: &[QuerySpec],
     ) -> Result<Planned, PlanError> {
-        let (engine, queries) = (self.clone(), queries.to_vec());
-        let (send, receive) = tokio::sync::oneshot::channel();
-        let internal = |reason: String| PlanError::Internal { query: String::new(), reason };
-        let work = move || {
-            let planned = engine.plan_all(&slots, queries);
-            // The receiver is gone only if nobody waits any more.
-            let _ = send.send(planned);
-        };
-        let thread = std::thread::Builder::new().name("iog-plan".into()).stack_size(PLANNING_STACK_BYTES);
-        thread.spawn(work).map_err(|e| internal(e.to_string()))?;
-        receive.await.map_err(|_| internal("the planner stopped".into()))?
+        let (engine, queries, current) = (self.clone(), queries.to_vec(), Current::default());
+        let now = current.clone();
+        let planned = self.inner.planner.plan(move |ends| engine.plan_all(&slots, queries, ends, &now)).await;
+        let limit_ms = u64::try_from(PLANNING_MAX.as_millis()).unwrap_or(u64::MAX);
+        planned.unwrap_or_else(|why| {
+            let query = current.get();
+            Err(match why {
+                NotPlanned::Busy => PlanError::Busy { limit_ms },
+                NotPlanned::Late => PlanError::Slow { query, limit_ms },
+                NotPlanned::Broken(reason) => PlanError::Internal { query, reason },
+            })
+        })
     }
 
-    fn plan_all(self, slots: &BTreeMap<String, Arc<Dataset>>, queries: Vec<QuerySpec>) -> Result<Planned, PlanError> {
-        let mut planned = BTreeMap::new();
+    fn plan_all(
+        self,
+        slots: &BTreeMap<String, Arc<Dataset>>,
+        queries: Vec<QuerySpec>,
+        ends: Deadline,
+        current: &Current,
+    ) -> Result<Planned, PlanError> {
+        let (mut planned, watch) = (BTreeMap::new(), Watch::new(ends));
         for spec in queries {
-            let query = self.plan_one(slots, spec)?;
+            current.set(&spec.name);
+            let query = self.plan_one(slots, spec, &watch)?;
             if let Some(earlier) = planned.insert(query.spec.name.clone(), Arc::new(query)) {
                 let (query, reason) = (earlier.spec.name.clone(), "two queries have this name".into());
                 return Err(PlanError::Resolve { query, reason });
@@ -106,7 +116,12 @@ impl Engine {
         Ok(Planned { engine: self, slots: slots.clone(), queries: planned })
     }
 
-    fn plan_one(&self, slots: &BTreeMap<String, Arc<Dataset>>, spec: QuerySpec) -> Result<PlannedQuery, PlanError> {
+    fn plan_one(
+        &self,
+        slots: &BTreeMap<String, Arc<Dataset>>,
+        spec: QuerySpec,
+        watch: &Arc<Watch>,
+    ) -> Result<PlannedQuery, PlanError> {
         let inner = &self.inner;
         let params = Arc::new(params::slots(&spec.params));
         let table = |dataset: &Arc<Dataset>| {
@@ -118,57 +133,86 @@ impl Engine {
         let (scalars, aggregates, planners) = (&inner.scalars, &inner.aggregates, &inner.planners);
         let names = Names { tables: &tables, scalars, aggregates, planners, options };
         let written = names.resolve(&spec, sql::parse(&spec)?)?;
+        watch.look(&written).map_err(|e| unplanned(&spec, e))?;
         allow::check(&spec, &written, scalars)?;
         let resolved = rewrite::resolve(&spec, written)?;
-        let optimised = inner.optimised(&resolved);
-        let optimised =
-            optimised.map_err(|e| PlanError::Resolve { query: spec.name.clone(), reason: e.strip_backtrace() })?;
+        let optimised = inner.optimised(&resolved, watch).map_err(|e| unresolved(&spec, e))?;
         let columns = result_columns(&spec, &resolved)?;
         let internal =
             |e: DataFusionError| PlanError::Internal { query: spec.name.clone(), reason: e.strip_backtrace() };
         let reads = columns_read(&optimised).map_err(internal)?;
-        let template = template(&params, optimised).map_err(|e| unplanned(&spec, e))?;
-        Ok(PlannedQuery { spec, params, columns, reads, template })
+        let used_outside = rewrite::params_outside_scans(&optimised).map_err(internal)?;
+        let template = template(&params, optimised, !used_outside.is_empty()).map_err(|e| unplanned(&spec, e))?;
+        Ok(PlannedQuery { spec, params, columns, reads, used_outside, template })
     }
 }
 
 impl Inner {
-    /// The plan with types made to fit, computations made total, and what can be decided early decided early.
-    fn optimised(&self, plan: &LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-        let analysed = self.analyzer.execute_and_check(plan.clone(), self.config.options(), |_, _| {})?;
+    /// The plan with types made to fit, computations made total, and what can be decided early decided early. It is watched
+    /// after each rule.
+    fn optimised(&self, plan: &LogicalPlan, watch: &Arc<Watch>) -> Result<LogicalPlan, DataFusionError> {
+        let mut analyzer = Analyzer::with_rules(Vec::new());
+        for rule in &self.analyzer.rules {
+            analyzer.rules.extend([Arc::clone(rule), Arc::clone(watch) as _]);
+        }
+        let mut optimizer = Optimizer::with_rules(Vec::new());
+        for rule in &self.optimizer.rules {
+            optimizer.rules.extend([Arc::clone(rule), Arc::clone(watch) as _]);
+        }
+        let analysed = analyzer.execute_and_check(plan.clone(), self.config.options(), |_, _| {})?;
         let context = OptimizerContext::new_with_config_options(Arc::clone(self.config.options()));
-        self.optimizer.optimize(analysed, &context.without_query_execution_start_time(), |_, _| {})
+        optimizer.optimize(analysed, &context.without_query_execution_start_time(), |_, _| {})
     }
 }
 
 /// The guarded operators of an optimised plan.
-fn operators(plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    guard::guard(physical::plan(plan)?)
+fn operators(plan: &LogicalPlan) -> Result<Operators, DataFusionError> {
+    let Operators { plan, batch_rows } = physical::plan(plan)?;
+    Ok(Operators { plan: guard::guard(plan)?, batch_rows })
 }
 
 /// What is kept of a plan. It becomes operators here in any case, so that what the planner refuses is the author's fault
 /// today and not a run's tomorrow.
-fn template(params: &[ParamSlot], optimised: LogicalPlan) -> Result<Template, DataFusionError> {
-    if rewrite::has_params_outside_scans(&optimised)? {
+fn template(params: &[ParamSlot], optimised: LogicalPlan, used_outside: bool) -> Result<Template, DataFusionError> {
+    if used_outside {
         operators(&rewrite::substitute(optimised.clone(), params, &params::examples(params))?)?;
         return Ok(Template::Logical(Box::new(optimised)));
     }
-    let plan = operators(&optimised)?;
+    let operators = operators(&optimised)?;
     if physical::shares_values(&optimised)? {
         return Ok(Template::Logical(Box::new(optimised)));
     }
-    Ok(Template::Physical(plan))
+    Ok(Template::Physical(operators))
 }
 
-/// Why an optimised plan has no operators: the author's fault where the planner refuses a node, else ours.
+/// Why a plan as it was resolved cannot be optimised: the author's fault.
+fn unresolved(spec: &QuerySpec, error: DataFusionError) -> PlanError {
+    match Exceeded::of(&error) {
+        Some(_) => unplanned(spec, error),
+        None => PlanError::Resolve { query: spec.name.clone(), reason: error.strip_backtrace() },
+    }
+}
+
+/// Why a plan is not gone on with, or has no operators: the author's fault where it became too large or has a node that is
+/// refused, else ours.
 fn unplanned(spec: &QuerySpec, error: DataFusionError) -> PlanError {
+    let query = spec.name.clone();
+    match Exceeded::of(&error) {
+        Some(Exceeded::Size(too_much)) => return PlanError::TooMuch { query, too_much: too_much.clone() },
+        Some(Exceeded::Time) => {
+            let limit_ms = u64::try_from(PLANNING_MAX.as_millis()).unwrap_or(u64::MAX);
+            return PlanError::Slow { query, limit_ms };
+        }
+        None => {}
+    }
     let refused = match error.find_root() {
-        DataFusionError::External(cause) => cause.downcast_ref::<Refused>(),
+        DataFusionError::External(cause) => cause.downcast_ref::<Refused>().map(|refused| refused.what.as_str()),
+        DataFusionError::NotImplemented(_) => Some("a subquery or another expression that cannot stand where it does"),
         _ => None,
     };
     match refused {
-        Some(refused) => sql::forbidden(spec, &refused.what),
-        None => PlanError::Internal { query: spec.name.clone(), reason: error.strip_backtrace() },
+        Some(what) => sql::forbidden(spec, what),
+        None => PlanError::Internal { query, reason: error.strip_backtrace() },
     }
 }
 
@@ -235,6 +279,8 @@ pub struct PlannedQuery {
     params: Arc<Vec<ParamSlot>>,
     columns: Vec<(String, ColumnType)>,
     reads: BTreeMap<String, BTreeSet<String>>,
+    /// How often each parameter's slot is used outside scans, where every use is a value of its own.
+    used_outside: BTreeMap<String, usize>,
     template: Template,
 }
 
@@ -242,7 +288,7 @@ pub struct PlannedQuery {
 /// runs of one physical plan would share values, the optimised logical plan.
 #[derive(Debug)]
 enum Template {
-    Physical(Arc<dyn ExecutionPlan>),
+    Physical(Operators),
     Logical(Box<LogicalPlan>),
 }
 
@@ -271,7 +317,7 @@ impl PlannedQuery {
     /// The engine's plan as text, for operators and tests.
     pub fn explain(&self) -> String {
         match &self.template {
-            Template::Physical(plan) => displayable(plan.as_ref()).indent(false).to_string(),
+            Template::Physical(made) => displayable(made.plan.as_ref()).indent(false).to_string(),
             Template::Logical(plan) => plan.display_indent().to_string(),
         }
     }
@@ -329,29 +375,53 @@ impl Planned {
         let memory_bytes = limits.memory_bytes;
         let run = Arc::new(Run::new(bound, limits));
         run.check()?;
-        self.start(query, Arc::clone(&run)).map_err(|e| QueryError::from_engine(e, memory_bytes))
+        let (engine, query, started) = (self.engine.clone(), Arc::clone(query), Arc::clone(&run));
+        let starting = on_thread(move || engine.start(&query, started));
+        let rows = tokio::select! {
+            biased;
+            rows = starting => rows,
+            stop = run.stopped() => return Err(stop.into()),
+        };
+        let broken = |why| QueryError::Internal { reason: format!("{why:?}") };
+        rows.map_err(broken)?.map_err(|e| QueryError::from_engine(e, memory_bytes))
     }
+}
 
-    fn start(&self, query: &Arc<PlannedQuery>, run: Arc<Run>) -> Result<Rows, DataFusionError> {
-        let plan = Self::instance(query, &run.params)?;
-        let inner = &self.engine.inner;
+impl Engine {
+    /// Where parameters are used outside scans this plans; so it is done on a thread of its own.
+    fn start(&self, query: &PlannedQuery, run: Arc<Run>) -> Result<Rows, DataFusionError> {
+        let held = MemoryConsumer::new("parameters").register(&run.limits.pool());
+        held.try_grow(outside_bytes(query, &run.params))?;
+        let Operators { plan, batch_rows } = Self::instance(query, &run.params)?;
+        let inner = &self.inner;
         let memory_pool = run.limits.pool();
         let runtime = Arc::new(RuntimeEnv { memory_pool, ..RuntimeEnv::clone(&inner.runtime) });
-        let config = inner.config.clone().with_extension(Arc::clone(&run));
+        let config = inner.config.clone().with_batch_size(batch_rows).with_extension(Arc::clone(&run));
         let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let context = TaskContext::new(None, String::new(), config, none.0, none.1, none.2, none.3, runtime);
-        Rows::start(&plan, Arc::new(context), query.columns.clone(), run)
+        Rows::start(&plan, Arc::new(context), query.columns.clone(), run, held)
     }
 
     /// A plan of this run's own: operators keep state, so no two runs may share one. Resetting gives every operator a state
     /// of its own but those that hold values of subqueries, which are therefore never kept.
-    fn instance(query: &PlannedQuery, values: &[ScalarValue]) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    fn instance(query: &PlannedQuery, values: &[ScalarValue]) -> Result<Operators, DataFusionError> {
         match &query.template {
-            Template::Physical(plan) => reset_plan_states(Arc::clone(plan)),
+            Template::Physical(Operators { plan, batch_rows }) => {
+                Ok(Operators { plan: reset_plan_states(Arc::clone(plan))?, batch_rows: *batch_rows })
+            }
             Template::Logical(plan) => {
                 let plan = rewrite::substitute(LogicalPlan::clone(plan), &query.params, values)?;
                 operators(&plan)
             }
         }
     }
+}
+
+/// Bytes of the texts among the values, each as often as the plan of a run repeats it.
+fn outside_bytes(query: &PlannedQuery, values: &[ScalarValue]) -> usize {
+    let one = |(slot, value): (&ParamSlot, &ScalarValue)| {
+        let uses = query.used_outside.get(&slot.id).copied().unwrap_or_default();
+        usize::try_from(params::text_bytes(value)).unwrap_or(usize::MAX).saturating_mul(uses)
+    };
+    query.params.iter().zip(values).map(one).fold(0, usize::saturating_add)
 }

@@ -188,6 +188,30 @@ pub enum PlanError {
         /// How many there may be.
         max: usize,
     },
+    /// The query is small as it is written, and too large with everything put in its place.
+    #[error("query `{query}`: {too_much}")]
+    TooMuch {
+        /// Name of the query.
+        query: String,
+        /// What there is too much of.
+        too_much: iog_query::TooMuch,
+    },
+    /// The query is within all bounds and still takes too long to plan.
+    #[error(
+        "query `{query}` was not planned within {limit_ms} ms: write it with fewer names, subqueries and nested calls"
+    )]
+    Slow {
+        /// Name of the query.
+        query: String,
+        /// How long its planning may take.
+        limit_ms: u64,
+    },
+    /// Other modules' queries are being planned and did not end in time; try again. Nobody's fault but theirs.
+    #[error("no query could be planned within {limit_ms} ms, since others were being planned")]
+    Busy {
+        /// How long planning may take.
+        limit_ms: u64,
+    },
     /// Our fault.
     #[error("planning query `{query}` failed: {reason}")]
     Internal {
@@ -238,6 +262,12 @@ pub enum QueryError {
         /// How many rows there may be.
         max: usize,
     },
+    /// A text that the query makes is longer than any text may be (the module's fault, or its data are too long for it).
+    #[error("the query makes a text of more than {max} bytes")]
+    Text {
+        /// How many bytes there may be.
+        max: usize,
+    },
     /// The run's deadline has passed.
     #[error("the query did not end before its deadline")]
     Deadline,
@@ -270,6 +300,8 @@ pub(crate) enum Stop {
     Cancelled,
     #[error("loop join too large")]
     LoopJoin { max: usize },
+    #[error("text too long")]
+    Text { max: usize },
 }
 
 impl From<Stop> for QueryError {
@@ -278,6 +310,7 @@ impl From<Stop> for QueryError {
             Stop::Deadline => Self::Deadline,
             Stop::Cancelled => Self::Cancelled,
             Stop::LoopJoin { max } => Self::LoopJoin { max },
+            Stop::Text { max } => Self::Text { max },
         }
     }
 }

@@ -23,6 +23,8 @@ use crate::schema::ADDRESS_BYTES;
 const ADDRESS: DataType = DataType::FixedSizeBinary(ADDRESS_BYTES);
 /// The function that the planner turns into two comparisons where its prefix is a constant or a parameter.
 pub(crate) const IP_IN: &str = "ip_in";
+/// The function that makes texts of addresses.
+pub(crate) const IP_TEXT: &str = "ip_text";
 
 /// Scalar functions by the name under which a query calls them.
 pub(crate) fn scalar_functions() -> HashMap<String, Arc<ScalarUDF>> {
@@ -68,7 +70,7 @@ impl Kind {
         match self {
             Self::IpIn => IP_IN,
             Self::IpPrefix => "ip_prefix",
-            Self::IpText => "ip_text",
+            Self::IpText => IP_TEXT,
             Self::ToAddress => "to_address",
             Self::Abs => "abs",
         }

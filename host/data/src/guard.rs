@@ -1,5 +1,6 @@
-//! Guards in a physical plan: joins can make far more rows than they read, so their inputs are cut small or bounded and
-//! their outputs checked against deadline and cancellation. (Scans check for themselves.)
+//! Guards in a physical plan. Joins can make far more rows than they read, so their inputs are cut small or bounded and their
+//! outputs checked against deadline and cancellation. Expressions can make far more of a row than it holds, so what they are
+//! evaluated on is cut by what they make (`work`), and what came of it is charged to the run. (Scans do both for themselves.)
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,6 +11,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datafusion_common::error::{DataFusionError, Result};
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion_execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion_execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
@@ -18,6 +20,7 @@ use futures::{Stream, StreamExt};
 
 use crate::error::Stop;
 use crate::run::Run;
+use crate::work::Work;
 
 /// Rows that a join without an equality may hold of its left side, which is what the query names first: it is not chosen by
 /// size, since nothing says beforehand how many rows a scan gives.
@@ -42,33 +45,65 @@ pub(crate) fn guard(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPla
         let children: Vec<_> = node.children().into_iter().cloned().collect();
         let [left, right] =
             <[_; 2]>::try_from(children).map_err(|_| DataFusionError::Internal("a join without two inputs".into()))?;
-        let guarded = vec![GuardExec::wrap(left, held, None), GuardExec::wrap(right, None, Some(slice))];
+        let rows =
+            |input, rows_max, slice_rows| GuardExec::wrap(input, Rules { rows_max, slice_rows, ..Rules::default() });
+        let guarded = vec![rows(left, held, None), rows(right, None, Some(slice))];
         let join = datafusion_physical_plan::execution_plan::replace_children_if_necessary(node, guarded)?;
-        Ok(Transformed::yes(GuardExec::wrap(join, None, None)))
+        Ok(Transformed::yes(rows(join, None, None)))
     })
     .map(|plan| plan.data)
+}
+
+/// The rows in batches on which so much work may be done.
+pub(crate) fn cut(input: Arc<dyn ExecutionPlan>, work: Work) -> Arc<dyn ExecutionPlan> {
+    if work.is_small() { input } else { GuardExec::wrap(input, Rules { work: Some(work), ..Rules::default() }) }
+}
+
+/// The rows, whose texts were made on the way; the batch that was made last is charged to the run.
+pub(crate) fn charged(input: Arc<dyn ExecutionPlan>, made: Work) -> Arc<dyn ExecutionPlan> {
+    if made.is_small() { input } else { GuardExec::wrap(input, Rules { is_charged: true, ..Rules::default() }) }
+}
+
+/// What a guard does.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rules {
+    /// Most rows that may pass.
+    rows_max: Option<usize>,
+    /// Rows of a batch.
+    slice_rows: Option<usize>,
+    /// What will be done to each row of a batch.
+    work: Option<Work>,
+    /// Whether the run pays for the batch.
+    is_charged: bool,
+}
+
+impl Rules {
+    fn rows_of(&self, batch: &RecordBatch) -> usize {
+        let most = self.slice_rows.unwrap_or(usize::MAX);
+        self.work.map_or(most, |work| most.min(work.rows_of(batch)))
+    }
 }
 
 #[derive(Debug)]
 struct GuardExec {
     input: Arc<dyn ExecutionPlan>,
-    rows_max: Option<usize>,
-    slice_rows: Option<usize>,
+    rules: Rules,
 }
 
 impl GuardExec {
-    fn wrap(
-        input: Arc<dyn ExecutionPlan>,
-        rows_max: Option<usize>,
-        slice_rows: Option<usize>,
-    ) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self { input, rows_max, slice_rows })
+    fn wrap(input: Arc<dyn ExecutionPlan>, rules: Rules) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Self { input, rules })
     }
 }
 
 impl DisplayAs for GuardExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GuardExec: rows_max={:?}, slice_rows={:?}", self.rows_max, self.slice_rows)
+        write!(f, "GuardExec: rows_max={:?}, slice_rows={:?}", self.rules.rows_max, self.rules.slice_rows)?;
+        match (self.rules.work, self.rules.is_charged) {
+            (Some(work), _) => write!(f, ", usual_rows={}", work.usual_rows()),
+            (None, true) => write!(f, ", charged"),
+            (None, false) => Ok(()),
+        }
     }
 }
 
@@ -99,39 +134,45 @@ impl ExecutionPlan for GuardExec {
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         let [input] =
             <[_; 1]>::try_from(children).map_err(|_| DataFusionError::Internal("a guard has one input".into()))?;
-        Ok(Self::wrap(input, self.rows_max, self.slice_rows))
+        Ok(Self::wrap(input, self.rules))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let run = context.session_config().get_extension::<Run>();
         let run = run.ok_or_else(|| DataFusionError::Internal("a guard was started outside a run".into()))?;
+        let reservation = MemoryConsumer::new("guard").register(context.memory_pool());
         let input = self.input.execute(partition, context)?;
-        let slice_rows = self.slice_rows.unwrap_or(usize::MAX);
-        Ok(Box::pin(Guard { run, input, rows_left: self.rows_max, slice_rows, rest: None }))
+        let (rules, rows_left) = (self.rules, self.rules.rows_max);
+        Ok(Box::pin(Guard { run, input, rules, rows_left, rest: None, reservation }))
     }
 }
 
 struct Guard {
     run: Arc<Run>,
     input: SendableRecordBatchStream,
+    rules: Rules,
     rows_left: Option<usize>,
-    slice_rows: usize,
     rest: Option<RecordBatch>,
+    reservation: MemoryReservation,
 }
 
 impl Guard {
-    /// Cuts a batch to the slice's size and keeps the rest.
+    /// Cuts a batch to so many rows as its rest may be worked on at a time, and keeps the rest.
     fn cut(&mut self, batch: RecordBatch) -> RecordBatch {
-        if batch.num_rows() <= self.slice_rows {
+        let rows = self.rules.rows_of(&batch);
+        if batch.num_rows() <= rows {
             return batch;
         }
-        self.rest = Some(batch.slice(self.slice_rows, batch.num_rows() - self.slice_rows));
-        batch.slice(0, self.slice_rows)
+        self.rest = Some(batch.slice(rows, batch.num_rows() - rows));
+        batch.slice(0, rows)
     }
 
-    fn charge(&mut self, rows: usize) -> Result<()> {
+    fn charge(&mut self, batch: &RecordBatch) -> Result<()> {
+        if self.rules.is_charged {
+            self.reservation.try_resize(batch.get_array_memory_size())?;
+        }
         let Some(left) = &mut self.rows_left else { return Ok(()) };
-        match left.checked_sub(rows) {
+        match left.checked_sub(batch.num_rows()) {
             Some(fewer) => {
                 *left = fewer;
                 Ok(())
@@ -153,7 +194,7 @@ impl Stream for Guard {
         }
         match self.input.poll_next_unpin(cx) {
             Poll::Ready(Some(Ok(batch))) => {
-                let counted = self.charge(batch.num_rows());
+                let counted = self.charge(&batch);
                 Poll::Ready(Some(counted.map(|()| self.cut(batch))))
             }
             other => other,

@@ -3,6 +3,7 @@
 
 mod address;
 mod allow;
+mod balance;
 mod cast;
 mod columns;
 mod condition;
@@ -23,6 +24,7 @@ mod parquet_file;
 mod parquet_prune;
 mod parquet_scan;
 mod physical;
+mod planner;
 mod range_test;
 mod reader;
 mod rewrite;
@@ -32,8 +34,11 @@ mod scan;
 mod schema;
 mod snapshot;
 mod sql;
+mod text;
 mod timestamp;
 mod total;
+mod watch;
+mod work;
 mod write;
 
 pub use address::{
@@ -46,11 +51,13 @@ pub use engine::{Engine, Planned, PlannedQuery};
 pub use error::{DataError, Misfit, PlanError, QueryError};
 pub use guard::LOOP_JOIN_ROWS_MAX;
 pub use params::{ParamType, Value};
+pub use planner::PLANNING_MAX;
 pub use rows::Rows;
 pub use run::{CancelFlag, QueryLimits, SharedMemory};
 pub use schema::{ColumnSpec, ColumnType, TableSchema};
 pub use snapshot::Snapshot;
 pub use sql::QuerySpec;
+pub use text::TEXT_BYTES_MAX;
 pub use timestamp::{TimestampUnit, parse_timestamp};
 pub use write::{ParquetFileWriter, ROW_GROUP_ROWS, sync_folder, write_parquet};
 

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::address::{parse_address, parse_prefix};
 use crate::error::{QueryError, excerpt};
 use crate::schema::ADDRESS_BYTES;
+use crate::text::TEXT_BYTES_MAX;
 use crate::timestamp::{TimestampUnit, parse_timestamp};
 
-/// Longest text parameter, in bytes.
-const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Engine type that stands for a prefix until `ip_in` is resolved: 16 bytes of address, one of length.
 pub(crate) const PREFIX_TYPE: DataType = DataType::FixedSizeBinary(ADDRESS_BYTES + 1);
 
@@ -161,6 +160,21 @@ fn bind_one(ty: ParamType, value: &Value) -> Option<ScalarValue> {
         (ParamType::Address, Value::Text(text)) => address(parse_address(text)?),
         _ => return None,
     })
+}
+
+/// Bytes of a text or of other bytes of no fixed number; none for everything else.
+pub(crate) fn text_bytes(value: &ScalarValue) -> u64 {
+    let bytes = match value {
+        ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
+            text.len()
+        }
+        ScalarValue::Binary(Some(bytes))
+        | ScalarValue::LargeBinary(Some(bytes))
+        | ScalarValue::BinaryView(Some(bytes))
+        | ScalarValue::FixedSizeBinary(_, Some(bytes)) => bytes.len(),
+        _ => 0,
+    };
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn address(bytes: [u8; 16]) -> ScalarValue {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{DataType, SchemaRef};
 use datafusion_common::ScalarValue;
 use datafusion_common::error::{DataFusionError, Result};
@@ -15,6 +16,9 @@ use datafusion_physical_expr::utils::collect_columns;
 
 use crate::counts::ScanCounts;
 use crate::error::DataError;
+use crate::params;
+use crate::run::Run;
+use crate::work::Work;
 
 /// A source being read. Blocking; runs on a blocking thread.
 pub(crate) trait BatchReader: Send {
@@ -65,15 +69,24 @@ impl ReadError {
 #[derive(Debug, Clone)]
 pub(crate) struct Predicate {
     expr: Arc<dyn PhysicalExpr>,
+    /// What evaluating it makes for each row.
+    work: Work,
+    /// The run whose parameters are bound, which may have to stop.
+    run: Option<Arc<Run>>,
 }
 
 impl Predicate {
-    pub(crate) fn new(expr: Arc<dyn PhysicalExpr>) -> Self {
-        Self { expr }
+    pub(crate) fn new(expr: Arc<dyn PhysicalExpr>, work: Work) -> Self {
+        Self { expr, work, run: None }
     }
 
     pub(crate) fn expr(&self) -> &Arc<dyn PhysicalExpr> {
         &self.expr
+    }
+
+    /// The same work and run with a part of the condition.
+    pub(crate) fn with_expr(&self, expr: Arc<dyn PhysicalExpr>) -> Self {
+        Self { expr, work: self.work, run: self.run.clone() }
     }
 
     /// Schema columns that the condition reads, ascending; `width` is the schema's number of columns.
@@ -85,16 +98,19 @@ impl Predicate {
         found
     }
 
-    /// Puts the values in the places of the parameters.
-    pub(crate) fn bind(&self, width: usize, values: &[ScalarValue]) -> Result<Self> {
+    /// Puts the run's values in the places of the parameters.
+    pub(crate) fn bind(&self, width: usize, run: &Arc<Run>) -> Result<Self> {
+        let value = |value: &ScalarValue| Arc::new(Literal::new(value.clone())) as Arc<dyn PhysicalExpr>;
+        let values: Vec<_> = run.params.iter().map(value).collect();
         let expr = Arc::clone(&self.expr).transform_up(|node| {
             let Some(at) = node.downcast_ref::<Column>().map(Column::index).filter(|at| *at >= width) else {
                 return Ok(Transformed::no(node));
             };
             let value = values.get(at - width).ok_or_else(|| DataFusionError::Internal("unbound parameter".into()))?;
-            Ok(Transformed::yes(Arc::new(Literal::new(value.clone())) as Arc<dyn PhysicalExpr>))
+            Ok(Transformed::yes(Arc::clone(value)))
         })?;
-        Ok(Self { expr: expr.data })
+        let longest = run.params.iter().map(params::text_bytes).max().unwrap_or_default();
+        Ok(Self { expr: expr.data, work: self.work.with_texts_of(longest), run: Some(Arc::clone(run)) })
     }
 
     /// The condition for batches that have only `columns` of the schema, in that order.
@@ -105,11 +121,27 @@ impl Predicate {
             let at = at.ok_or_else(|| DataFusionError::Internal(format!("column `{}` is not read", column.name())))?;
             Ok(Transformed::yes(Arc::new(Column::new(column.name(), at)) as Arc<dyn PhysicalExpr>))
         })?;
-        Ok(Self { expr: expr.data })
+        Ok(self.with_expr(expr.data))
     }
 
-    /// Which rows fulfil the condition; null counts as no.
+    /// Which rows fulfil the condition; null counts as no. Where it makes much of a row, some rows at a time.
     pub(crate) fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let (all, rows) = (batch.num_rows(), self.work.rows_of(batch));
+        if all <= rows {
+            return self.evaluate_whole(batch);
+        }
+        let mut mask = BooleanBufferBuilder::new(all);
+        for from in (0..all).step_by(rows) {
+            if let Some(run) = &self.run {
+                run.check()?;
+            }
+            let some = self.evaluate_whole(&batch.slice(from, rows.min(all - from)))?;
+            mask.append_buffer(some.values());
+        }
+        Ok(BooleanArray::new(mask.finish(), None))
+    }
+
+    fn evaluate_whole(&self, batch: &RecordBatch) -> Result<BooleanArray> {
         let array = self.expr.evaluate(batch)?.into_array(batch.num_rows())?;
         if array.data_type() != &DataType::Boolean {
             return Err(DataFusionError::Internal("a condition is not boolean".into()));

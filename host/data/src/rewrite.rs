@@ -1,6 +1,8 @@
 //! Rewrites of a resolved plan: prefix tests with a constant or parameter become two comparisons (which row-group
 //! statistics can use), parameters get the ids of their slots, and at last their values.
 
+use std::collections::BTreeMap;
+
 use arrow_schema::DataType;
 use datafusion_common::DFSchema;
 use datafusion_common::ScalarValue;
@@ -156,11 +158,15 @@ pub(crate) fn visit_exprs(plan: &LogicalPlan, visit: &mut dyn FnMut(&LogicalPlan
     Ok(())
 }
 
-/// Whether parameters are left anywhere but in the conditions of scans, which bind them themselves.
-pub(crate) fn has_params_outside_scans(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
+/// How often each parameter is used anywhere but in the conditions of scans, which bind it themselves.
+pub(crate) fn params_outside_scans(plan: &LogicalPlan) -> Result<BTreeMap<String, usize>> {
+    let mut found = BTreeMap::new();
     visit_exprs(plan, &mut |node, expr| {
-        found |= matches!(expr, Expr::Placeholder(_)) && !matches!(node, LogicalPlan::TableScan(_));
+        if let Expr::Placeholder(placeholder) = expr
+            && !matches!(node, LogicalPlan::TableScan(_))
+        {
+            *found.entry(placeholder.id.clone()).or_default() += 1;
+        }
         Ok(())
     })?;
     Ok(found)

@@ -1,5 +1,6 @@
 //! The answer of a running query: a pull cursor over batches of a fixed number of rows, in the few column types that a
-//! guest can read, byte for byte the same for the same rows.
+//! guest can read, byte for byte the same for the same rows. Each batch is computed on a blocking thread, so that no
+//! expression keeps an async thread, and whoever waits for it stops waiting when the run has to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,6 +18,8 @@ use datafusion_execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion_execution::{SendableRecordBatchStream, TaskContext};
 use datafusion_physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use crate::BATCH_ROWS;
 use crate::counts::ScanCounts;
@@ -26,7 +29,7 @@ use crate::schema::{ColumnType, field};
 
 /// Rows of an open query. Dropping it stops the query.
 pub struct Rows {
-    columns: Vec<(String, ColumnType)>,
+    columns: Arc<[(String, ColumnType)]>,
     schema: SchemaRef,
     run: Arc<Run>,
     state: Option<Flow>,
@@ -37,7 +40,18 @@ struct Flow {
     stream: SendableRecordBatchStream,
     coalescer: BatchCoalescer,
     reservation: MemoryReservation,
+    /// What the run's own plan holds of its parameters.
+    _params: MemoryReservation,
+    schema: SchemaRef,
+    columns: Arc<[(String, ColumnType)]>,
     ended: bool,
+}
+
+impl Drop for Rows {
+    /// A batch that is being computed is not waited for.
+    fn drop(&mut self) {
+        self.run.abandon();
+    }
 }
 
 impl std::fmt::Debug for Rows {
@@ -52,13 +66,18 @@ impl Rows {
         context: Arc<TaskContext>,
         columns: Vec<(String, ColumnType)>,
         run: Arc<Run>,
+        params: MemoryReservation,
     ) -> Result<Self, DataFusionError> {
         let reservation = MemoryConsumer::new("rows").register(context.memory_pool());
         let stream = execute_stream(Arc::clone(plan), context)?;
         let fields: Vec<_> = columns.iter().map(|(name, ty)| field(name, *ty, true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let coalescer = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
-        Ok(Self { columns, schema, run, state: Some(Flow { stream, coalescer, reservation, ended: false }) })
+        let columns: Arc<[_]> = columns.into();
+        let (of_flow, named) = (Arc::clone(&schema), Arc::clone(&columns));
+        let flow =
+            Flow { stream, coalescer, reservation, _params: params, schema: of_flow, columns: named, ended: false };
+        Ok(Self { columns, schema, run, state: Some(flow) })
     }
 
     /// Result columns in order.
@@ -85,14 +104,16 @@ impl Rows {
     /// The next batch: exactly 16,384 rows, fewer only in the last one; `None` at the end. After an error there are no
     /// more rows.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
-        let Some(mut flow) = self.state.take() else { return Ok(None) };
+        let Some(flow) = self.state.take() else { return Ok(None) };
         let run = Arc::clone(&self.run);
-        let advanced = tokio::select! {
+        let (handle, until) = (Handle::current(), Arc::clone(&run));
+        let computing = spawn_blocking(move || handle.block_on(flow.stopped_by(&until)));
+        let computed = tokio::select! {
             biased;
-            advanced = flow.advance(&self.schema, &self.columns) => advanced,
+            computed = computing => computed,
             stop = run.stopped() => return Err(stop.into()),
         };
-        let batch = advanced.map_err(|e| QueryError::from_engine(e, run.limits.memory_bytes))?;
+        let (flow, batch) = computed.map_err(|e| QueryError::Internal { reason: e.to_string() })??;
         if batch.is_some() {
             self.state = Some(flow);
         }
@@ -101,11 +122,18 @@ impl Rows {
 }
 
 impl Flow {
-    async fn advance(
-        &mut self,
-        schema: &SchemaRef,
-        columns: &[(String, ColumnType)],
-    ) -> Result<Option<RecordBatch>, DataFusionError> {
+    /// The next batch, if the run does not have to stop before.
+    async fn stopped_by(mut self, run: &Run) -> Result<(Self, Option<RecordBatch>), QueryError> {
+        let advanced = tokio::select! {
+            biased;
+            advanced = self.advance() => advanced,
+            stop = run.stopped() => return Err(stop.into()),
+        };
+        let batch = advanced.map_err(|e| QueryError::from_engine(e, run.limits.memory_bytes))?;
+        Ok((self, batch))
+    }
+
+    async fn advance(&mut self) -> Result<Option<RecordBatch>, DataFusionError> {
         loop {
             if let Some(full) = self.coalescer.next_completed_batch() {
                 self.reservation.try_resize(self.coalescer.size())?;
@@ -116,7 +144,7 @@ impl Flow {
             }
             match self.stream.next().await {
                 Some(batch) => {
-                    let batch = normalise(&batch?, schema, columns)?;
+                    let batch = normalise(&batch?, &self.schema, &self.columns)?;
                     if self.coalescer.is_empty() && batch.num_rows() == BATCH_ROWS {
                         return Ok(Some(batch));
                     }

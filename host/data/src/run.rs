@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use datafusion_common::ScalarValue;
 use datafusion_execution::memory_pool::{GreedyMemoryPool, MemoryPool};
@@ -49,6 +49,27 @@ impl CancelFlag {
         if !self.is_cancelled() {
             notified.await;
         }
+    }
+}
+
+/// A time by which something has to have ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// So long from now.
+    pub(crate) fn after(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+
+    /// What comes of a future; nothing if the time is over first.
+    pub(crate) async fn of<T>(self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout_at(self.0.into(), future).await.ok()
     }
 }
 
@@ -108,16 +129,19 @@ pub(crate) struct Run {
     pub(crate) limits: QueryLimits,
     pub(crate) rows_scanned: AtomicU64,
     counts: Mutex<ScanCounts>,
+    /// Set when nobody waits for the rows any more.
+    abandoned: CancelFlag,
 }
 
 impl Run {
     pub(crate) fn new(params: Vec<ScalarValue>, limits: QueryLimits) -> Self {
-        Self { params, limits, rows_scanned: AtomicU64::new(0), counts: Mutex::default() }
+        let (rows_scanned, counts) = (AtomicU64::new(0), Mutex::default());
+        Self { params, limits, rows_scanned, counts, abandoned: CancelFlag::new() }
     }
 
     /// An error once the run has to stop.
     pub(crate) fn check(&self) -> Result<(), Stop> {
-        if self.limits.cancel.is_cancelled() {
+        if self.limits.cancel.is_cancelled() || self.abandoned.is_cancelled() {
             return Err(Stop::Cancelled);
         }
         match self.limits.deadline {
@@ -144,8 +168,17 @@ impl Run {
         self.rows_scanned.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
+    /// Says that nobody waits for the rows any more: what still computes them stops as if it was cancelled.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.cancel();
+    }
+
     /// Ends when the run has to stop.
     pub(crate) async fn stopped(&self) -> Stop {
-        self.limits.stopped().await
+        tokio::select! {
+            biased;
+            stop = self.limits.stopped() => stop,
+            () = self.abandoned.cancelled() => Stop::Cancelled,
+        }
     }
 }

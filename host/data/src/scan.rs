@@ -26,6 +26,7 @@ use futures::stream;
 use tokio::task::JoinHandle;
 
 use crate::BATCH_ROWS;
+use crate::balance::balanced;
 use crate::database::{Batches, Database, Request, bounds};
 use crate::dataset::{Dataset, Source};
 use crate::error::DataError;
@@ -33,6 +34,7 @@ use crate::local::Local;
 use crate::params::ParamSlot;
 use crate::reader::{BatchReader, Predicate, ReadError, project};
 use crate::run::Run;
+use crate::work::{Work, evaluated};
 
 /// One slot of a query, bound to a dataset.
 #[derive(Debug)]
@@ -57,7 +59,10 @@ impl SlotTable {
         fields.extend(self.params.iter().map(|p| Arc::new(Field::new(&p.id, p.ty.clone(), true))));
         let schema = DFSchema::try_from(Schema::new(fields))?;
         let (props, context) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-        Ok(Some(Predicate::new(create_physical_expr(&named.data, &schema, &props, &context)?)))
+        let columns: Vec<Work> = schema.fields().iter().map(|field| Work::of_type(field.data_type())).collect();
+        let work = evaluated(&named.data, &schema, &columns).all;
+        let physical = create_physical_expr(&balanced(named.data)?, &schema, &props, &context)?;
+        Ok(Some(Predicate::new(physical, work)))
     }
 
     /// The operator of one scan: its columns, the rows that fulfil its conditions, and at most so many of them. Whatever
@@ -121,7 +126,7 @@ impl ScanExec {
         let run = context.session_config().get_extension::<Run>();
         let run = run.ok_or_else(|| DataFusionError::Internal("a scan was started outside a run".into()))?;
         let width = self.dataset.arrow().fields().len();
-        let bound = self.predicate.as_ref().map(|p| p.bind(width, &run.params)).transpose()?;
+        let bound = self.predicate.as_ref().map(|p| p.bind(width, &run)).transpose()?;
         let schema = project(self.dataset.arrow(), &self.columns);
         let filters = matches!(self.dataset.source(), Source::Local(local) if local.filters());
         let (read, pushed, after) = match bound.clone() {

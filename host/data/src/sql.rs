@@ -40,7 +40,7 @@ pub struct QuerySpec {
     pub params: Vec<(String, ParamType)>,
 }
 
-/// Parses one query and refuses everything but a plain SELECT.
+/// Parses one query and refuses everything but a plain SELECT that stays small with everything put in its place.
 pub(crate) fn parse(spec: &QuerySpec) -> std::result::Result<Statement, PlanError> {
     let query = || spec.name.clone();
     check_params(spec)?;
@@ -58,16 +58,18 @@ pub(crate) fn parse(spec: &QuerySpec) -> std::result::Result<Statement, PlanErro
         (None, _) => return Err(syntax("it is empty".into())),
         (Some(_), false) => return Err(forbidden(spec, "more than one statement")),
     };
-    if !matches!(statement, Statement::Query(_)) {
+    let Statement::Query(written) = &statement else {
         let text = statement.to_string();
         let verb = text.split_whitespace().next().unwrap_or_default().to_uppercase();
         return Err(forbidden(spec, &format!("the statement {verb}")));
-    }
+    };
     let mut check = TextCheck { spec, depth: 0 };
-    match statement.visit(&mut check) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(statement),
+    if let ControlFlow::Break(error) = statement.visit(&mut check) {
+        return Err(error);
     }
+    let fits = iog_query::within(&iog_query::measure(written), 1);
+    fits.map_err(|too_much| PlanError::TooMuch { query: query(), too_much })?;
+    Ok(statement)
 }
 
 pub(crate) fn forbidden(spec: &QuerySpec, what: &str) -> PlanError {

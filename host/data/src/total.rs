@@ -22,11 +22,15 @@ use datafusion_optimizer::AnalyzerRule;
 use datafusion_physical_expr_common::datum::apply;
 
 use crate::rewrite::map_exprs;
+use crate::text::joined;
 
 /// Digits of the largest 64-bit integer of either sign.
 const INTEGER_DIGITS: u8 = 20;
 
-/// Makes a plan's expressions total. Comes after the rule that inserts casts, whose casts can fail as well.
+/// How the names of such functions begin.
+pub(crate) const OR_NULL: &str = "or_null_";
+
+/// Makes a plan's expressions total, and bounds the texts they make (`text`). Comes after the rule that inserts casts, whose casts can fail as well.
 #[derive(Debug)]
 pub(crate) struct TotalRule;
 
@@ -42,6 +46,9 @@ impl AnalyzerRule for TotalRule {
 
 fn total(schema: &DFSchema, expr: Expr) -> Result<Transformed<Expr>> {
     match expr {
+        Expr::BinaryExpr(binary) if binary.op == Operator::StringConcat => {
+            Ok(Transformed::yes(joined(*binary.left, *binary.right)))
+        }
         Expr::BinaryExpr(binary) if can_fail(&binary.left.get_type(schema)?, binary.op) => {
             Ok(call(Fallible::Operator(binary.op), vec![*binary.left, *binary.right]))
         }
@@ -88,8 +95,8 @@ fn always_fits(from: &DataType, to: &DataType) -> bool {
 
 fn call(what: Fallible, args: Vec<Expr>) -> Transformed<Expr> {
     let name = match &what {
-        Fallible::Operator(op) => format!("or_null_{op}"),
-        Fallible::Function(function) => format!("or_null_{}", function.name()),
+        Fallible::Operator(op) => format!("{OR_NULL}{op}"),
+        Fallible::Function(function) => format!("{OR_NULL}{}", function.name()),
     };
     let function = OrNull { name, signature: Signature::any(args.len(), Volatility::Immutable), what };
     let function = Arc::new(ScalarUDF::from(function));

@@ -39,6 +39,9 @@ use crate::vantage::Vantage;
 /// How long runs may go on after the connections are closed.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long a start waits for the services to be ready. What takes longer becomes ready while the others are served.
+const READY_WAIT: Duration = Duration::from_secs(5);
+
 /// What gateways of one process share, and what tests replace.
 #[derive(Debug, Clone)]
 pub struct Deps {
@@ -97,6 +100,8 @@ pub struct Gateway {
     config: Arc<GatewayConfig>,
     home: Home,
     writer: JoinHandle<()>,
+    /// Prepares the services for the first time.
+    preparing: JoinHandle<()>,
 }
 
 impl fmt::Debug for Gateway {
@@ -106,7 +111,8 @@ impl fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Opens everything, checks the receipt log, gives cut-off runs their receipts and prepares the services once.
+    /// Opens everything, checks the receipt log, gives cut-off runs their receipts and prepares the services, for some seconds
+    /// before it returns and then beside what it serves.
     ///
     /// # Errors
     /// [`GatewayError`].
@@ -163,8 +169,9 @@ impl Gateway {
             renewer: Renewer { home: home.clone(), center, http, tls: Arc::clone(&tls), clock },
             times: config.sync.clone(),
         };
-        background.refresh().await;
-        Ok(Self { parts, background: Arc::new(background), tls, config, home, writer })
+        let background = Arc::new(background);
+        let preparing = prepare(&background).await;
+        Ok(Self { parts, background, tls, config, home, writer, preparing })
     }
 
     /// The domain's home.
@@ -229,6 +236,7 @@ impl Gateway {
 
     /// Stops what still runs, waits until every receipt is durable and closes the journal.
     pub async fn close(self) {
+        self.preparing.abort();
         if tokio::time::timeout(DRAIN, self.parts.lifecycle.under_way.idle()).await.is_err() {
             self.parts.lifecycle.under_way.stop_unless(|_| false);
             self.parts.lifecycle.under_way.idle().await;
@@ -241,6 +249,18 @@ impl Gateway {
         }
         store.close().await;
     }
+}
+
+/// Prepares the services for the first time, and waits a little for it.
+async fn prepare(background: &Arc<Background>) -> JoinHandle<()> {
+    let working = Arc::clone(background);
+    let mut preparing = tokio::spawn(async move { working.refresh().await });
+    match tokio::time::timeout(READY_WAIT, &mut preparing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "preparing the services ended badly"),
+        Err(_) => tracing::info!(waited = ?READY_WAIT, "starting while services are still being prepared"),
+    }
+    preparing
 }
 
 fn server_tls(home: &Home, clock: &Arc<dyn Clock>) -> Result<ServerTls, GatewayError> {

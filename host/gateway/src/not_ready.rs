@@ -48,6 +48,9 @@ pub enum NotReady {
     /// The queries could not be planned, or read other columns than signed.
     #[error("its queries do not fit the provider's data")]
     NotPlanned,
+    /// It took longer than a service may take to be prepared.
+    #[error("it could not be prepared in time")]
+    NotInTime,
     /// The policy counts a parameter that no entry has.
     #[error("the provider's policy does not fit the module")]
     PolicyMismatch,

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use iog_protocol::ids::{Digest, ServiceName};
 use iog_protocol::run::RunRequest;
+use tokio::sync::Notify;
 
 use crate::admit::{Offer, PreparedFacts};
 use crate::config::ServiceConfig;
@@ -33,6 +34,7 @@ pub struct Service {
 #[derive(Debug, Default)]
 pub struct Services {
     by_name: RwLock<Arc<BTreeMap<ServiceName, Arc<Service>>>>,
+    changed: Notify,
 }
 
 impl Services {
@@ -46,6 +48,21 @@ impl Services {
     pub fn replace(&self, services: impl IntoIterator<Item = Service>) {
         let next = services.into_iter().map(|s| (s.name.clone(), Arc::new(s))).collect();
         *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+    }
+
+    /// Puts one newly prepared service in its place, where it is used at once.
+    pub fn put(&self, service: Service) {
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = BTreeMap::clone(&by_name);
+        next.insert(service.name.clone(), Arc::new(service));
+        *by_name = Arc::new(next);
+        drop(by_name);
+        self.changed.notify_one();
+    }
+
+    /// Ends when a service was put in its place since this ended last. One task waits for it.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// The service a request is for: the one it names, else the only one that runs its module.

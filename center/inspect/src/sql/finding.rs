@@ -14,6 +14,9 @@ pub enum QueryFinding {
         /// How much there may be.
         max: usize,
     },
+    /// Larger than a limit with everything put in its place.
+    #[error("{0}")]
+    TooMuch(iog_query::TooMuch),
     /// SQL, but of a kind that is not allowed.
     #[error("{0} is not allowed")]
     Forbidden(String),

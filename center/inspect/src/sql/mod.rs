@@ -44,7 +44,9 @@ pub fn columns_of(
     let query = parse(sql)?;
     let mut resolver = Resolver::new(params, slots);
     resolver.top(&query)?;
-    resolver.finish()
+    let read = resolver.finish()?;
+    iog_query::within(&iog_query::measure(&query), 1).map_err(QueryFinding::TooMuch)?;
+    Ok(read)
 }
 
 fn parse(sql: &str) -> Result<sqlparser::ast::Query, QueryFinding> {

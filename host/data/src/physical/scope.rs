@@ -1,6 +1,7 @@
 //! What expressions are planned with: the schema they are written against, and the places of the values that scalar
 //! subqueries leave. It knows no operators.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow_schema::Schema;
@@ -10,17 +11,21 @@ use datafusion_common::{DFSchema, HashMap};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::logical_plan::Subquery;
 use datafusion_expr::physical_planning_context::{PhysicalPlanningContext, ScalarSubqueryResults, SubqueryIndex};
-use datafusion_expr::{Expr, LogicalPlan, SortExpr};
+use datafusion_expr::{Expr, LogicalPlan};
 use datafusion_physical_expr::aggregate::{LoweredAggregate, LoweredAggregateBuilder};
-use datafusion_physical_expr::{PhysicalExpr, PhysicalSortExpr, create_physical_expr, create_physical_sort_exprs};
+use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
+
+use crate::BATCH_ROWS;
+use crate::balance::balanced;
 
 /// One query or scalar subquery being planned.
-#[derive(Default)]
 pub(super) struct Scope {
     /// Without a start time or variables: no function of a query may ask for them.
     props: ExecutionProps,
     subqueries: HashMap<Subquery, SubqueryIndex>,
     context: PhysicalPlanningContext,
+    /// Rows that a batch of any operator may have.
+    batch_rows: Cell<usize>,
 }
 
 impl Scope {
@@ -30,7 +35,17 @@ impl Scope {
         let places: HashMap<_, _> = subqueries.iter().enumerate().map(index).collect();
         let results = ScalarSubqueryResults::new(places.len());
         let context = PhysicalPlanningContext::new(places.clone(), results);
-        Self { props: ExecutionProps::new(), subqueries: places, context }
+        Self { props: ExecutionProps::new(), subqueries: places, context, batch_rows: Cell::new(BATCH_ROWS) }
+    }
+
+    /// No batch may have more rows.
+    pub(super) fn bound_batches(&self, rows: usize) {
+        self.batch_rows.set(self.batch_rows.get().min(rows));
+    }
+
+    /// Rows that a batch may have, as far as is known.
+    pub(super) fn batch_rows(&self) -> usize {
+        self.batch_rows.get()
     }
 
     /// Where a subquery leaves its value.
@@ -45,11 +60,7 @@ impl Scope {
     }
 
     pub(super) fn expr(&self, expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
-        create_physical_expr(expr, schema, &self.props, &self.context)
-    }
-
-    pub(super) fn sort_exprs(&self, exprs: &[SortExpr], schema: &DFSchema) -> Result<Vec<PhysicalSortExpr>> {
-        create_physical_sort_exprs(exprs, schema, &self.props, &self.context)
+        create_physical_expr(&balanced(expr.clone())?, schema, &self.props, &self.context)
     }
 
     /// An aggregate function, its alias taken off and made its name.

@@ -4,6 +4,7 @@
 
 mod common;
 mod databases;
+mod explode;
 mod files;
 mod folders;
 mod hostile_sql;

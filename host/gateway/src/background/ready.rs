@@ -1,10 +1,12 @@
 //! Making the services ready: modules fetched by digest and compared with what was signed, datasets opened, both bound. What
-//! cannot be made ready says why and is tried again. It follows no registry and publishes nothing.
+//! cannot be made ready says why and is tried again. No service waits for another, and each is used as soon as it is ready.
+//! It follows no registry and publishes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use iog_client::CenterClient;
 use iog_home::{Home, blobs};
 use iog_machine::Clock;
@@ -24,6 +26,13 @@ use crate::services::{Service, Services};
 
 /// How long the inspection of a module may take: some hundred times what the largest that its limits allow takes.
 const EXAMINE_WALL: Duration = Duration::from_secs(30);
+
+/// How long a service may take to be ready: twice what its parts may take together, which are 30 s to be inspected, 30 s to be
+/// compiled, and 20 s for its queries to be planned.
+const PREPARED_WALL: Duration = Duration::from_secs(160);
+/// Services that are prepared at once. What is expensive about it has places of its own, compiling and planning; beyond them a
+/// service holds its module's file and what was found in it, some 20 MiB.
+const PREPARED_AT_ONCE: usize = 8;
 
 /// Where modules come from: the home, else the center.
 pub(crate) struct Modules {
@@ -52,23 +61,49 @@ pub(crate) struct Preparer {
 }
 
 impl Preparer {
-    /// Prepares every service that is not ready or whose module or data have changed.
+    /// Prepares every service that is not ready or whose module or data have changed. Each is put in its place when it is
+    /// ready, or when it is known why it is not.
     pub(super) async fn refresh(&self) {
         let mut datasets = self.datasets.lock().await;
-        datasets.refresh(&self.config.dataset).await;
         let before = self.services.snapshot();
-        let (registry, now) = (self.registry.current(), self.clock.now());
-        let mut next = Vec::new();
         for (name, config) in &self.config.service {
-            let known = before.get(name);
-            let task =
-                Task { name, config, registry: &registry, now, known: known.and_then(|s| s.prepared.as_ref().ok()) };
-            let mut service = Service::new(name.clone(), config.clone());
-            service.prepared = self.prepare(&task, &datasets).await;
-            report(&service, known.map(Arc::as_ref));
-            next.push(service);
+            if !before.contains_key(name) {
+                self.services.put(Service::new(name.clone(), config.clone()));
+            }
         }
-        self.services.replace(next);
+        datasets.refresh(&self.config.dataset).await;
+        let (registry, now) = (self.registry.current(), self.clock.now());
+        let (datasets, registry) = (&*datasets, &*registry);
+        let one = |(name, config)| {
+            let known = before.get(name).map(Arc::as_ref);
+            async move {
+                let prepared = known.and_then(|service| service.prepared.as_ref().ok());
+                let task = Task { name, config, registry, now, known: prepared };
+                let made = tokio::time::timeout(PREPARED_WALL, self.prepare(&task, datasets)).await;
+                self.take(name, config, made.unwrap_or_else(|_| Err(late(name))), known);
+            }
+        };
+        stream::iter(&self.config.service).for_each_concurrent(PREPARED_AT_ONCE, one).await;
+    }
+
+    /// Puts a service in its place, if anything about it is new.
+    fn take(
+        &self,
+        name: &ServiceName,
+        config: &ServiceConfig,
+        prepared: Result<Arc<Prepared>, NotReady>,
+        known: Option<&Service>,
+    ) {
+        let same = match (&prepared, known.map(|service| &service.prepared)) {
+            (Ok(now), Some(Ok(before))) => Arc::ptr_eq(now, before),
+            (Err(now), Some(Err(before))) => now == before,
+            _ => false,
+        };
+        if !same {
+            let service = Service { prepared, ..Service::new(name.clone(), config.clone()) };
+            report(&service, known);
+            self.services.put(service);
+        }
     }
 
     /// Why datasets cannot be used, for the operator.
@@ -160,6 +195,11 @@ fn as_signed(name: &ServiceName, found: Examined, effective: &EffectiveModule) -
         tracing::error!(service = %name, %error, ?signed, found = ?capabilities, "a module is not what was signed");
         NotReady::NotInspected
     })
+}
+
+fn late(name: &ServiceName) -> NotReady {
+    tracing::error!(service = %name, limit = ?PREPARED_WALL, "a service is not prepared in time");
+    NotReady::NotInTime
 }
 
 fn cannot_be_prepared(name: &ServiceName, error: &PrepareError) -> NotReady {

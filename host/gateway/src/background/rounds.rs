@@ -1,5 +1,5 @@
-//! When the background work is done: the registry followed, services offered and the certificate looked at, each in its own
-//! time. What is done then is the tasks' own.
+//! When the background work is done: the registry followed, services prepared, published and the certificate looked at, each in
+//! its own time. What is done then is the tasks' own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::Background;
 
 impl Background {
     /// Works until `stop` says so. The registry is followed by itself: a slow database or a large new file delays what is
-    /// offered, never a revocation.
+    /// offered, never a revocation. Services are published as they become ready, whatever the others still do.
     pub async fn work(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let registry_every = Duration::from_secs(self.times.registry_s);
         let renew_every = Duration::from_secs(self.times.renew_s);
@@ -20,13 +20,20 @@ impl Background {
                 self.sync().await;
             }
         };
-        let offer = async {
-            if self.times.publish {
-                self.publish().await;
-            }
+        let prepare = async {
             loop {
                 tokio::time::sleep(registry_every).await;
-                self.offer().await;
+                self.refresh().await;
+            }
+        };
+        let publish = async {
+            if !self.times.publish {
+                std::future::pending::<()>().await;
+            }
+            loop {
+                self.publish().await;
+                // Descriptors are renewed, and what was not published tried again, though no service changes.
+                let _ = tokio::time::timeout(registry_every, self.preparer.services.changed()).await;
             }
         };
         let renew = async {
@@ -38,7 +45,8 @@ impl Background {
         let mut stop = stop;
         tokio::select! {
             () = follow => {}
-            () = offer => {}
+            () = prepare => {}
+            () = publish => {}
             () = renew => {}
             // The sender is dropped only after the stop was sent; both mean the same here.
             _ = stop.wait_for(|stop| *stop) => {}
