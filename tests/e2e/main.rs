@@ -2,6 +2,8 @@
 
 mod analyses;
 mod bombs;
+#[path = "../inputs/bytes.rs"]
+mod bytes;
 mod calls;
 mod collect;
 mod crowding;
@@ -11,6 +13,7 @@ mod flood;
 mod golden;
 mod governance;
 mod harness;
+mod inputs;
 mod kill;
 mod modules;
 mod outcomes;

@@ -20,22 +20,22 @@ const QUERY: &str = r#"sql = """SELECT ingress_as, "start", "end", src, packets,
          WHERE ip_in(dst, $target) AND "start" >= $start AND "start" < $end""""#;
 
 /// What the honest traceback asks for.
-fn honest() -> Capabilities {
+pub(crate) fn honest() -> Capabilities {
     let facts = inspect(TRACEBACK.wasm, &InspectLimits::default()).expect("a good component");
     check(&facts, &Manifest::parse(TRACEBACK.manifest).expect("a good manifest")).expect("they fit")
 }
 
 /// What a publisher may write into a submission.
-struct Offer<'a> {
-    wasm: &'a [u8],
-    manifest: &'a str,
-    capabilities: Capabilities,
-    key: &'a SecretKey,
+pub(crate) struct Offer<'a> {
+    pub(crate) wasm: &'a [u8],
+    pub(crate) manifest: &'a str,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) key: &'a SecretKey,
 }
 
 impl Offer<'_> {
     /// A submission in which everything is as the publisher says, whether it is so or not.
-    fn sign(&self, registry: &Registry) -> ModuleSubmission {
+    pub(crate) fn sign(&self, registry: &Registry) -> ModuleSubmission {
         let submission = Submission {
             name: "iog/ip-traceback".parse().expect("a name"),
             version: "1.0.0".parse().expect("a version"),

@@ -1,8 +1,9 @@
 //! What providers decide: who may ask, for what, how often, and over which data. Refusals are answers with receipts.
 
-use iog_protocol::api::ApiErrorCode;
+use iog_protocol::api::{ApiErrorCode, paths};
 use iog_protocol::ids::Digest;
 use iog_protocol::run::{Outcome, RunRequest};
+use iog_transport::Request;
 use serde_json::json;
 
 use crate::harness::caller::{Caller, refused, through};
@@ -226,8 +227,15 @@ fn a_gateway_that_has_not_heard_of_the_center_for_a_day_runs_nothing() {
             net.step(PROVIDER).await;
             assert_eq!(ends(&net, &caller, caller.ask(PROVIDER, module)).await, end);
         }
-        let health = caller.gateway(net.address(PROVIDER)).health().await;
-        assert!(health.is_ok(), "it says how it is: {health:?}");
+        let bearer = format!("Bearer {}", caller.token).parse::<http::HeaderValue>().expect("a header");
+        for path in [paths::HEALTH, paths::LIMITS] {
+            let request = Request::get(format!("https://{}{path}", net.address(PROVIDER)));
+            let request = request.header(http::header::AUTHORIZATION, bearer.clone());
+            let shown = caller.http.send(request).await.expect("it says how it is");
+            let shown: serde_json::Value = serde_json::from_slice(&shown.body).expect("JSON");
+            let (age, most) = (shown["registry_age_s"].as_u64(), shown["registry_age_max_s"].as_u64());
+            assert!(age.is_some_and(|age| age >= 25 * 3600) && most == Some(24 * 3600), "{path}: {shown}");
+        }
 
         net.world.start_center().await.expect("it is back");
         net.step(PROVIDER).await;

@@ -6,6 +6,7 @@
 mod arrows;
 mod circles;
 mod desk;
+mod held;
 mod layout;
 mod manifests;
 mod names;

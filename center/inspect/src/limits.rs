@@ -56,6 +56,8 @@ pub const EXPORTS_MAX: u64 = 256;
 pub const IMPORTS_MAX: u64 = 1_000;
 /// Most bytes of custom sections, all together.
 pub const CUSTOM_BYTES_MAX: u64 = 256 * 1024;
+/// Longest name, bytes: of an import, export, alias or custom section, of a parameter, field, case or flag.
+pub const NAME_BYTES_MAX: u64 = 1_024;
 /// Most core instances.
 pub const CORE_INSTANCES_MAX: u64 = 32;
 /// Most component instances and aliases.
@@ -97,6 +99,7 @@ pub struct InspectLimits {
     pub exports: u64,
     pub imports: u64,
     pub custom_bytes: u64,
+    pub name_bytes: u64,
     pub core_instances: u64,
     pub component_items: u64,
     pub memories: u64,
@@ -133,6 +136,7 @@ impl Default for InspectLimits {
             exports: EXPORTS_MAX,
             imports: IMPORTS_MAX,
             custom_bytes: CUSTOM_BYTES_MAX,
+            name_bytes: NAME_BYTES_MAX,
             core_instances: CORE_INSTANCES_MAX,
             component_items: COMPONENT_ITEMS_MAX,
             memories: MEMORIES_MAX,

@@ -3,9 +3,9 @@
 
 use iog_bulk::Signatures;
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentExport, ComponentExternalKind, ComponentImport, ComponentType,
-    ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody, ImportSectionReader, InstanceTypeDeclaration,
-    Parser, Payload, TypeBounds, TypeSectionReader,
+    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentDefinedType, ComponentExport, ComponentExternalKind,
+    ComponentImport, ComponentType, ComponentTypeDeclaration, ComponentTypeRef, Encoding, FunctionBody,
+    ImportSectionReader, InstanceTypeDeclaration, Parser, Payload, TypeBounds, TypeSectionReader,
 };
 
 use crate::error::{InspectError, at_most};
@@ -69,6 +69,7 @@ impl Scan<'_> {
         match payload {
             Payload::Version { encoding, .. } => self.version(*encoding),
             Payload::CustomSection(section) => {
+                self.name(section.name())?;
                 let size = section.data().len() + section.name().len();
                 add(&mut self.totals.custom_bytes, size as u64, "bytes of custom sections", limits.custom_bytes)
             }
@@ -84,19 +85,35 @@ impl Scan<'_> {
             Payload::ComponentImportSection(section) => {
                 self.imports(section.count())?;
                 let outermost = self.totals.open == 1;
-                section.clone().into_iter().try_for_each(|item| import(&read(item)?, outermost))
+                section.clone().into_iter().try_for_each(|item| {
+                    let item = read(item)?;
+                    self.name(item.name.name)?;
+                    import(&item, outermost)
+                })
             }
             Payload::ComponentExportSection(section) => {
                 at_most("exports", section.count().into(), limits.exports)?;
                 let outermost = self.totals.open == 1;
-                section.clone().into_iter().try_for_each(|item| export(&read(item)?, outermost))
+                section.clone().into_iter().try_for_each(|item| {
+                    let item = read(item)?;
+                    self.name(item.name.name)?;
+                    export(&item, outermost)
+                })
             }
             Payload::End(_) => {
                 self.totals.open = self.totals.open.saturating_sub(1);
                 Ok(())
             }
             Payload::ComponentInstanceSection(section) => self.items(section.count()),
-            Payload::ComponentAliasSection(section) => self.items(section.count()),
+            Payload::ComponentAliasSection(section) => {
+                self.items(section.count())?;
+                section.clone().into_iter().try_for_each(|alias| match read(alias)? {
+                    ComponentAlias::InstanceExport { name, .. } | ComponentAlias::CoreInstanceExport { name, .. } => {
+                        self.name(name)
+                    }
+                    ComponentAlias::Outer { .. } => Ok(()),
+                })
+            }
             Payload::ComponentCanonicalSection(section) => {
                 self.items(section.count())?;
                 section.clone().into_iter().try_for_each(|function| canonical(&read(function)?))
@@ -130,7 +147,10 @@ impl Scan<'_> {
             Payload::GlobalSection(section) => {
                 add(&mut facts.globals, section.count().into(), "globals", limits.globals)
             }
-            Payload::ExportSection(section) => at_most("exports", section.count().into(), limits.exports),
+            Payload::ExportSection(section) => {
+                at_most("exports", section.count().into(), limits.exports)?;
+                section.clone().into_iter().try_for_each(|item| self.name(read(item)?.name))
+            }
             Payload::ElementSection(section) => {
                 let count = section.count().into();
                 add(&mut totals.element_segments, count, "element segments", limits.element_segments)
@@ -207,10 +227,24 @@ impl Scan<'_> {
                 })
             }
             ComponentType::Func(function) => {
-                at_most("parameters of a function", function.params.len() as u64, self.limits.record_fields)
+                at_most("parameters of a function", function.params.len() as u64, self.limits.record_fields)?;
+                function.params.iter().try_for_each(|(name, _)| self.name(name))
+            }
+            ComponentType::Defined(ComponentDefinedType::Record(fields)) => {
+                fields.iter().try_for_each(|(name, _)| self.name(name))
+            }
+            ComponentType::Defined(ComponentDefinedType::Variant(cases)) => {
+                cases.iter().try_for_each(|case| self.name(case.name))
+            }
+            ComponentType::Defined(ComponentDefinedType::Enum(names) | ComponentDefinedType::Flags(names)) => {
+                names.iter().try_for_each(|name| self.name(name))
             }
             _ => Ok(()),
         }
+    }
+
+    fn name(&self, name: &str) -> Result<(), InspectError> {
+        at_most("bytes in a name", name.len() as u64, self.limits.name_bytes)
     }
 
     fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), InspectError> {

@@ -149,7 +149,7 @@ impl Runnable {
         let class = release::effective_class(manifest.release.class, bound.values().map(|b| b.class))?;
         let planned = plan(tools, manifest, bound).await?;
         if let Some(planned) = &planned {
-            compare_columns(planned, module.capabilities())?;
+            compare_columns(&planned.columns_read(), module.capabilities())?;
         }
         let datasets = bound.iter().map(|(slot, bound)| (slot.clone(), slot_facts(bound))).collect();
         let limits = allowance.limits.narrow(&manifest.limits);
@@ -250,8 +250,10 @@ fn param_type(ty: ParamType) -> iog_data::ParamType {
 }
 
 /// Two readers of the same SQL, the inspector's and the engine's, must agree on what a module sees.
-fn compare_columns(planned: &Planned, capabilities: &Capabilities) -> Result<(), PrepareError> {
-    let engine = planned.columns_read();
+fn compare_columns(
+    engine: &BTreeMap<String, BTreeSet<String>>,
+    capabilities: &Capabilities,
+) -> Result<(), PrepareError> {
     let inspected: BTreeMap<String, BTreeSet<String>> = capabilities
         .datasets
         .iter()
@@ -259,7 +261,7 @@ fn compare_columns(planned: &Planned, capabilities: &Capabilities) -> Result<(),
         .collect();
     let slots: BTreeSet<&String> = engine.keys().chain(inspected.keys()).collect();
     for slot in slots {
-        let (engine, inspected) = (columns_of(&engine, slot), columns_of(&inspected, slot));
+        let (engine, inspected) = (columns_of(engine, slot), columns_of(&inspected, slot));
         if engine != inspected {
             return Err(PrepareError::Columns { slot: slot.clone(), engine, inspected });
         }
@@ -269,4 +271,32 @@ fn compare_columns(planned: &Planned, capabilities: &Capabilities) -> Result<(),
 
 fn columns_of(all: &BTreeMap<String, BTreeSet<String>>, slot: &String) -> BTreeSet<String> {
     all.get(slot).cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use iog_protocol::capabilities::SlotUse;
+
+    #[test]
+    fn plans_that_read_more_or_less_than_was_inspected_run_for_nobody() {
+        const WASM: &[u8] = include_bytes!("../../../modules/prebuilt/ip-traceback.wasm");
+        const MANIFEST: &str = include_str!("../../../modules/ip-traceback/iog.toml");
+        let found = Examined::examine(iog_module::Source { wasm: WASM, manifest: MANIFEST }).unwrap();
+        let signed = found.capabilities();
+        let read = |slot: &SlotUse| slot.columns.iter().cloned().collect::<BTreeSet<_>>();
+        let honest: BTreeMap<_, _> =
+            signed.datasets.iter().map(|(name, slot)| (name.to_string(), read(slot))).collect();
+        assert!(compare_columns(&honest, signed).is_ok());
+        let flows = honest["flows"].clone();
+        let of = |columns: BTreeSet<String>| BTreeMap::from([("flows".to_owned(), columns)]);
+        let more = of(flows.iter().cloned().chain(["dst_port".to_owned()]).collect());
+        let less = of(flows.into_iter().skip(1).collect());
+        let mut another = honest.clone();
+        another.insert("dns".to_owned(), BTreeSet::from(["name".to_owned()]));
+        for engine in [more, less, another, BTreeMap::new()] {
+            let read = compare_columns(&engine, signed);
+            assert!(matches!(read, Err(PrepareError::Columns { .. })), "{read:?}");
+        }
+    }
 }

@@ -54,3 +54,44 @@ impl AsSigned {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::examined::Source;
+    use iog_protocol::statements::Source as SourceOfModule;
+
+    const WASM: &[u8] = include_bytes!("../../../modules/prebuilt/hello.wasm");
+    const MANIFEST: &str = include_str!("../../../modules/hello/iog.toml");
+
+    #[test]
+    fn what_was_signed_of_another_file_or_of_less_is_not_this_module() {
+        let hello = Examined::examine(Source { wasm: WASM, manifest: MANIFEST }).unwrap();
+        let honest = Submission {
+            name: hello.manifest().module.name.clone(),
+            version: hello.manifest().module.version.clone(),
+            size: WASM.len() as u64,
+            module: hello.digest(),
+            manifest: hello.manifest_digest(),
+            capabilities: hello.capabilities().clone(),
+            source: SourceOfModule { repository: "https://iog.example/iog".to_owned(), commit: "0".to_owned() },
+            publisher_organisation: "iog-project".parse().unwrap(),
+        };
+        assert!(AsSigned::compare(hello.clone(), &honest).is_ok());
+        let other = Digest::of(b"other");
+        for changed in
+            [Submission { module: other, ..honest.clone() }, Submission { manifest: other, ..honest.clone() }]
+        {
+            let error = AsSigned::compare(hello.clone(), &changed).unwrap_err();
+            assert!(matches!(error, NotAsSigned::OtherFile { .. }), "{error}");
+        }
+        let mut less = honest.clone();
+        less.capabilities.datasets.values_mut().for_each(|slot| slot.columns.truncate(1));
+        let mut none = honest;
+        none.capabilities.imports.clear();
+        for changed in [less, none] {
+            let error = AsSigned::compare(hello.clone(), &changed).unwrap_err();
+            assert!(matches!(error, NotAsSigned::OtherCapabilities { .. }), "{error}");
+        }
+    }
+}

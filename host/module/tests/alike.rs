@@ -102,6 +102,7 @@ fn both_hold_the_same_limits() {
         ("br_table_targets", ours.br_table_targets, theirs.br_table_targets),
         ("record_fields", ours.record_fields, theirs.record_fields),
         ("functions", ours.functions, theirs.functions),
+        ("name_bytes", ours.name_bytes, theirs.name_bytes),
         ("component_bytes", ours.component_bytes, theirs.component_bytes),
     ] {
         assert_eq!(sandbox, inspector, "{name}");

@@ -75,7 +75,7 @@ pub(crate) fn declared(
         ComponentType::Defined(defined) => Ok((1, defined_depth(defined, depths, limits)?)),
         ComponentType::Func(func) => {
             at_most("record_fields", func.params.len() as u64, limits.record_fields)?;
-            func.params.iter().try_for_each(|(n, _)| at_most("name_bytes", n.len() as u64, limits.name_bytes))?;
+            func.params.iter().try_for_each(|(name, _)| name_of(name, limits))?;
             Ok((1, 0))
         }
         ComponentType::Resource { .. } => Ok((1, 0)),
@@ -136,6 +136,10 @@ fn aliased(alias: &wasmparser::ComponentAlias<'_>, depths: &mut Depths<'_>) -> u
     1
 }
 
+fn name_of(name: &str, limits: &StructureLimits) -> Result<(), LoadError> {
+    at_most("name_bytes", name.len() as u64, limits.name_bytes)
+}
+
 fn defined_depth(
     ty: &ComponentDefinedType<'_>,
     depths: &Depths<'_>,
@@ -146,6 +150,7 @@ fn defined_depth(
         T::Primitive(_) | T::Own(_) | T::Borrow(_) => Ok(0),
         T::Record(fields) => {
             at_most("record_fields", fields.len() as u64, limits.record_fields)?;
+            fields.iter().try_for_each(|(name, _)| name_of(name, limits))?;
             depths.deepest(fields.iter().map(|(_, t)| t))
         }
         T::Tuple(types) => {
@@ -154,14 +159,17 @@ fn defined_depth(
         }
         T::Variant(cases) => {
             at_most("variant_cases", cases.len() as u64, limits.variant_cases)?;
+            cases.iter().try_for_each(|case| name_of(case.name, limits))?;
             depths.deepest(cases.iter().filter_map(|c| c.ty.as_ref()))
         }
         T::Enum(names) => {
             at_most("variant_cases", names.len() as u64, limits.variant_cases)?;
+            names.iter().try_for_each(|name| name_of(name, limits))?;
             Ok(1)
         }
         T::Flags(names) => {
             at_most("flags", names.len() as u64, limits.flags)?;
+            names.iter().try_for_each(|name| name_of(name, limits))?;
             Ok(1)
         }
         T::List(t) | T::Option(t) | T::FixedLengthList(t, _) => depths.deepest([t]),

@@ -102,6 +102,11 @@ impl Deployment {
         self.iog.serve(&["gateway", "serve", "--config", &config(domain)])
     }
 
+    /// The same, with a log of every request in a file.
+    pub(crate) fn serve_logging(&self, domain: &str, log: &Path) -> Server {
+        self.iog.serve_logging(&["gateway", "serve", "--config", &config(domain)], log)
+    }
+
     /// Waits until the catalog lists `count` services.
     pub(crate) fn wait_for_services(&self, asker: &str, count: usize) {
         let home = home(asker);

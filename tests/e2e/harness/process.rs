@@ -58,8 +58,17 @@ impl Iog {
 
     /// Starts a server and waits until it says where it listens.
     pub(crate) fn serve(&self, args: &[&str]) -> Server {
+        self.start(args, Stdio::inherit())
+    }
+
+    /// The same, with a log of every request in a file.
+    pub(crate) fn serve_logging(&self, args: &[&str], log: &Path) -> Server {
+        self.start(&[&["-v"], args].concat(), std::fs::File::create(log).expect("a file is made").into())
+    }
+
+    fn start(&self, args: &[&str], log: Stdio) -> Server {
         let mut command = self.command(&[args, &["--json"]].concat());
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("it was piped");
         let (said, heard) = mpsc::channel();
         std::thread::spawn(move || {

@@ -171,6 +171,20 @@ fn towers_of_nested_types_do_not_exhaust_the_stack() {
     }
 }
 
+/// Fourteen components, each with sixteen instances of the one before: 16 to the power of 14, which nobody may count out.
+#[test]
+fn instances_that_multiply_are_not_multiplied_here() {
+    let level = |level: u64| {
+        let instances = times(&format!("(instance (instantiate $c{}))", level - 1), 16);
+        format!("(component $c{level} {instances})")
+    };
+    let levels: String = (1..=14).map(level).collect();
+    let wasm = text(&format!("(component (component $c0 (core module $m) (core instance (instantiate $m))) {levels})"));
+    let start = Instant::now();
+    let _ = inspect(&wasm, &InspectLimits::default());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
 #[test]
 fn no_beginning_of_a_component_panics() {
     let wasm = sample();

@@ -382,3 +382,42 @@ async fn a_flood_is_told_to_come_back() {
     }
     assert!(!busy.is_empty());
 }
+
+/// The same file with the length of its first section in five bytes, which is allowed and means the same.
+fn padded(wasm: &[u8]) -> Vec<u8> {
+    let end = 9 + wasm[9..].iter().position(|byte| byte & 0x80 == 0).unwrap();
+    let length = wasm[9..=end].iter().rev().fold(0u32, |n, byte| n << 7 | u32::from(byte & 0x7f));
+    let seven = |place: u32| u8::try_from(length >> (7 * place) & 0x7f).unwrap();
+    let long = [seven(0) | 0x80, seven(1) | 0x80, seven(2) | 0x80, seven(3) | 0x80, seven(4)];
+    [&wasm[..9], &long, &wasm[end + 1..]].concat()
+}
+
+#[tokio::test]
+async fn other_bytes_that_mean_the_same_are_refused() {
+    let world = World::new().await;
+    let hello = Module::load("hello");
+    let with = |names: &[u8]| {
+        let sections: Vec<u8> = names.iter().flat_map(|name| [0, 2, 1, *name]).collect();
+        [&hello.wasm[..], &sections].concat()
+    };
+    let honest = with(b"ab");
+    let of = |wasm: Vec<u8>| {
+        let mut module = hello.clone();
+        module.submission.module = iog_protocol::ids::Digest::of(&honest);
+        module.submission.size = wasm.len() as u64;
+        module.wasm = wasm;
+        module
+    };
+    for (name, wasm) in [
+        ("with a section more", with(b"abc")),
+        ("with a length in more bytes", padded(&honest)),
+        ("with sections in another order", with(b"ba")),
+    ] {
+        assert_ne!(wasm, honest);
+        let limits = iog_inspect::InspectLimits::default();
+        iog_inspect::inspect(&wasm, &limits).unwrap_or_else(|error| panic!("{name} it is as good: {error}"));
+        assert!(refused(&of(wasm).submit(&world).await, ApiErrorCode::InspectionFailed).contains("digest"), "{name}");
+    }
+    assert_eq!(size(&world).await, 1);
+    created::<ModuleSubmitted>(&of(honest.clone()).submit(&world).await);
+}

@@ -132,6 +132,44 @@ async fn a_lying_content_length_does_not_help() {
     assert!(String::from_utf8_lossy(&received).starts_with("HTTP/1.1 413"), "{}", String::from_utf8_lossy(&received));
 }
 
+/// A gigabyte that is announced, one that comes without end, one that lies about its length, and one that is packed.
+#[tokio::test]
+async fn a_gigabyte_is_refused_while_it_comes() {
+    let ca = authority();
+    let server = Server::start(&ca, ClientAuth::Optional, tight()).await;
+    let mut announced = raw(&ca, &server, b"http/1.1").await;
+    let head = b"POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1073741824\r\n\r\n";
+    announced.write_all(&[&head[..], &[b'a'; 2_000]].concat()).await.unwrap();
+    announced.flush().await.unwrap();
+    let (took, received) = until_closed(&mut announced).await;
+    assert!(took < Duration::from_secs(2), "the rest is not waited for: {took:?}");
+    assert!(String::from_utf8_lossy(&received).starts_with("HTTP/1.1 413"), "{}", String::from_utf8_lossy(&received));
+
+    let mut endless = raw(&ca, &server, b"http/1.1").await;
+    endless.write_all(b"POST /echo HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+    let chunk = [&b"10000\r\n"[..], &[b'a'; 0x10000], b"\r\n"].concat();
+    let mut sent = 0u64;
+    while sent < 1 << 30 && endless.write_all(&chunk).await.is_ok() && endless.flush().await.is_ok() {
+        sent += 0x10000;
+    }
+    assert!(sent < 64 << 20, "{sent} bytes were taken");
+
+    let mut lying = raw(&ca, &server, b"http/1.1").await;
+    let more =
+        [&b"POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nabc"[..], &[b'x'; 10_000]].concat();
+    lying.write_all(&more).await.unwrap();
+    let (_, received) = until_closed(&mut lying).await;
+    let answers = String::from_utf8_lossy(&received).into_owned();
+    assert!(answers.starts_with("HTTP/1.1 200") && answers.contains("\r\n\r\nabc"), "{answers}");
+    assert!(!answers.contains("xxx"), "what follows is no part of it: {answers}");
+
+    // Nobody unpacks: a packed body is the bytes that it is.
+    let packed = Request::post(server.url("/echo"), "application/json", vec![0x1f, 0x8b, 8, 0, 0]);
+    let encoding = (http::header::CONTENT_ENCODING, http::HeaderValue::from_static("gzip"));
+    let answer = client(&ca, None).send(packed.header(encoding.0, encoding.1)).await.unwrap();
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &[0x1f, 0x8b, 8, 0, 0][..]));
+}
+
 #[tokio::test]
 async fn slow_answers_end_at_the_clients_limit() {
     let ca = authority();

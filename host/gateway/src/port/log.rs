@@ -5,6 +5,8 @@ use iog_sandbox::{LogLevel, LogRequest};
 
 /// Characters of a guest's log message that are kept.
 const CHARS_MAX: usize = 1_024;
+/// Stands where a message was cut.
+const CUT: &str = " (cut)";
 
 /// Writes one message.
 pub(super) fn write(run: &RequestId, request: &LogRequest) {
@@ -17,7 +19,12 @@ pub(super) fn write(run: &RequestId, request: &LogRequest) {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(CHARS_MAX).flat_map(char::escape_default).collect()
+    let mut rest = text.chars();
+    let mut shown: String = rest.by_ref().take(CHARS_MAX).flat_map(char::escape_default).collect();
+    if rest.next().is_some() {
+        shown += CUT;
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -27,6 +34,8 @@ mod tests {
     #[test]
     fn what_a_guest_writes_cannot_forge_a_line_or_flood_the_log() {
         assert_eq!(shown("a\n\u{1b}[2J"), "a\\n\\u{1b}[2J");
-        assert_eq!(shown(&"x".repeat(5_000)).len(), CHARS_MAX);
+        assert_eq!(shown("{\"level\":\"ERROR\"}\r\n\u{202e}"), "{\\\"level\\\":\\\"ERROR\\\"}\\r\\n\\u{202e}");
+        assert_eq!(shown(&"x".repeat(CHARS_MAX)).len(), CHARS_MAX);
+        assert_eq!(shown(&"x".repeat(5_000)).len(), CHARS_MAX + CUT.len(), "what is cut says so");
     }
 }

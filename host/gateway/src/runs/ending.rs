@@ -155,3 +155,20 @@ fn limit_kind(limit: iog_sandbox::LimitKind) -> LimitKind {
         iog_sandbox::LimitKind::HostCalls => LimitKind::HostCalls,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_learns_neither_where_a_guest_trapped_nor_why_we_failed() {
+        let shown = |class| trap(class, TrapKind::MemoryOutOfBounds);
+        let detail = "memory-out-of-bounds".to_owned();
+        assert_eq!(shown(ReleaseClass::Reviewed), ("trap".to_owned(), detail.clone()));
+        assert_eq!(shown(ReleaseClass::Open), (detail.clone(), detail));
+        let ended = Ending::ours("postgres://user:secret@db: row 7 does not fit".to_owned(), 3);
+        assert_eq!(ended.outcome, Outcome::Failed { reason: "the gateway failed".to_owned() });
+        assert!(ended.detail.is_some_and(|detail| detail.contains("row 7")), "the operators learn it");
+        assert!(!ended.counted, "and it costs nobody's quota");
+    }
+}

@@ -219,6 +219,10 @@ fn release(request: &RunRequest, cleared: &Cleared<'_>, executed: Result<Execute
     match executed {
         Err(why) => Ending::not_run(&why, cleared.registry_size),
         Ok(executed) => {
+            let dropped = executed.report.usage.log_dropped;
+            if dropped > 0 {
+                tracing::info!(run = %request.request_id, dropped, "the module wrote more to the log than is kept");
+            }
             let ending = Ending::of_run(cleared.prepared, request, executed, cleared.registry_size);
             if let Some(detail) = &ending.detail {
                 tracing::info!(run = %request.request_id, detail, "how a run ended");

@@ -90,6 +90,19 @@ pub(crate) fn long(operations: usize, times: usize) -> Vec<u8> {
     component(&code)
 }
 
+/// `levels` components, each of which makes `times` instances of the one before: `times` to the power of `levels` in all.
+pub(crate) fn multiplied(times: usize, levels: usize) -> Vec<u8> {
+    let mut text = String::from("(component $c0 (core module $m (func)) (core instance (instantiate $m)))");
+    for level in 1..=levels {
+        let instances = format!("(instance (instantiate $c{}))", level - 1).repeat(times);
+        write!(text, "(component $c{level} {instances})").unwrap();
+    }
+    write!(text, "(instance (instantiate $c{levels}))").unwrap();
+    let entry = r#"(core module $r (func (export "run"))) (core instance $i (instantiate $r))
+        (func (export "run") (canon lift (core func $i "run")))"#;
+    parse_str(format!("(component {text} {entry})")).unwrap()
+}
+
 /// An honest component; `number` makes it another one.
 pub(crate) fn honest(number: usize) -> Vec<u8> {
     component(&format!("(func (result i32) (i32.const {number}))"))

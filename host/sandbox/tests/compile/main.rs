@@ -105,6 +105,23 @@ async fn with_the_structure_unlimited_the_child_alone_holds() {
     }
 }
 
+/// Fifteen components of sixteen instances each are few to count and more than anybody can make.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_multiply_are_the_childs_to_end() {
+    let sandbox = Sandbox::new(&SandboxConfig { compile_processor_s_max: 2, ..config(1_007) }).unwrap();
+    let (before, begun) = (processes::resident_kib(), Instant::now());
+    let error = sandbox.load(&bombs::multiplied(16, 14)).await.unwrap_err();
+    let (grown, took) = (processes::resident_kib().saturating_sub(before), begun.elapsed());
+    eprintln!("16 to the power of 14 instances: {error}, after {took:?}, resident +{grown} KiB");
+    assert!(matches!(error, LoadError::Uncompilable { .. } | LoadError::Invalid(_)), "{error:?}");
+    assert!(grown < 96 << 10, "{grown} KiB");
+    assert!(processes::children(1_007 << 20).is_empty());
+    // A few more than a run has room for are refused by their number.
+    let sandbox = Sandbox::new(&SandboxConfig { pooled: true, ..config(1_008) }).unwrap();
+    let error = sandbox.load(&bombs::multiplied(16, 2)).await.unwrap_err();
+    assert!(matches!(error, LoadError::NeverFits { .. }), "{error:?}");
+}
+
 /// What the limits still let through, for whoever changes them: each alone, and the worst of it is the child's to end.
 #[tokio::test]
 #[ignore = "prints figures"]
