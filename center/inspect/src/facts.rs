@@ -44,7 +44,7 @@ pub struct ExportFact {
     pub params: Vec<(String, WitTypeFact)>,
     /// What it returns.
     pub result: Option<WitTypeFact>,
-    /// The signature in WIT, with its named types.
+    /// The signature in WIT, with its named types and the comments of their author.
     pub wit: String,
 }
 

@@ -3,6 +3,7 @@
 //! line for authors and reviewers. Never executes or compiles the component, and bounds everything before reading it.
 
 mod check;
+mod docs;
 mod error;
 mod facts;
 mod features;

@@ -1,6 +1,7 @@
 //! Whether a `merge` fits the entry whose answers it joins: `func(parts: list<part>) -> M` with
 //! `record part { domain: string, asn: option<u32>, outcome: result<R, string> }`, where R is what the entry returns, or
-//! its success where it returns `result<R, string>`. The record's own name does not matter.
+//! its success where it returns `result<R, string>`. The record's own name does not matter, nor do the names that a world
+//! gives to primitive types.
 
 use crate::facts::ExportFact;
 use crate::types::WitTypeFact;
@@ -33,7 +34,7 @@ fn check(merge: &ExportFact, entry: &ExportFact) -> Result<(), String> {
         return Err(format!("its part must have the fields domain, asn and outcome, it has {}", fields.len()));
     }
     for ((name, ty), (expected_name, expected_ty)) in fields.iter().zip(&expected) {
-        if name != expected_name || ty != expected_ty {
+        if name != expected_name || ty.unnamed() != expected_ty.unnamed() {
             let expected = reference(expected_ty);
             return Err(format!("field `{name}: {}` of its part must be `{expected_name}: {expected}`", reference(ty)));
         }
@@ -47,7 +48,7 @@ fn check(merge: &ExportFact, entry: &ExportFact) -> Result<(), String> {
 /// What one provider contributes.
 fn answer(entry: &ExportFact) -> Option<WitTypeFact> {
     match &entry.result {
-        Some(WitTypeFact::Result { ok, err }) if err.as_deref() == Some(&WitTypeFact::String) => ok.as_deref().cloned(),
+        Some(WitTypeFact::Result { ok, err }) if err.as_deref().map(WitTypeFact::bare) == Some(&WitTypeFact::String) => ok.as_deref().cloned(),
         other => other.clone(),
     }
 }

@@ -59,12 +59,13 @@ impl<'a> Writer<'a> {
             }
             WitTypeFact::Char => json!({"type": "string", "minLength": 1, "maxLength": 1}),
             WitTypeFact::String => json!({"type": "string"}),
-            WitTypeFact::List { item } if **item == WitTypeFact::U8 => {
+            WitTypeFact::List { item } if *item.bare() == WitTypeFact::U8 => {
                 json!({"type": "string", "contentEncoding": "base64"})
             }
             WitTypeFact::List { item } => json!({"type": "array", "items": self.schema(item)}),
             WitTypeFact::Option { some } => self.option(some),
             WitTypeFact::Tuple { items } => self.tuple(items),
+            WitTypeFact::Named { of, .. } => self.schema(of),
             WitTypeFact::Result { ok, err } => {
                 let ok = self.payload("ok", ok.as_deref());
                 let err = self.payload("err", err.as_deref());

@@ -33,6 +33,8 @@ pub enum WitTypeFact {
     Variant { name: String, cases: Vec<(String, Option<Self>)> },
     Enum { name: String, cases: Vec<String> },
     Flags { name: String, names: Vec<String> },
+    /// A primitive type under a name of the world's own: the same values, and the name may say what they count.
+    Named { name: String, of: Box<Self> },
 }
 
 impl WitTypeFact {
@@ -43,8 +45,41 @@ impl WitTypeFact {
             Self::Record { name, .. }
             | Self::Variant { name, .. }
             | Self::Enum { name, .. }
-            | Self::Flags { name, .. } => Some(name),
+            | Self::Flags { name, .. }
+            | Self::Named { name, .. } => Some(name),
             _ => None,
+        }
+    }
+
+    /// The type itself, without the name that a primitive one was given.
+    #[must_use]
+    pub fn bare(&self) -> &Self {
+        match self {
+            Self::Named { of, .. } => of,
+            other => other,
+        }
+    }
+
+    /// The same type without the names that primitive ones were given, everywhere in it: its values.
+    #[must_use]
+    pub fn unnamed(&self) -> Self {
+        let boxed = |ty: &Self| Box::new(ty.unnamed());
+        match self {
+            Self::List { item } => Self::List { item: boxed(item) },
+            Self::Option { some } => Self::Option { some: boxed(some) },
+            Self::Result { ok, err } => {
+                Self::Result { ok: ok.as_deref().map(boxed), err: err.as_deref().map(boxed) }
+            }
+            Self::Tuple { items } => Self::Tuple { items: items.iter().map(Self::unnamed).collect() },
+            Self::Record { name, fields } => {
+                let fields = fields.iter().map(|(field, ty)| (field.clone(), ty.unnamed())).collect();
+                Self::Record { name: name.clone(), fields }
+            }
+            Self::Variant { name, cases } => {
+                let cases = cases.iter().map(|(case, ty)| (case.clone(), ty.as_ref().map(Self::unnamed))).collect();
+                Self::Variant { name: name.clone(), cases }
+            }
+            other => other.bare().clone(),
         }
     }
 
@@ -58,6 +93,7 @@ impl WitTypeFact {
             Self::Tuple { items } => items.iter().collect(),
             Self::Record { fields, .. } => fields.iter().map(|(_, ty)| ty).collect(),
             Self::Variant { cases, .. } => cases.iter().filter_map(|(_, ty)| ty.as_ref()).collect(),
+            Self::Named { of, .. } => vec![of],
             _ => Vec::new(),
         }
     }
@@ -116,7 +152,13 @@ impl<'a> TypeReader<'a> {
         }
         let name = || definition.name.clone().unwrap_or_default();
         Ok(match &definition.kind {
-            TypeDefKind::Type(inner) => self.at(inner, function, depth)?,
+            TypeDefKind::Type(inner) => {
+                let of = self.at(inner, function, depth)?;
+                match &definition.name {
+                    Some(name) => WitTypeFact::Named { name: name.clone(), of: Box::new(of) },
+                    None => of,
+                }
+            }
             TypeDefKind::List(item) => WitTypeFact::List { item: self.boxed(item, function, depth)? },
             TypeDefKind::Option(some) => WitTypeFact::Option { some: self.boxed(some, function, depth)? },
             TypeDefKind::Result(result) => {

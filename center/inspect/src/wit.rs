@@ -1,10 +1,12 @@
 //! WIT text: of one signature with the types it needs, and of the whole world. For people and for the catalog.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 
 use wit_component::WitPrinter;
 use wit_parser::{PackageId, Resolve};
 
+use crate::docs::{Docs, TypeDocs};
 use crate::error::InspectError;
 use crate::types::WitTypeFact;
 
@@ -15,53 +17,83 @@ pub(crate) fn world_text(resolve: &Resolve, package: PackageId) -> Result<String
     Ok(printer.output.to_string())
 }
 
-/// A function's signature, preceded by the named types in it, each once, what is used before what uses it.
-pub(crate) fn signature(name: &str, params: &[(String, WitTypeFact)], result: Option<&WitTypeFact>) -> String {
-    let mut definitions = Definitions::default();
+/// A function's signature, preceded by the named types in it, each once, what is used before what uses it, all with the
+/// comments of their author.
+pub(crate) fn signature(
+    docs: &Docs,
+    name: &str,
+    params: &[(String, WitTypeFact)],
+    result: Option<&WitTypeFact>,
+) -> String {
+    let mut definitions = Definitions { docs, known: BTreeSet::new(), texts: Vec::new() };
     for ty in params.iter().map(|(_, ty)| ty).chain(result) {
         definitions.collect(ty);
     }
     let params: Vec<_> = params.iter().map(|(name, ty)| format!("{}: {}", escape(name), reference(ty))).collect();
     let result = result.map(|ty| format!(" -> {}", reference(ty))).unwrap_or_default();
-    let function = format!("{}: func({}){result};\n", escape(name), params.join(", "));
+    let function = format!(
+        "{}{}: func({}){result};\n",
+        comment(docs.functions.get(name), ""),
+        escape(name),
+        params.join(", ")
+    );
     definitions.texts.into_iter().chain([function]).collect()
 }
 
-#[derive(Default)]
-struct Definitions {
-    known: BTreeMap<String, ()>,
+struct Definitions<'a> {
+    docs: &'a Docs,
+    known: BTreeSet<String>,
     texts: Vec<String>,
 }
 
-impl Definitions {
+impl Definitions<'_> {
     fn collect(&mut self, ty: &WitTypeFact) {
         ty.parts().into_iter().for_each(|part| self.collect(part));
         let Some(name) = ty.name() else { return };
-        if self.known.insert(name.to_owned(), ()).is_none() {
-            self.texts.push(definition(name, ty));
+        if self.known.insert(name.to_owned()) {
+            let empty = TypeDocs::default();
+            self.texts.push(definition(self.docs.types.get(name).unwrap_or(&empty), name, ty));
         }
     }
 }
 
-fn definition(name: &str, ty: &WitTypeFact) -> String {
-    let (keyword, lines): (_, Vec<String>) = match ty {
+fn definition(docs: &TypeDocs, name: &str, ty: &WitTypeFact) -> String {
+    let (keyword, lines): (_, Vec<(&str, String)>) = match ty {
         WitTypeFact::Record { fields, .. } => {
-            ("record", fields.iter().map(|(name, ty)| format!("{}: {}", escape(name), reference(ty))).collect())
+            let field = |(name, ty): &'_ (String, WitTypeFact)| format!("{}: {}", escape(name), reference(ty));
+            ("record", fields.iter().map(|f| (f.0.as_str(), field(f))).collect())
         }
         WitTypeFact::Variant { cases, .. } => {
-            ("variant", cases.iter().map(|(name, payload)| case(name, payload.as_ref())).collect())
+            ("variant", cases.iter().map(|(name, payload)| (name.as_str(), case(name, payload.as_ref()))).collect())
         }
-        WitTypeFact::Enum { cases, .. } => ("enum", cases.iter().map(|case| escape(case)).collect()),
-        WitTypeFact::Flags { names, .. } => ("flags", names.iter().map(|name| escape(name)).collect()),
+        WitTypeFact::Enum { cases, .. } => ("enum", cases.iter().map(|case| (case.as_str(), escape(case))).collect()),
+        WitTypeFact::Flags { names, .. } => ("flags", names.iter().map(|name| (name.as_str(), escape(name))).collect()),
+        WitTypeFact::Named { of, .. } => {
+            return format!("{}type {} = {};\n", comment(docs.about.as_ref(), ""), escape(name), reference(of));
+        }
         _ => return String::new(),
     };
-    let lines: String = lines.iter().map(|line| format!("    {line},\n")).collect();
-    format!("{keyword} {} {{\n{lines}}}\n", escape(name))
+    let line = |(name, line): &(&str, String)| format!("{}    {line},\n", comment(docs.members.get(*name), "    "));
+    let lines: String = lines.iter().map(line).collect();
+    format!("{}{keyword} {} {{\n{lines}}}\n", comment(docs.about.as_ref(), ""), escape(name))
+}
+
+/// A doc comment in its lines; none where the author wrote none.
+fn comment(text: Option<&String>, indent: &str) -> String {
+    let line = |line: &str| format!("{}\n", format!("{indent}/// {line}").trim_end());
+    text.map(|text| text.lines().map(line).collect()).unwrap_or_default()
 }
 
 fn case(name: &str, payload: Option<&WitTypeFact>) -> String {
     let payload = payload.map(|ty| format!("({})", reference(ty))).unwrap_or_default();
     format!("{}{payload}", escape(name))
+}
+
+impl fmt::Display for WitTypeFact {
+    /// As it is written where it is used: by its name where it has one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&reference(self))
+    }
 }
 
 /// How a type is written where it is used.
@@ -89,7 +121,8 @@ pub(crate) fn reference(ty: &WitTypeFact) -> String {
         WitTypeFact::Record { name, .. }
         | WitTypeFact::Variant { name, .. }
         | WitTypeFact::Enum { name, .. }
-        | WitTypeFact::Flags { name, .. } => return escape(name),
+        | WitTypeFact::Flags { name, .. }
+        | WitTypeFact::Named { name, .. } => return escape(name),
     };
     primitive.to_owned()
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Function, FunctionKind, PackageId, Resolve, TypeDefKind, World, WorldItem, WorldKey};
 
+use crate::docs::Docs;
 use crate::error::InspectError;
 use crate::facts::ExportFact;
 use crate::limits::InspectLimits;
@@ -28,9 +29,10 @@ pub(crate) fn read(wasm: &[u8], limits: &InspectLimits) -> Result<WorldFacts, In
     let imports = imports(&resolve, &world)?;
     check_size(&resolve, limits)?;
     let mut types = TypeReader::new(&resolve, limits);
+    let docs = Docs::of(&resolve, &world);
     let mut exports = Vec::new();
     for (key, item) in &world.exports {
-        exports.extend(export(&mut types, &resolve.name_world_key(key), item)?);
+        exports.extend(export(&mut types, &docs, &resolve.name_world_key(key), item)?);
     }
     Ok(WorldFacts { imports, exports, wit: wit::world_text(&resolve, package)? })
 }
@@ -74,11 +76,11 @@ fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
         && interface.name.as_deref().is_some_and(|name| INTERFACES.contains(&name))
 }
 
-fn export(types: &mut TypeReader<'_>, name: &str, item: &WorldItem) -> Result<Option<ExportFact>, InspectError> {
+fn export(types: &mut TypeReader<'_>, docs: &Docs, name: &str, item: &WorldItem) -> Result<Option<ExportFact>, InspectError> {
     let refused = |what| InspectError::Export { name: clean(name, 120), what };
     match item {
         WorldItem::Function(function) if function.kind == FunctionKind::Freestanding => {
-            self::function(types, name, function).map(Some)
+            self::function(types, docs, name, function).map(Some)
         }
         WorldItem::Function(_) => Err(refused("the asynchronous function or method")),
         WorldItem::Interface { .. } => Err(refused("the interface")),
@@ -86,13 +88,13 @@ fn export(types: &mut TypeReader<'_>, name: &str, item: &WorldItem) -> Result<Op
     }
 }
 
-fn function(types: &mut TypeReader<'_>, name: &str, function: &Function) -> Result<ExportFact, InspectError> {
+fn function(types: &mut TypeReader<'_>, docs: &Docs, name: &str, function: &Function) -> Result<ExportFact, InspectError> {
     types.restart();
     let mut params = Vec::with_capacity(function.params.len());
     for param in &function.params {
         params.push((param.name.clone(), types.read(&param.ty, name)?));
     }
     let result = function.result.as_ref().map(|ty| types.read(ty, name)).transpose()?;
-    let wit = wit::signature(name, &params, result.as_ref());
+    let wit = wit::signature(docs, name, &params, result.as_ref());
     Ok(ExportFact { name: name.to_owned(), params, result, wit })
 }

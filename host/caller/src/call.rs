@@ -16,8 +16,9 @@ use crate::ask::{self, Question};
 use crate::bundle;
 use crate::error::CallError;
 use crate::merge::{self, Answers, Joiner};
+use crate::params;
 use crate::providers;
-use crate::report::{CallEvent, CallReport, Events, Part, PartOutcome, Why};
+use crate::report::{CallEvent, CallReport, Events, Part, PartOutcome, Returns, Why};
 use crate::spec::CallSpec;
 
 /// A domain that calls, and what it calls with.
@@ -44,6 +45,9 @@ pub async fn call(caller: Caller<'_>, spec: &CallSpec, events: &dyn Events) -> R
     let module = as_signed(&session, &wasm, &effective).await?;
     let module = module.examined();
     let entry = entry(module, spec.entry.as_ref())?;
+    if let Some(export) = module.facts().export(entry.as_str()) {
+        params::check(export, &spec.params)?;
+    }
     let asked = Asked { digest: effective.digest, module, entry: &entry };
     let parts = ask_all(&session, spec, &asked, events).await?;
     let merged = if module.facts().merge && spec.merge {
@@ -59,6 +63,7 @@ pub async fn call(caller: Caller<'_>, spec: &CallSpec, events: &dyn Events) -> R
         module: effective.digest,
         module_name: effective.submission.name.clone(),
         module_version: effective.submission.version.clone(),
+        returns: returns(module, &entry),
         entry,
         log_size,
         offline: session.offline,
@@ -67,8 +72,13 @@ pub async fn call(caller: Caller<'_>, spec: &CallSpec, events: &dyn Events) -> R
     })
 }
 
+fn returns(module: &Examined, entry: &EntryName) -> Returns {
+    let of = |name: &str| module.facts().export(name).and_then(|export| export.result.clone());
+    Returns { entry: of(entry.as_str()), merge: of(merge::MERGE) }
+}
+
 /// The module as this side sees it: inspected again and compared with what was signed, without any data.
-async fn as_signed(session: &Session, wasm: &[u8], effective: &EffectiveModule) -> Result<AsSigned, CallError> {
+pub(crate) async fn as_signed(session: &Session, wasm: &[u8], effective: &EffectiveModule) -> Result<AsSigned, CallError> {
     let manifest = blobs::manifest(&session.home, &session.center, &effective.manifest).await?;
     let found = Examined::examine(Source { wasm, manifest: &manifest })?;
     Ok(AsSigned::compare(found, &effective.submission)?)

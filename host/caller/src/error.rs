@@ -1,5 +1,6 @@
 //! Why a call did not come to be. What one provider did or did not do is not an error here; it is in `report.rs`.
 
+use crate::params::ParamsMisfit;
 use iog_client::ClientError;
 use iog_home::blobs::BlobError;
 use iog_home::{HomeError, SessionError, TokenError};
@@ -68,6 +69,9 @@ pub enum CallError {
         /// What there is.
         known: String,
     },
+    /// The parameters do not fit the entry: nobody was asked.
+    #[error("nobody was asked")]
+    Params(#[from] ParamsMisfit),
     /// The bundles cannot be stored.
     #[error(transparent)]
     Home(#[from] HomeError),

@@ -2,12 +2,14 @@
 //! their types allow, and merge the answers in the local sandbox with nothing granted. One domain that refuses, fails or is silent never spoils the
 //! others. It has no data engine: what it joins are answers.
 
+pub mod about;
 pub mod ask;
 pub mod bundle;
 pub mod call;
 pub mod error;
 pub mod merge;
 pub mod merge_limits;
+pub mod params;
 pub mod providers;
 pub mod report;
 pub mod spec;
@@ -19,7 +21,8 @@ pub use error::CallError;
 /// What merging cost here, and which limit ended it.
 pub use iog_sandbox::{LimitKind, Usage};
 pub use merge_limits::MergeLimits;
-pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Why};
+pub use params::ParamsMisfit;
+pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Returns, Why};
 pub use spec::{CallSpec, What, Whom};
 pub use unmerged::Unmerged;
 pub use verify::{VerifiedBundle, VerifyError, verify_bundle};

@@ -147,7 +147,7 @@ fn part_json(part: &Part, entry: &ExportFact) -> Result<Value, serde_json::Error
 
 /// Whether the entry itself returns `result<R, string>`, which is then the part's outcome as it is.
 fn says_result(entry: &ExportFact) -> bool {
-    matches!(&entry.result, Some(WitTypeFact::Result { err: Some(err), .. }) if **err == WitTypeFact::String)
+    matches!(&entry.result, Some(WitTypeFact::Result { err: Some(err), .. }) if *err.bare() == WitTypeFact::String)
 }
 
 fn size(parts: &[Part]) -> Size {

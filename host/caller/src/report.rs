@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use iog_inspect::WitTypeFact;
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ModuleVersion, RequestId};
 use iog_protocol::run::{Outcome, ResultJson};
 use iog_sandbox::Usage;
@@ -187,6 +188,15 @@ pub enum Merged {
     },
 }
 
+/// What the functions of a call return, as the module's file says it; nothing where they return nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Returns {
+    /// The entry.
+    pub entry: Option<WitTypeFact>,
+    /// `merge`, where the module has one.
+    pub merge: Option<WitTypeFact>,
+}
+
 /// What a call hands back. Parts are sorted by domain.
 #[derive(Debug, Clone)]
 pub struct CallReport {
@@ -198,6 +208,8 @@ pub struct CallReport {
     pub module_version: ModuleVersion,
     /// The entry called.
     pub entry: EntryName,
+    /// The types of what came back.
+    pub returns: Returns,
     /// Entries of the registry's log that was used.
     pub log_size: u64,
     /// Why the center was not reached, where it was not.

@@ -8,17 +8,20 @@ use anyhow::{Context as _, Result, bail, ensure};
 use iog_caller::merge_limits::MEMORY_BYTES_DEFAULT_MAX;
 use iog_caller::{
     CallEvent, CallReport, CallSpec, Caller, Events, LimitKind, MergeLimits, Merged, Part, PartOutcome, Unmerged, Whom,
-    call,
+    Why, call,
 };
-use iog_desk::views::CallView;
+use iog_desk::views::{CallView, Shown};
 use iog_home::Home;
+use iog_inspect::WitTypeFact;
 use iog_machine::Machine;
+use iog_protocol::ids::RequestId;
+use iog_protocol::run::ResultJson;
 use iog_sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value};
 
 use crate::args::{CallArgs, MergeArgs};
-use crate::runtime;
-use crate::ui::{Progress, Text, Tone, Ui, grouped, size};
+use crate::ui::{Progress, Text, Tone, Ui, size};
+use crate::{call_help, parts, runtime};
 
 /// Providers asked at the same time.
 const PARALLEL_MAX: usize = 32;
@@ -26,9 +29,12 @@ const PARALLEL_MAX: usize = 32;
 const PARTIAL: u8 = 3;
 
 pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
+    let sandbox = sandbox(&args.merge)?;
+    if args.help {
+        return call_help::run(ui, args, &sandbox);
+    }
     ensure!(args.all || !args.domain.is_empty(), "say whom to ask: --all, or --domain DOMAIN");
     let home = Home::open(&args.home.home)?;
-    let sandbox = sandbox(&args.merge)?;
     let caller = Caller { home: &home, machine: &Machine::default(), sandbox: &sandbox };
     let spec = spec(args)?;
     let drawn = Drawn(ui.spinner("bringing the registry up to date"));
@@ -57,7 +63,7 @@ fn spec(args: &CallArgs) -> Result<CallSpec> {
     let entry =
         args.entry.as_ref().map(|entry| entry.parse().with_context(|| format!("`{entry}` is not an entry name")));
     Ok(CallSpec {
-        what: args.service.parse().map_err(anyhow::Error::msg)?,
+        what: args.service.as_deref().unwrap_or_default().parse().map_err(anyhow::Error::msg)?,
         entry: entry.transpose()?,
         params: params(&args.param)?,
         purpose: args.purpose.clone(),
@@ -109,26 +115,30 @@ impl Events for Drawn {
 }
 
 fn print(ui: Ui, report: &CallReport) {
-    ui.line(format!("{}@{} `{}`  {}", report.module_name, report.module_version, report.entry, report.module));
+    ui.line(format!("{}@{} `{}`", report.module_name, report.module_version, report.entry));
+    ui.line(format!("  {}", report.module));
     if let Some(why) = &report.offline {
         ui.line(Text::toned(Tone::Warn, &format!("the center is away ({why}); used the registry at hand")));
     }
-    let rows: Vec<Vec<Text>> = report.parts.iter().map(row).collect();
-    ui.table(&["domain", "outcome", "rows <=", "fuel <=", "bytes out", "receipt"], &rows);
+    parts::print(ui, &report.parts, |_, part| match &part.receipt {
+        Some(receipt) => format!("leaf {}", receipt.leaf_index).into(),
+        None => "none".into(),
+    });
     match &report.merged {
         Some(Merged::Result { result, without, .. }) => {
-            print_result(ui, "merged answer", result.as_str());
+            print_result(ui, "merged answer", report.returns.merge.as_ref(), result);
             if let Some(domain) = without {
                 let left_out = format!("merged without the answer of `{domain}`, on which the module's `merge` traps");
                 ui.line(Text::toned(Tone::Bad, &left_out));
             }
         }
         Some(Merged::Failed { why }) => {
-            print_parts(ui, &report.parts);
+            print_parts(ui, report);
             ui.line(Text::toned(Tone::Bad, &format!("not merged: {why}{}", remedy(why))));
         }
-        None => print_parts(ui, &report.parts),
+        None => print_parts(ui, report),
     }
+    print_unknown(ui, &report.parts);
     ui.gap();
     ui.line(format!("{} left {} of {} domains", size(report.left_bytes()), report.answered(), report.parts.len()));
     if let Some(bundle) = report.parts.iter().find_map(|part| part.bundle.as_ref()) {
@@ -138,12 +148,34 @@ fn print(ui: Ui, report: &CallReport) {
     }
 }
 
-fn print_parts(ui: Ui, parts: &[Part]) {
-    for part in parts {
+fn print_parts(ui: Ui, report: &CallReport) {
+    for part in &report.parts {
         if let Some(result) = part.result() {
-            print_result(ui, part.domain.as_str(), result.as_str());
+            print_result(ui, part.domain.as_str(), report.returns.entry.as_ref(), result);
         }
     }
+}
+
+/// Says of gateways that were lost on the way how the receipts of runs that nobody here knows of can be had.
+fn print_unknown(ui: Ui, parts: &[Part]) {
+    let lost = |part: &&Part| {
+        let lost = matches!(&part.outcome, PartOutcome::Missing(Why::Unreachable { .. } | Why::TimedOut { .. }));
+        lost && part.receipt.is_none()
+    };
+    let lost: Vec<(&Part, &RequestId)> =
+        parts.iter().filter(lost).filter_map(|part| Some((part, part.request_id.as_ref()?))).collect();
+    if lost.is_empty() {
+        return;
+    }
+    ui.title("not known here");
+    ui.words(
+        "These gateways went away or gave no answer. If the request had reached them, the run has a receipt all the same, and \
+         asking again is another run. No command fetches a receipt later yet; the gateway gives it to this domain's \
+         certificate and token at",
+    );
+    ui.line("    GET /v1/runs/REQUEST/receipt");
+    let rows = lost.iter().map(|(part, id)| vec![part.domain.to_string(), id.to_string()]);
+    ui.table(&["domain", "request"], &rows.collect::<Vec<_>>());
 }
 
 /// What its caller can do about a merge that failed.
@@ -156,30 +188,16 @@ fn remedy(why: &Unmerged) -> &'static str {
     }
 }
 
-fn row(part: &Part) -> Vec<Text> {
-    let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
-    let outcome = match &part.outcome {
-        PartOutcome::Result(_) => Text::toned(Tone::Good, "succeeded"),
-        PartOutcome::Missing(why) => Text::toned(Tone::Bad, &why.to_string()),
-    };
-    let receipt = match &part.receipt {
-        Some(receipt) => format!("leaf {}", receipt.leaf_index),
-        None => "none".to_owned(),
-    };
-    let (rows, fuel, left) = (grouped(cost.rows), grouped(cost.fuel), grouped(part.left_bytes));
-    vec![part.domain.to_string().into(), outcome, rows.into(), fuel.into(), left.into(), receipt.into()]
-}
-
-fn print_result(ui: Ui, name: &str, json: &str) {
+fn print_result(ui: Ui, name: &str, ty: Option<&WitTypeFact>, result: &ResultJson) {
     ui.title(name);
-    print_json(ui, json);
+    print_value(ui, ty, result);
 }
 
-/// A result for people. In JSON that is laid out by us every line is ours; what cannot be read is foreign as it is.
-pub(crate) fn print_json(ui: Ui, json: &str) {
-    match serde_json::from_str::<Value>(json).and_then(|value| serde_json::to_string_pretty(&value)) {
-        Ok(shown) => ui.lines(shown.lines()),
-        Err(_) => ui.block(json),
+/// A result for people, by its type. What is no JSON is foreign as it is.
+pub(crate) fn print_value(ui: Ui, ty: Option<&WitTypeFact>, result: &ResultJson) {
+    match result.to_value() {
+        Ok(value) => ui.shown(&Shown::of(ty, &value)),
+        Err(_) => ui.block(result.as_str()),
     }
 }
 

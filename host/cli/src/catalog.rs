@@ -10,14 +10,14 @@ use iog_gateway::config::GatewayConfig;
 use iog_gateway::{Deps, Gateway};
 use iog_home::Home;
 use iog_machine::Machine;
-use iog_protocol::catalog::CatalogQuery;
+use iog_protocol::catalog::{CatalogQuery, Descriptor};
 use iog_protocol::ids::Asn;
 use iog_sandbox::{Sandbox, SandboxConfig};
 
 use crate::args::{CatalogCommand, HomeArg};
 use crate::link::{Link, clock, now};
 use crate::runtime;
-use crate::ui::{Ui, grouped};
+use crate::ui::{Text, Tone, Ui, grouped};
 
 pub(crate) fn run(ui: Ui, command: CatalogCommand) -> Result<ExitCode> {
     let runtime = runtime::start()?;
@@ -43,24 +43,11 @@ async fn find(query: &CatalogQuery, home: &HomeArg) -> Result<Services> {
 
 async fn search(ui: Ui, query: &CatalogQuery, home: &HomeArg) -> Result<()> {
     let found = find(query, home).await?;
-    let rows: Vec<Vec<String>> = found
-        .services
-        .iter()
-        .map(|descriptor| {
-            let asns: Vec<String> = descriptor.coverage.asns.iter().map(ToString::to_string).collect();
-            vec![
-                descriptor.service.to_string(),
-                descriptor.domain.to_string(),
-                format!("{}@{}", descriptor.module_name, descriptor.module_version),
-                asns.join(" "),
-                descriptor.summary.clone(),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
+    if found.services.is_empty() {
         ui.line("no service matches");
     }
-    ui.table(&["service", "domain", "module", "AS", "summary"], &rows);
+    let rows: Vec<_> = alike(&found.services).iter().map(|group| row(group)).collect();
+    ui.table_with(&["service", "domain", "module", "summary"], &rows);
     if found.refused > 0 {
         ui.line(format!(
             "{} entries of the catalog are left out: their signature does not hold or they expired",
@@ -68,6 +55,36 @@ async fn search(ui: Ui, query: &CatalogQuery, home: &HomeArg) -> Result<()> {
         ));
     }
     ui.view(&found)
+}
+
+/// Services of one name, module and summary together, where the first of them is.
+fn alike(services: &[Descriptor]) -> Vec<Vec<&Descriptor>> {
+    let key = |one: &Descriptor| (one.service.clone(), one.module, one.summary.clone());
+    let mut groups: Vec<Vec<&Descriptor>> = Vec::new();
+    for service in services {
+        match groups.iter_mut().find(|group| key(group[0]) == key(service)) {
+            Some(group) => group.push(service),
+            None => groups.push(vec![service]),
+        }
+    }
+    groups
+}
+
+/// A row of the catalog, and under it the domains where it stands for several.
+fn row(group: &[&Descriptor]) -> (Vec<Text>, Option<Text>) {
+    let first = group[0];
+    let domain = |descriptor: &Descriptor| {
+        let asns: Vec<String> = descriptor.coverage.asns.iter().map(|asn| format!("AS{asn}")).collect();
+        let asns = if asns.is_empty() { String::new() } else { format!(" ({})", asns.join(" ")) };
+        format!("{}{asns}", descriptor.domain)
+    };
+    let domains: Vec<String> = group.iter().map(|descriptor| domain(descriptor)).collect();
+    let (domain, under) = match domains.as_slice() {
+        [one] => (one.clone(), None),
+        several => (format!("{} domains", several.len()), Some(Text::toned(Tone::Faint, &several.join(", ")))),
+    };
+    let module = format!("{}@{}", first.module_name, first.module_version);
+    (vec![first.service.to_string().into(), domain.into(), module.into(), first.summary.as_str().into()], under)
 }
 
 async fn show(ui: Ui, service: &str, domain: Option<&str>, home: &HomeArg) -> Result<()> {

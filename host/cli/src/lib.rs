@@ -3,6 +3,7 @@
 
 mod args;
 mod call;
+mod call_help;
 mod catalog;
 mod center;
 mod data;
@@ -14,6 +15,7 @@ pub mod module;
 mod module_build;
 mod module_files;
 mod module_try;
+mod parts;
 mod receipt;
 mod review;
 mod root;

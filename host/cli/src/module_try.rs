@@ -12,7 +12,7 @@ use iog_sandbox::{Provider, RunOutcome, Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 
 use crate::args::TryArgs;
-use crate::call::{params, print_json};
+use crate::call::{params, print_value};
 use crate::trial::{TryReport, TrySpec, try_module};
 use crate::ui::{Text, Tone, Ui, grouped, size};
 use crate::{module_files, runtime};
@@ -75,7 +75,8 @@ fn dataset(file: &Path, schema: &str) -> Result<DatasetConfig> {
 fn print(ui: Ui, report: &TryReport) {
     let good = matches!(report.outcome, RunOutcome::Succeeded { .. });
     if let Some(result) = &report.result {
-        print_json(ui, result.as_str());
+        ui.title("result");
+        print_value(ui, report.returns.as_ref(), result);
     }
     ui.title("run");
     ui.line(format!("  entry        {}", report.entry));

@@ -10,6 +10,7 @@ use iog_gateway::datasets::{self, Bound};
 use iog_gateway::executor::{Executed, Executor, Run, Snapshots};
 use iog_gateway::prepare::{Runnable, Tools};
 use iog_gateway::runs::under_way::RunHandle;
+use iog_inspect::WitTypeFact;
 use iog_module::{Examined, NotRun, Source, ended};
 use iog_protocol::capabilities::Capabilities;
 use iog_protocol::ids::{EntryName, RequestId, SlotName};
@@ -50,6 +51,8 @@ pub struct TryReport {
     pub ended: String,
     /// The result, where there is one.
     pub result: Option<ResultJson>,
+    /// The type of what the entry returns; nothing where it returns nothing.
+    pub returns: Option<WitTypeFact>,
     /// What it used, exactly.
     pub usage: Usage,
     /// What the data of each slot were.
@@ -92,7 +95,9 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
         RunOutcome::Succeeded { json } => ResultJson::parse(json.clone()).ok(),
         _ => None,
     };
+    let export = prepared.module.facts().export(entry.as_str());
     Ok(TryReport {
+        returns: export.and_then(|export| export.result.clone()),
         entry,
         ended: ended(&report.outcome),
         outcome: report.outcome,

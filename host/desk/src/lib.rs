@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod decide;
+pub mod numbers;
 pub mod reach;
 pub mod text;
 pub mod views;

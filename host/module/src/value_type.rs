@@ -33,6 +33,7 @@ pub fn value_type(fact: &Fact) -> WitType {
         }
         Fact::Enum { cases, .. } => WitType::Enum(cases.clone()),
         Fact::Flags { names, .. } => WitType::Flags(names.clone()),
+        Fact::Named { of, .. } => value_type(of),
     }
 }
 

@@ -14,6 +14,9 @@ pub const VALUE_BYTES_A_BYTE: usize = 80;
 /// Bytes of values that even the shortest text may make.
 const VALUE_BYTES_MIN: usize = 4 << 10;
 
+/// Bytes of values that parameters may make where they are only looked at: as much as a run's memory by default.
+const PARAMS_BYTES_MAX: usize = 64 << 20;
+
 /// Why a text is not the canonical JSON of a value of the type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
@@ -50,6 +53,17 @@ pub fn fits(ty: Option<&WitType>, text: &str) -> Result<(), Misfit> {
     }
 }
 
+/// Whether `params` are parameters of an entry that takes `types`, for who is about to ask somebody else: an object with one
+/// member a parameter.
+///
+/// # Errors
+/// [`Misfit`]: the first thing that does not hold.
+pub fn params_fit(types: &[(String, WitType)], params: &serde_json::Value) -> Result<(), Misfit> {
+    let never = || None;
+    let mut room = Allowance::new(PARAMS_BYTES_MAX, u64::MAX, &never);
+    json_in::params(types, params, &mut room).map(drop).map_err(misfit)
+}
+
 fn misfit(unread: Unread) -> Misfit {
     match unread {
         Unread::Misfit(error) => Misfit::Type(error),
@@ -67,6 +81,15 @@ mod tests {
             vec![("flows".to_owned(), WitType::U64), ("who".to_owned(), WitType::Option(Box::new(WitType::String)))];
         let (ok, err) = (Some(Box::new(WitType::Record(fields))), Some(Box::new(WitType::String)));
         WitType::Result { ok, err }
+    }
+
+    #[test]
+    fn parameters_are_judged_as_a_run_would() {
+        let types = [("n".to_owned(), WitType::U32), ("who".to_owned(), WitType::Option(Box::new(WitType::String)))];
+        let judged = |params| params_fit(&types, &params).map_err(|misfit| misfit.to_string());
+        assert_eq!(judged(serde_json::json!({"n": 5})), Ok(()));
+        assert_eq!(judged(serde_json::json!({"n": "5"})).unwrap_err(), "`$.n`: expected u32, found the string `5`");
+        assert!(judged(serde_json::json!({"n": 5, "m": 1})).unwrap_err().contains("an unknown name"));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use crate::child::{Confined, Program};
 pub use crate::compile::{Compiling, child_main};
 pub use crate::config::{CompileLimit, Compiler, LoadError, SandboxConfig, SandboxError, StructureLimits};
 pub use crate::engine::EngineInfo;
-pub use crate::fits::{Misfit, VALUE_BYTES_A_BYTE, fits};
+pub use crate::fits::{Misfit, VALUE_BYTES_A_BYTE, fits, params_fit};
 pub use crate::grants::{Grants, UnknownInterface};
 pub use crate::interfaces::{
     ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, HostAnswer, HostPort, HostRequest, LogLevel, LogRequest,

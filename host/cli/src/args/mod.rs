@@ -40,7 +40,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Ask a question of one service, or of every provider that has it.
     #[command(
-        after_help = "Examples:\n  iog call ip-traceback --all --param target=203.0.113.10\n  iog call top-talkers --domain as64500 --param side=source --param measure=bytes --json"
+        disable_help_flag = true,
+        after_help = "Examples:\n  iog call ip-traceback --help\n  iog call ip-traceback --all --param target=203.0.113.10\n  iog call top-talkers --domain as64500 --param side=source --param measure=bytes --json"
     )]
     Call(CallArgs),
     /// Find services, or publish your own.
@@ -94,7 +95,8 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CallArgs {
     /// Service, for example `ip-traceback`, or a module name such as `iog/ip-traceback`.
-    pub(crate) service: String,
+    #[arg(required_unless_present = "help")]
+    pub(crate) service: Option<String>,
     /// Ask every provider of the catalog that has the service, and merge the answers.
     #[arg(long, conflicts_with = "domain")]
     pub(crate) all: bool,
@@ -117,6 +119,9 @@ pub(crate) struct CallArgs {
     pub(crate) merge: MergeArgs,
     #[command(flatten)]
     pub(crate) home: HomeArg,
+    /// Print help; with a service also what its entries take and return, in its author's words.
+    #[arg(short, long)]
+    pub(crate) help: bool,
 }
 
 /// What joining the answers may use on this machine.

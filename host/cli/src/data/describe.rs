@@ -11,15 +11,14 @@ use iog_machine::error::chain;
 use iog_module::ModuleRef;
 use iog_protocol::ids::{DatasetName, Digest};
 use iog_protocol::schemas::{self, Column};
-use iog_protocol::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::check::checked;
+use super::check::{checked, moment, print_doubts};
 use super::opened::{Read, chosen, load, read};
 use super::readers::{Reader, readers};
 use crate::args::DatasetArgs;
 use crate::link::now;
-use crate::ui::{Text, Tone, Ui, grouped, size};
+use crate::ui::{Text, Tone, Ui, counted, grouped, size};
 
 pub(super) fn run(ui: Ui, args: &DatasetArgs) -> Result<ExitCode> {
     let config = load(&args.config)?;
@@ -55,6 +54,7 @@ fn print(ui: Ui, name: &DatasetName, config: &DatasetConfig, read: &Read, reader
     for (column, span) in &report.spans {
         ui.line(format!("  {column:<8}  {} to {}", moment(span.0), moment(span.1)));
     }
+    print_doubts(ui, config, report);
     let rows: Vec<Vec<String>> = columns(config).map(|column| row(column, report)).collect();
     ui.table(&["column", "type", "unit", "nulls", "meaning"], &rows);
     if readers.is_empty() {
@@ -69,7 +69,7 @@ fn print(ui: Ui, name: &DatasetName, config: &DatasetConfig, read: &Read, reader
 fn print_reader(ui: Ui, config: &DatasetConfig, reader: &Reader, bound: &Bound) {
     let callers = if reader.callers.is_empty() { "nobody".to_owned() } else { reader.callers.join(", ") };
     let seen = public(reader.slot.clone(), &config.schema, config.class, bound.data.snapshot().rows);
-    let said = seen.rows.map_or("no number of rows".to_owned(), |rows| format!("{} rows", grouped(rows)));
+    let said = seen.rows.map_or("no number of rows".to_owned(), |rows| counted(rows, "row", "rows"));
     ui.line(format!("  service {} ({}), for {callers}", reader.service, module(reader)));
     ui.line(format!("    the catalog says: slot {}, schema {}, class {}, {said}", seen.slot, seen.schema, seen.class));
     match &reader.columns {
@@ -99,10 +99,6 @@ fn module(reader: &Reader) -> String {
         ModuleRef::Release(name, version) => format!("{name}@{version}"),
         ModuleRef::Digest(digest) => digest.to_string(),
     }
-}
-
-fn moment(micros: i64) -> String {
-    Timestamp::from_unix(micros.div_euclid(1_000_000)).rfc3339()
 }
 
 fn described(name: &DatasetName, config: &DatasetConfig, read: &Read, readers: &[Reader]) -> Value {

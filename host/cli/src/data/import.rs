@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::files::{ParquetSink, target};
 use super::known::{NEIGHBOURS_HINT, export_options};
 use crate::args::ImportArgs;
-use crate::ui::{Progress, Text, Tone, Ui, grouped, size};
+use crate::ui::{Progress, Text, Tone, Ui, counted, grouped, size};
 
 /// A file of the command.
 struct Job<'a> {
@@ -271,7 +271,8 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
     }
     let shown = schema.map(|schema| format!(" of {schema}")).unwrap_or_default();
     let known_too = if known > 0 { format!(", {known} were imported before") } else { String::new() };
-    ui.line(format!("{} rows{shown} from {} files{known_too}, {refused} refused", grouped(rows), lines.len()));
+    let (rows_too, files) = (counted(rows, "row", "rows"), counted(lines.len() as u64, "file", "files"));
+    ui.line(format!("{rows_too}{shown} from {files}{known_too}, {refused} refused"));
     let files: Vec<Value> = done.iter().map(|(input, outcome)| object(input, outcome)).collect();
     ui.object(&json!({"schema": schema, "rows": rows, "refused": refused, "files": files}));
     if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -279,12 +280,25 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
 
 fn line(input: &Path, outcome: &Outcome) -> Option<Vec<Text>> {
     let Outcome::Read(report, _) = outcome else { return None };
-    let skipped: Vec<String> = report.skipped.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
+    let skipped: Vec<String> = report.skipped.iter().map(|(why, n)| skipped(why, *n)).collect();
     let skipped = if skipped.is_empty() { Text::toned(Tone::Faint, "nothing") } else { skipped.join("; ").into() };
     let name = input.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (rows, bytes) = (grouped(report.rows), size(report.bytes));
     Some(vec![name.into(), (&report.format).into(), rows.into(), bytes.into(), skipped])
 }
+
+/// How many records gave no row, and why; reasons are worded for many.
+fn skipped(why: &Skip, number: u64) -> String {
+    let why = why.to_string();
+    let (first, rest) = why.split_once(' ').unwrap_or((&why, ""));
+    match first.strip_suffix('s').filter(|_| number == 1 && COUNTED.contains(&first)) {
+        Some(one) => format!("1 {one} {rest}"),
+        None => format!("{} {why}", grouped(number)),
+    }
+}
+
+/// What reasons count, in their words.
+const COUNTED: [&str; 5] = ["records", "bytes", "packets", "flows", "messages"];
 
 fn object(input: &Path, outcome: &Outcome) -> Value {
     match outcome {

@@ -63,8 +63,8 @@ async fn play(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<ExitCode> {
     let spinner = ui.spinner("asking");
     let report = ask(&world, &caller, &target).await?;
     spinner.end();
-    ui.line(format!(
-        "  {} of {} domains answered; merged in the caller's own sandbox with nothing granted",
+    ui.words(format!(
+        "{} of {} domains answered; merged in the caller's own sandbox with nothing granted",
         report.answered(),
         report.parts.len()
     ));
@@ -155,7 +155,7 @@ fn inputs_of(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<(Vec<Input>, String)
         iog_synth::TARGET,
         iog_synth::VICTIM_AS
     );
-    ui.line(Text::from("  ").then(Text::toned(Tone::Warn, "generated,")).then(invented));
+    ui.words(Text::toned(Tone::Warn, "generated,").then(invented));
     Ok((inputs, args.target.clone().unwrap_or_else(|| iog_synth::TARGET.to_owned())))
 }
 
@@ -163,8 +163,8 @@ fn inputs_of(ui: Ui, args: &DemoArgs, dir: &Path) -> Result<(Vec<Input>, String)
 async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> {
     ui.title("2  A center and its members");
     let mut world = World::found(dir, Machine::default()).await?;
-    ui.line(format!(
-        "  center on https://localhost:{}, genesis signed by an offline root key",
+    ui.words(format!(
+        "center on https://localhost:{}, genesis signed by an offline root key",
         world.center_address.port()
     ));
     let seats = enroll_all(ui, &world, inputs).await?;
@@ -173,7 +173,7 @@ async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> 
     let digest = world.publish(TRACEBACK.wasm, TRACEBACK.manifest).await?;
     world.publish(TALKERS.wasm, TALKERS.manifest).await?;
     for (name, organisation, _) in &world.parties.auditors {
-        ui.line(format!("  {name} of `{organisation}` approved iog/ip-traceback and iog/top-talkers"));
+        ui.words(format!("{name} of `{organisation}` approved iog/ip-traceback and iog/top-talkers"));
     }
     ui.line(format!("  {digest}"));
 
@@ -185,7 +185,7 @@ async fn stage(ui: Ui, dir: &Path, inputs: &[Input]) -> Result<(World, Digest)> 
         bar.step();
     }
     bar.end();
-    ui.line(format!("  {} gateways replayed the log and recomputed every approval themselves", inputs.len()));
+    ui.words(format!("{} gateways replayed the log and recomputed every approval themselves", inputs.len()));
     Ok((world, digest))
 }
 
@@ -207,7 +207,7 @@ async fn enroll_all(ui: Ui, world: &World, inputs: &[Input]) -> Result<Vec<Seat>
     world.enroll(&caller).await?;
     bar.end();
     let admitted = world.admit_all().await?;
-    ui.line(format!("  {} domains enrolled and admitted by root: {}", grouped(admitted as u64), names(inputs)));
+    ui.words(format!("{} domains enrolled and admitted by root: {}", grouped(admitted as u64), names(inputs)));
     Ok(seats)
 }
 

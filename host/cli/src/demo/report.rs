@@ -6,6 +6,7 @@ use iog_protocol::ids::{Digest, ModuleName, ModuleVersion};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::parts;
 use crate::ui::{Text, Tone, Ui, grouped, size};
 
 /// Edges and entry points that people are shown; machines get all.
@@ -101,40 +102,27 @@ impl Finished<'_> {
     }
 
     fn print_cost(&self, ui: Ui) {
-        let mut rows = Vec::new();
-        let (mut read, mut fuel) = (0, 0);
-        for (part, ok) in self.call.parts.iter().zip(self.receipts_ok) {
-            let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
-            read += cost.rows;
-            fuel += cost.fuel;
-            let receipt = if *ok { Text::toned(Tone::Good, "verified") } else { Text::toned(Tone::Bad, "NOT VALID") };
-            rows.push(vec![
-                part.domain.to_string().into(),
-                outcome(part).into(),
-                grouped(cost.rows).into(),
-                grouped(cost.fuel).into(),
-                grouped(part.left_bytes).into(),
-                receipt,
-            ]);
-        }
-        ui.table(&["domain", "outcome", "rows <=", "fuel <=", "bytes out", "receipt"], &rows);
+        let costs = self.call.parts.iter().filter_map(|part| part.receipt.as_ref()).map(|receipt| receipt.cost);
+        let (read, fuel) = costs.fold((0, 0), |(rows, fuel), cost| (rows + cost.rows, fuel + cost.fuel));
+        parts::print(ui, &self.call.parts, |at, _| match self.receipts_ok.get(at) {
+            Some(true) => Text::toned(Tone::Good, "verified"),
+            _ => Text::toned(Tone::Bad, "NOT VALID"),
+        });
         let left = self.call.left_bytes();
         let times = self.dataset_bytes.checked_div(left.max(1)).unwrap_or(0);
         let share = if times > 1 { format!("1/{} of it, ", grouped(times)) } else { String::new() };
         ui.gap();
-        ui.line(format!("  data at the providers  {}", size(self.dataset_bytes)));
-        ui.line(format!("  left the providers     {} ({share}receipts included)", size(left)));
-        ui.line(format!(
-            "  rows and fuel          at most {} and {} (receipts round up)",
-            grouped(read),
-            grouped(fuel)
-        ));
         let good = self.receipts_ok.iter().filter(|ok| **ok).count();
-        ui.line(format!(
-            "  receipts               {good} of {} verified offline from files and the pinned genesis",
-            self.receipts_ok.len()
-        ));
-        ui.line(format!("  registry               {} log entries, no independent witness in a demo", self.log_size));
+        let verified = format!("{good} of {} verified offline from files and the pinned genesis", self.receipts_ok.len());
+        let most = format!("at most {} and {} (receipts round up)", grouped(read), grouped(fuel));
+        let registry = format!("{} log entries, no independent witness in a demo", self.log_size);
+        ui.named(&[
+            ("data at the providers", size(self.dataset_bytes).into()),
+            ("left the providers", format!("{} ({share}receipts included)", size(left)).into()),
+            ("rows and fuel", most.into()),
+            ("receipts", verified.into()),
+            ("registry", registry.into()),
+        ]);
     }
 }
 

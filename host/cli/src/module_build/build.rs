@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 
+use super::docs;
 use super::files::digest;
 use super::source::Sources;
 use super::strangers;
@@ -18,7 +19,7 @@ use super::{asking, crates};
 const LINE_BYTES_MAX: u64 = 16 * 1024;
 
 /// What turns the core module into a component; part of what decides the bytes.
-const ENCODER: &str = "wit-component 0.254";
+const ENCODER: &str = "wit-component 0.254, comments kept";
 
 /// How to build.
 #[derive(Debug, Clone)]
@@ -98,8 +99,9 @@ pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built
     ensure!(status.success(), "cargo could not build `{}`", sources.package);
     let core = target_dir.join(TARGET).join("release").join(&layout.artefact);
     let core = std::fs::read(&core).with_context(|| format!("cargo made no `{}`", core.display()))?;
+    let component = encode(&core).with_context(|| format!("`{}` is not a component", sources.package))?;
     Ok(Built {
-        component: encode(&core).with_context(|| format!("`{}` is not a component", sources.package))?,
+        component: docs::documented(component, &stage.join(&sources.package).join("wit"))?,
         source: sources.digest(),
         toolchain: format!("{}; {ENCODER}", toolchain.version),
         command: format!(

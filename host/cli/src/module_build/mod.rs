@@ -6,6 +6,7 @@ mod asking;
 mod build;
 pub(crate) mod command;
 mod crates;
+mod docs;
 mod files;
 mod host_side;
 mod lock;

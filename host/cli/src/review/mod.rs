@@ -82,10 +82,11 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     ui.view(document)
 }
 
-/// What this version asks for beyond the last one that runs: the first thing an auditor wants to know.
+/// What this version asks for beyond the one before: the first thing an auditor wants to know.
 fn change_lines(change: Option<&Change>, now: &Capabilities) -> Vec<String> {
-    let Some(change) = change else { return vec!["no earlier version runs: everything is new".to_owned()] };
-    let mut lines = vec![format!("against {}@{}", change.against.name, change.against.version)];
+    let Some(change) = change else { return vec!["this is the first version: everything is new".to_owned()] };
+    let runs = if change.against_runs { "" } else { ", which does not run" };
+    let mut lines = vec![format!("against {}@{}{runs}", change.against.name, change.against.version)];
     if change.nothing_more {
         lines.push("asks for nothing more".to_owned());
     }
@@ -181,6 +182,7 @@ mod tests {
                 version: "1.0.0".parse().unwrap(),
                 digest: Digest::of(b"before"),
             },
+            against_runs: true,
             nothing_more: now.superset_of_nothing_new(before),
             imports: Vec::new(),
             columns: Vec::new(),
@@ -205,6 +207,8 @@ mod tests {
         let less = capabilities(before.release, LimitsDecl { result_kib: 32, ..before.limits });
         let told = ["against iog/hello@1.0.0", "asks for nothing more", "- result 64 → 32 KiB"];
         assert_eq!(change_lines(Some(&change(&before, &less)), &less), told);
-        assert_eq!(change_lines(None, &now), ["no earlier version runs: everything is new"]);
+        let stopped = Change { against_runs: false, ..change(&before, &less) };
+        assert_eq!(change_lines(Some(&stopped), &less)[0], "against iog/hello@1.0.0, which does not run");
+        assert_eq!(change_lines(None, &now), ["this is the first version: everything is new"]);
     }
 }

@@ -3,19 +3,24 @@
 //! whom nobody trusts is shown as one line that drives nothing.
 
 mod log;
-mod numbers;
 mod progress;
+mod shown;
+#[cfg(test)]
+mod shown_tests;
+mod table;
 mod text;
+mod wrap;
 
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 
 use anyhow::{Context as _, Result};
 use iog_desk::text::{escaped, is_plain, lines};
+use iog_desk::views::Shown;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub(crate) use iog_desk::numbers::{counted, grouped, size};
 pub(crate) use log::Log;
-pub(crate) use numbers::{grouped, size};
 pub(crate) use progress::Progress;
 pub(crate) use text::{Text, Tone};
 
@@ -27,6 +32,8 @@ const FOREIGN: &str = "  | ";
 pub(crate) struct Ui {
     mode: Mode,
     colour: bool,
+    /// Columns that tables and results may take.
+    columns: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +46,7 @@ impl Ui {
     pub(crate) fn new(json: bool) -> Self {
         let mode = if json { Mode::Machines } else { Mode::People };
         let colour = !json && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { mode, colour }
+        Self { mode, colour, columns: wrap::columns() }
     }
 
     /// One line for people; machines do not see it.
@@ -83,30 +90,50 @@ impl Ui {
         }
     }
 
-    /// Columns aligned under their heads; a column whose cells are all numbers stands to the right.
+    /// Columns aligned under their heads, never wider than the terminal; a column whose cells are all numbers stands to the
+    /// right.
     pub(crate) fn table<T: Clone + Into<Text>>(self, heads: &[&str], rows: &[Vec<T>]) {
-        if self.mode == Mode::Machines || rows.is_empty() {
-            return;
-        }
-        let rows: Vec<Vec<Text>> = rows.iter().map(|row| row.iter().cloned().map(Into::into).collect()).collect();
-        let width =
-            |column: usize| rows.iter().map(|row| row[column].width()).chain([heads[column].len()]).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-        let right: Vec<bool> = (0..heads.len()).map(|column| rows.iter().all(|row| row[column].is_number())).collect();
-        let head: Vec<Text> = heads.iter().map(|head| Text::toned(Tone::Faint, head)).collect();
-        for row in [head].iter().chain(&rows) {
-            out(&format!("  {}", self.aligned(row, &widths, &right).trim_end()));
-        }
+        let row = |row: &Vec<T>| (row.iter().cloned().map(Into::into).collect(), None);
+        self.table_with(heads, &rows.iter().map(row).collect::<Vec<_>>());
     }
 
-    fn aligned(self, cells: &[Text], widths: &[usize], right: &[bool]) -> String {
-        let mut line = String::new();
-        for ((cell, width), right) in cells.iter().zip(widths).zip(right) {
-            let pad = " ".repeat(width - cell.width());
-            let cell = cell.rendered(self.colour);
-            line.push_str(&if *right { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") });
+    /// The same, with words under some rows.
+    pub(crate) fn table_with(self, heads: &[&str], rows: &[(Vec<Text>, Option<Text>)]) {
+        self.set_in(|room| {
+            let under = |text: &Text| table::set_in(text.wrapped(room - table::INDENT, usize::MAX), table::INDENT).collect();
+            let row = |(cells, words): &(Vec<Text>, Option<Text>)| table::Row {
+                cells: cells.clone(),
+                under: words.as_ref().map(under).unwrap_or_default(),
+            };
+            let heads = heads.iter().map(|head| (*head).to_owned()).collect();
+            let table = table::Table { heads, rows: rows.iter().map(row).collect() };
+            if rows.is_empty() { Vec::new() } else { table.lines(room) }
+        });
+    }
+
+    /// A result of a module, never wider than the terminal.
+    pub(crate) fn shown(self, shown: &Shown) {
+        self.set_in(|room| shown::lines(shown, room));
+    }
+
+    /// Words, parted at their blanks where the terminal ends.
+    pub(crate) fn words(self, text: impl Into<Text>) {
+        self.set_in(|room| text.into().wrapped(room, usize::MAX));
+    }
+
+    /// Names with what there is to say of each, in two columns.
+    pub(crate) fn named(self, fields: &[(&str, Text)]) {
+        let fields: Vec<(String, Text)> = fields.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
+        self.set_in(|room| table::named(&fields, room));
+    }
+
+    /// Lines for people, set in, that are made for what room there is.
+    fn set_in(self, lines: impl FnOnce(usize) -> Vec<Text>) {
+        if self.mode == Mode::People {
+            for line in lines(self.columns - table::INDENT) {
+                out(Text::from("  ").then(line).rendered(self.colour).trim_end());
+            }
         }
-        line
     }
 
     /// A spinner for something over a second; it shows on a terminal only and leaves no trace.

@@ -3,6 +3,8 @@
 
 use iog_desk::text::escaped;
 
+use super::wrap::{self, wrapped};
+
 /// What a word means, which decides its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -25,16 +27,33 @@ impl Tone {
     }
 }
 
+/// Columns of the longest word that a table does not part: an IPv6 prefix with room to spare.
+const WORD_MAX: usize = 44;
+/// Columns of a part of a longer one, at least.
+const WORD_PART_MIN: usize = 12;
+
 /// One line, or one cell of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text {
     pieces: Vec<(Option<Tone>, String)>,
+    /// Whether it is a number; where whoever made it did not say, its characters do.
+    number: Option<bool>,
 }
 
 impl Text {
     /// A text in the colour of a tone.
     pub(crate) fn toned(tone: Tone, text: &str) -> Self {
-        Self { pieces: vec![(Some(tone), escaped(text))] }
+        Self { pieces: vec![(Some(tone), escaped(text))], number: None }
+    }
+
+    /// A number that may have a unit.
+    pub(crate) fn number(text: &str) -> Self {
+        Self { number: Some(true), ..Self::from(text) }
+    }
+
+    /// Words, whatever they look like.
+    pub(crate) fn words(text: &str) -> Self {
+        Self { number: Some(false), ..Self::from(text) }
     }
 
     /// This text and another one behind it.
@@ -43,15 +62,37 @@ impl Text {
         self
     }
 
-    /// Characters that it takes on a terminal.
+    /// Columns that it takes on a terminal.
     pub(crate) fn width(&self) -> usize {
-        self.pieces.iter().map(|(_, text)| text.chars().count()).sum()
+        self.pieces.iter().map(|(_, text)| wrap::width(text)).sum()
     }
 
-    /// Whether it is a number, which stands to the right in a table.
+    /// The columns that it needs at least where it is parted at its blanks: those of its longest word. A number is not parted.
+    pub(super) fn width_min(&self) -> usize {
+        if self.is_number() {
+            return self.width();
+        }
+        let words = self.pieces.iter().flat_map(|(_, text)| text.split(' ')).map(wrap::width);
+        words.map(|word| if word > WORD_MAX { WORD_PART_MIN } else { word }).max().unwrap_or(0)
+    }
+
+    /// The text in lines of at most `columns`, the last of `lines_max` with an ellipsis. Only a text of one meaning keeps its
+    /// colour when it is parted.
+    pub(super) fn wrapped(&self, columns: usize, lines_max: usize) -> Vec<Self> {
+        if self.width() <= columns {
+            return vec![self.clone()];
+        }
+        let tone = self.pieces.first().and_then(|(tone, _)| *tone).filter(|_| self.pieces.len() == 1);
+        let text: String = self.pieces.iter().map(|(_, text)| text.as_str()).collect();
+        let lines = wrapped(&text, columns, lines_max, false).into_iter();
+        lines.map(|line| Self { pieces: vec![(tone, line)], number: self.number }).collect()
+    }
+
+    /// Whether it is a number, which stands to the right in a table and is not parted.
     pub(crate) fn is_number(&self) -> bool {
         let digits = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '%' | '-');
-        self.width() > 0 && self.pieces.iter().all(|(_, text)| text.chars().all(digits))
+        let looks = || self.width() > 0 && self.pieces.iter().all(|(_, text)| text.chars().all(digits));
+        self.number.unwrap_or_else(looks)
     }
 
     /// The characters to print, with the codes of colours where those are wanted.
@@ -66,7 +107,7 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self { pieces: vec![(None, escaped(text))] }
+        Self { pieces: vec![(None, escaped(text))], number: None }
     }
 }
 

@@ -4,10 +4,12 @@
 pub mod call;
 pub mod domains;
 pub mod module_page;
+pub mod quantity;
 pub mod queue;
 pub mod receipts;
 pub mod review_sheet;
 pub mod services;
+pub mod shown;
 pub mod signing_sheet;
 
 pub use call::CallView;
@@ -17,4 +19,5 @@ pub use queue::Queue;
 pub use receipts::{ReceiptChecks, Receipts};
 pub use review_sheet::ReviewSheet;
 pub use services::{ServicePages, Services};
+pub use shown::Shown;
 pub use signing_sheet::SigningSheet;

@@ -1,4 +1,4 @@
-//! What an auditor reads before signing: the module as signed, what it asks beyond the version that runs, what others
+//! What an auditor reads before signing: the module as signed, what it asks beyond the version before, what others
 //! found, its manifest and its interface. It is made only from a module whose file was found to be as signed.
 
 use iog_inspect::CoreFacts;
@@ -37,7 +37,7 @@ pub struct ReviewSheet {
     pub document: SheetDocument,
     /// Where its publisher says that the source is.
     pub source: Source,
-    /// What it asks beyond the version that runs.
+    /// What it asks beyond the version before; nothing where it is the first.
     pub change: Option<Change>,
     /// Sizes of the code.
     pub core: CoreFacts,
@@ -57,11 +57,13 @@ pub struct SheetDocument {
     pub findings: Vec<FindingLine>,
 }
 
-/// What a version asks beyond the one that runs.
+/// What a version asks beyond the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// The version that runs.
+    /// The version before.
     pub against: Release,
+    /// Whether that one may run; where several are older, one that may comes before one that may not.
+    pub against_runs: bool,
     /// Whether everything asked was asked before.
     pub nothing_more: bool,
     /// Imports that it had not.
@@ -132,13 +134,20 @@ fn as_signed(files: &ModuleFiles, signed: &Submission) -> Result<AsSigned, Sheet
 }
 
 impl Change {
-    /// Against the newest version that may run at `now`; `None` where none does, so that everything is new.
+    /// Against the highest version below this one: of those that may run at `now`, else of all; `None` where it is the first.
     #[must_use]
     pub fn of(registry: &Registry, submission: &Submission, now: Timestamp) -> Option<Self> {
-        let before = &registry.find_effective(&submission.name, now)?.submission;
+        let runs = |record: &ModuleRecord| registry.effective(&record.submission.module, now).is_ok();
+        let earlier = |record: &&ModuleRecord| {
+            record.submission.name == submission.name && record.submission.version < submission.version
+        };
+        let earlier = registry.modules().filter(earlier).map(|record| (runs(record), record));
+        let (against_runs, before) = earlier.max_by(|a, b| (a.0, &a.1.submission.version).cmp(&(b.0, &b.1.submission.version)))?;
+        let before = &before.submission;
         let (old, new) = (&before.capabilities, &submission.capabilities);
         Some(Self {
             against: Release { name: before.name.clone(), version: before.version.clone(), digest: before.module },
+            against_runs,
             nothing_more: new.superset_of_nothing_new(old),
             imports: new.imports.iter().filter(|import| !old.imports.contains(import)).cloned().collect(),
             columns: new_columns(old, new),

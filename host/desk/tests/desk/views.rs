@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use iog_caller::verify::{ReceiptSummary, VerifyError};
-use iog_caller::{CallReport, LimitKind, Merged, Part, PartOutcome, Unmerged, Usage, VerifiedBundle, Why};
+use iog_caller::{
+    CallReport, LimitKind, Merged, Part, PartOutcome, Returns, Unmerged, Usage, VerifiedBundle, Why,
+};
 use iog_desk::views::domains::{NotWaiting, Waiting};
 use iog_desk::views::review_sheet::SheetError;
 use iog_desk::views::{
@@ -132,6 +134,7 @@ fn a_call_with_every_kind_of_part() {
         module_name: "iog/hello".parse().unwrap(),
         module_version: "1.0.0".parse().unwrap(),
         entry: "packets-to".parse().unwrap(),
+        returns: Returns::default(),
         log_size: 8,
         offline: Some("the center is away".to_owned()),
         parts: vec![answered, part("as64501", PartOutcome::Missing(refused))],

@@ -26,8 +26,9 @@ pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayConfig {
-    /// Where to listen, for example `0.0.0.0:8443`; port 0 picks a free one.
-    pub listen: SocketAddr,
+    /// Where to listen, for example `0.0.0.0:8443`; port 0 picks a free one. Only who serves needs it.
+    #[serde(default)]
+    pub listen: Option<SocketAddr>,
     /// The domain's home (keys, certificate, log replica, journal). Relative to this file; default: this file's folder.
     #[serde(default)]
     pub home: PathBuf,

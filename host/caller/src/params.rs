@@ -1,0 +1,203 @@
+//! Whether parameters are of the types that an entry takes, said before anybody is asked: one message here instead of one
+//! refusal from every provider. Pure; a gateway judges for itself all the same.
+
+use iog_inspect::{ExportFact, WitTypeFact as Fact};
+use iog_module::value_type;
+use iog_sandbox::{Misfit, ValueError, params_fit};
+use serde_json::{Map, Value, json};
+
+/// Longest text of a type in a message, characters.
+const TYPE_CHARS_MAX: usize = 200;
+
+/// Parameters that do not fit their entry: the caller's fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParamsMisfit {
+    /// One that the entry needs is not there.
+    #[error("the parameter `{name}: {ty}` is missing; for example {example}")]
+    Missing {
+        /// Its name.
+        name: String,
+        /// Its type in WIT.
+        ty: String,
+        /// How it could be written.
+        example: String,
+    },
+    /// One has a value that is not of its type.
+    #[error("the parameter `{name}: {ty}` does not fit: {problem}; for example {example}")]
+    Value {
+        /// Its name.
+        name: String,
+        /// Its type in WIT.
+        ty: String,
+        /// What was expected where, and what was found.
+        problem: String,
+        /// How it could be written.
+        example: String,
+    },
+    /// One that the entry does not have.
+    #[error("the entry has no parameter `{name}`; {known}")]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// Those that it has.
+        known: String,
+    },
+    /// They are no object.
+    #[error("the parameters do not fit: {problem}")]
+    Shape {
+        /// What they are.
+        problem: String,
+    },
+}
+
+/// Whether `params` fit `entry`.
+///
+/// # Errors
+/// [`ParamsMisfit`]: the first that does not.
+pub fn check(entry: &ExportFact, params: &Value) -> Result<(), ParamsMisfit> {
+    let types: Vec<_> = entry.params.iter().map(|(name, ty)| (name.clone(), value_type(ty))).collect();
+    match params_fit(&types, params) {
+        // How much they may take is for each gateway to say.
+        Ok(()) | Err(Misfit::Large(_)) => Ok(()),
+        Err(Misfit::Type(error)) => Err(misfit(entry, params, error)),
+        Err(other) => Err(ParamsMisfit::Shape { problem: other.to_string() }),
+    }
+}
+
+fn misfit(entry: &ExportFact, params: &Value, error: ValueError) -> ParamsMisfit {
+    let Value::Object(given) = params else {
+        return ParamsMisfit::Shape { problem: format!("expected {}, found {}", error.expected, error.found) };
+    };
+    // The parameters are looked at in the order of the entry, what is not one of them at the end.
+    let path = error.path.strip_prefix("$.").unwrap_or_default();
+    let Some((name, ty)) = entry.params.iter().find(|(name, _)| begins(path, name)) else {
+        return ParamsMisfit::Unknown { name: path.to_owned(), known: known(entry) };
+    };
+    let (name, ty, example) = (name.clone(), shortened(&ty.to_string()), format!("`{name}={}`", written(&example(ty))));
+    if !given.contains_key(&name) {
+        return ParamsMisfit::Missing { name, ty, example };
+    }
+    let inside = if path == name { String::new() } else { format!(" at `{path}`") };
+    let problem = format!("expected {}{inside}, found {}", error.expected, error.found);
+    ParamsMisfit::Value { name, ty, problem, example }
+}
+
+/// Whether a place is a parameter, or something inside it.
+fn begins(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn known(entry: &ExportFact) -> String {
+    let one = |(name, ty): &(String, Fact)| format!("`{name}: {}`", shortened(&ty.to_string()));
+    match entry.params.as_slice() {
+        [] => "it takes none".to_owned(),
+        some => format!("it takes {}", some.iter().map(one).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(TYPE_CHARS_MAX).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// A value as it is typed behind `NAME=`.
+fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Some value of a type; what stands for a text is in capitals.
+fn example(ty: &Fact) -> Value {
+    match ty {
+        Fact::Bool => json!(true),
+        Fact::F32 | Fact::F64 => json!(0.5),
+        Fact::Char => json!("x"),
+        Fact::String => json!("TEXT"),
+        Fact::List { item } if *item.bare() == Fact::U8 => json!("aGVsbG8="),
+        Fact::List { item } => json!([example(item)]),
+        Fact::Option { some } if matches!(**some, Fact::Option { .. }) => json!({ "some": example(some) }),
+        Fact::Option { some } => example(some),
+        Fact::Result { ok, .. } => json!({ "ok": ok.as_deref().map(example) }),
+        Fact::Tuple { items } => items.iter().map(example).collect(),
+        Fact::Record { fields, .. } => {
+            let needed = fields.iter().filter(|(_, ty)| !matches!(ty, Fact::Option { .. }));
+            Value::Object(needed.map(|(name, ty)| (name.clone(), example(ty))).collect::<Map<_, _>>())
+        }
+        Fact::Variant { cases, .. } => match cases.first() {
+            Some((name, Some(ty))) => json!({ name: example(ty) }),
+            Some((name, None)) => json!(name),
+            None => Value::Null,
+        },
+        Fact::Enum { cases, .. } => json!(cases.first()),
+        Fact::Flags { names, .. } => json!([names.first()]),
+        Fact::Named { name, of } => match name.as_str() {
+            "asn" => json!(64500),
+            "time-us" => json!(1_767_225_600_000_000_u64),
+            _ => example(of),
+        },
+        _ => json!(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use iog_inspect::InspectLimits;
+
+    use super::*;
+
+    const TALKERS: &[u8] = include_bytes!("../../../modules/prebuilt/top-talkers.wasm");
+
+    fn judged(params: &Value) -> Result<(), String> {
+        let facts = iog_inspect::inspect(TALKERS, &InspectLimits::default()).unwrap();
+        check(facts.export("top").unwrap(), params).map_err(|misfit| misfit.to_string())
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_what_would() {
+        assert_eq!(judged(&json!({"side": "source", "measure": "bytes", "n": 5})), Ok(()));
+        let told = [
+            (
+                json!({"side": "src", "measure": "bytes"}),
+                "the parameter `side: side` does not fit: expected one of `source`, `destination`, found the string `src`; \
+                 for example `side=source`",
+            ),
+            (json!({"side": "source"}), "the parameter `measure: measure` is missing; for example `measure=bytes`"),
+            (
+                json!({"side": "source", "measure": "bytes", "v4-length": 300}),
+                "the parameter `v4-length: option<u8>` does not fit: expected u8, found the number 300; for example \
+                 `v4-length=1`",
+            ),
+        ];
+        for (params, message) in told {
+            assert_eq!(judged(&params).unwrap_err(), message);
+        }
+        let unknown = judged(&json!({"side": "source", "measure": "bytes", "top": 5})).unwrap_err();
+        assert!(unknown.starts_with("the entry has no parameter `top`; it takes `side: side`, "), "{unknown}");
+        assert!(judged(&json!([])).unwrap_err().starts_with("the parameters do not fit: expected an object"));
+    }
+
+    #[test]
+    fn every_example_fits_its_type() {
+        let boxed = |ty: Fact| Box::new(ty);
+        let named = |name: &str, of| Fact::Named { name: name.into(), of: Box::new(of) };
+        let types = [
+            Fact::Bool, Fact::S8, Fact::U64, Fact::F32, Fact::Char, Fact::String,
+            named("asn", Fact::U32), named("time-us", Fact::S64), named("other", Fact::F64),
+            Fact::List { item: boxed(Fact::U8) },
+            Fact::List { item: boxed(Fact::Char) },
+            Fact::Option { some: boxed(Fact::Option { some: boxed(Fact::Bool) }) },
+            Fact::Result { ok: None, err: Some(boxed(Fact::String)) },
+            Fact::Tuple { items: vec![Fact::U8, Fact::String] },
+            Fact::Record { name: "r".into(), fields: vec![("a".into(), Fact::U8)] },
+            Fact::Variant { name: "v".into(), cases: vec![("a".into(), Some(Fact::U8))] },
+            Fact::Enum { name: "e".into(), cases: vec!["a".into()] },
+            Fact::Flags { name: "f".into(), names: vec!["a".into()] },
+        ];
+        for ty in types {
+            let params = json!({ "p": example(&ty) });
+            params_fit(&[("p".to_owned(), value_type(&ty))], &params).unwrap_or_else(|e| panic!("{ty:?}: {e}"));
+        }
+    }
+}
