@@ -179,7 +179,9 @@ mod tests {
         for payload in Parser::new(0).parse_all(&wasm) {
             match payload.unwrap() {
                 Payload::TypeSection(types) => {
-                    types.into_iter().for_each(|group| drop(signatures.declare(&group.unwrap())))
+                    for group in types {
+                        signatures.declare(&group.unwrap());
+                    }
                 }
                 Payload::FunctionSection(functions) => {
                     functions.into_iter().for_each(|ty| signatures.define(ty.unwrap()))

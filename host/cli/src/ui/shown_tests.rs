@@ -183,17 +183,17 @@ fn some(ty: &Fact, seed: &mut u64) -> Value {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let pick = (*seed >> 33) as usize;
     match ty {
-        Fact::Bool => json!(pick % 2 == 0),
+        Fact::Bool => json!(pick.is_multiple_of(2)),
         Fact::F32 | Fact::F64 => [json!(0.5), json!("NaN"), json!(-1e300)][pick % 3].clone(),
         Fact::Char => json!(["x", "\u{1b}", "東"][pick % 3]),
         Fact::String => json!(TEXTS[pick % TEXTS.len()]),
         Fact::List { item } if *item.bare() == Fact::U8 => json!("aGVsbG8="),
         Fact::List { item } => (0..[0, 1, 3, 14][pick % 4]).map(|_| some(item, seed)).collect(),
-        Fact::Option { .. } if pick % 3 == 0 => Value::Null,
+        Fact::Option { .. } if pick.is_multiple_of(3) => Value::Null,
         Fact::Option { some: inner } if matches!(**inner, Fact::Option { .. }) => json!({"some": some(inner, seed)}),
         Fact::Option { some: inner } => some(inner, seed),
         Fact::Result { ok, err } => {
-            let (side, ty) = if pick % 2 == 0 { ("ok", ok) } else { ("err", err) };
+            let (side, ty) = if pick.is_multiple_of(2) { ("ok", ok) } else { ("err", err) };
             json!({ side: ty.as_deref().map(|ty| some(ty, seed)) })
         }
         Fact::Tuple { items } => items.iter().map(|ty| some(ty, seed)).collect(),

@@ -9,7 +9,7 @@ pub(super) fn width(text: &str) -> usize {
 
 /// The columns that this process's standard output has: what `COLUMNS` says, else the terminal. A file or a pipe has no end.
 pub(super) fn columns() -> usize {
-    let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let told = std::env::var_os("COLUMNS").and_then(|text| text.to_str()?.parse().ok());
     let terminal = || terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
     told.filter(|columns| *columns > 0).or_else(terminal).unwrap_or(COLUMNS_WITHOUT_END).max(COLUMNS_MIN)
 }

@@ -4,6 +4,7 @@
 
 mod common;
 mod databases;
+#[expect(clippy::print_stdout, reason = "it prints its figures")]
 mod explode;
 mod files;
 mod folders;
