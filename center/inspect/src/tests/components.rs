@@ -23,7 +23,8 @@ fn the_prebuilt_analyses_are_what_their_sources_say() {
     assert_eq!(hello.imports, ["iog:guest/data@0.1.0"]);
     assert_eq!(
         hello.export("packets-to").expect("an export").wit,
-        "packets-to: func(target: string) -> result<u64, string>;\n"
+        "/// How many of something.\ntype count = u64;\n/// How many packets went to `target`, an address or a prefix.\n\
+         packets-to: func(target: string) -> result<count, string>;\n"
     );
     assert!(!hello.merge);
     let traceback = facts(&prebuilt("ip-traceback"));

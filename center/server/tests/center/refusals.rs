@@ -347,7 +347,7 @@ async fn every_door_that_changes_something_refuses_strangers_with_nothing_in_the
     ] {
         refused(&world.post(path, b"{}".to_vec()).await, code);
     }
-    assert_eq!(world.post(paths::TOKEN, Vec::new()).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(world.post(paths::TOKEN, Vec::new()).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(size(&world).await, 1);
 }
 
