@@ -48,7 +48,11 @@ fn check(merge: &ExportFact, entry: &ExportFact) -> Result<(), String> {
 /// What one provider contributes.
 fn answer(entry: &ExportFact) -> Option<WitTypeFact> {
     match &entry.result {
-        Some(WitTypeFact::Result { ok, err }) if err.as_deref().map(WitTypeFact::bare) == Some(&WitTypeFact::String) => ok.as_deref().cloned(),
+        Some(WitTypeFact::Result { ok, err })
+            if err.as_deref().map(WitTypeFact::bare) == Some(&WitTypeFact::String) =>
+        {
+            ok.as_deref().cloned()
+        }
         other => other.clone(),
     }
 }

@@ -25,16 +25,40 @@ pub enum WitTypeFact {
     F64,
     Char,
     String,
-    List { item: Box<Self> },
-    Option { some: Box<Self> },
-    Result { ok: Option<Box<Self>>, err: Option<Box<Self>> },
-    Tuple { items: Vec<Self> },
-    Record { name: String, fields: Vec<(String, Self)> },
-    Variant { name: String, cases: Vec<(String, Option<Self>)> },
-    Enum { name: String, cases: Vec<String> },
-    Flags { name: String, names: Vec<String> },
+    List {
+        item: Box<Self>,
+    },
+    Option {
+        some: Box<Self>,
+    },
+    Result {
+        ok: Option<Box<Self>>,
+        err: Option<Box<Self>>,
+    },
+    Tuple {
+        items: Vec<Self>,
+    },
+    Record {
+        name: String,
+        fields: Vec<(String, Self)>,
+    },
+    Variant {
+        name: String,
+        cases: Vec<(String, Option<Self>)>,
+    },
+    Enum {
+        name: String,
+        cases: Vec<String>,
+    },
+    Flags {
+        name: String,
+        names: Vec<String>,
+    },
     /// A primitive type under a name of the world's own: the same values, and the name may say what they count.
-    Named { name: String, of: Box<Self> },
+    Named {
+        name: String,
+        of: Box<Self>,
+    },
 }
 
 impl WitTypeFact {
@@ -67,9 +91,7 @@ impl WitTypeFact {
         match self {
             Self::List { item } => Self::List { item: boxed(item) },
             Self::Option { some } => Self::Option { some: boxed(some) },
-            Self::Result { ok, err } => {
-                Self::Result { ok: ok.as_deref().map(boxed), err: err.as_deref().map(boxed) }
-            }
+            Self::Result { ok, err } => Self::Result { ok: ok.as_deref().map(boxed), err: err.as_deref().map(boxed) },
             Self::Tuple { items } => Self::Tuple { items: items.iter().map(Self::unnamed).collect() },
             Self::Record { name, fields } => {
                 let fields = fields.iter().map(|(field, ty)| (field.clone(), ty.unnamed())).collect();

@@ -31,12 +31,8 @@ pub(crate) fn signature(
     }
     let params: Vec<_> = params.iter().map(|(name, ty)| format!("{}: {}", escape(name), reference(ty))).collect();
     let result = result.map(|ty| format!(" -> {}", reference(ty))).unwrap_or_default();
-    let function = format!(
-        "{}{}: func({}){result};\n",
-        comment(docs.functions.get(name), ""),
-        escape(name),
-        params.join(", ")
-    );
+    let function =
+        format!("{}{}: func({}){result};\n", comment(docs.functions.get(name), ""), escape(name), params.join(", "));
     definitions.texts.into_iter().chain([function]).collect()
 }
 

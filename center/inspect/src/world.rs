@@ -76,7 +76,12 @@ fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
         && interface.name.as_deref().is_some_and(|name| INTERFACES.contains(&name))
 }
 
-fn export(types: &mut TypeReader<'_>, docs: &Docs, name: &str, item: &WorldItem) -> Result<Option<ExportFact>, InspectError> {
+fn export(
+    types: &mut TypeReader<'_>,
+    docs: &Docs,
+    name: &str,
+    item: &WorldItem,
+) -> Result<Option<ExportFact>, InspectError> {
     let refused = |what| InspectError::Export { name: clean(name, 120), what };
     match item {
         WorldItem::Function(function) if function.kind == FunctionKind::Freestanding => {
@@ -88,7 +93,12 @@ fn export(types: &mut TypeReader<'_>, docs: &Docs, name: &str, item: &WorldItem)
     }
 }
 
-fn function(types: &mut TypeReader<'_>, docs: &Docs, name: &str, function: &Function) -> Result<ExportFact, InspectError> {
+fn function(
+    types: &mut TypeReader<'_>,
+    docs: &Docs,
+    name: &str,
+    function: &Function,
+) -> Result<ExportFact, InspectError> {
     types.restart();
     let mut params = Vec::with_capacity(function.params.len());
     for param in &function.params {

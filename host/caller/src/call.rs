@@ -78,7 +78,11 @@ fn returns(module: &Examined, entry: &EntryName) -> Returns {
 }
 
 /// The module as this side sees it: inspected again and compared with what was signed, without any data.
-pub(crate) async fn as_signed(session: &Session, wasm: &[u8], effective: &EffectiveModule) -> Result<AsSigned, CallError> {
+pub(crate) async fn as_signed(
+    session: &Session,
+    wasm: &[u8],
+    effective: &EffectiveModule,
+) -> Result<AsSigned, CallError> {
     let manifest = blobs::manifest(&session.home, &session.center, &effective.manifest).await?;
     let found = Examined::examine(Source { wasm, manifest: &manifest })?;
     Ok(AsSigned::compare(found, &effective.submission)?)

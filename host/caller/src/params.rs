@@ -183,8 +183,15 @@ mod tests {
         let boxed = |ty: Fact| Box::new(ty);
         let named = |name: &str, of| Fact::Named { name: name.into(), of: Box::new(of) };
         let types = [
-            Fact::Bool, Fact::S8, Fact::U64, Fact::F32, Fact::Char, Fact::String,
-            named("asn", Fact::U32), named("time-us", Fact::S64), named("other", Fact::F64),
+            Fact::Bool,
+            Fact::S8,
+            Fact::U64,
+            Fact::F32,
+            Fact::Char,
+            Fact::String,
+            named("asn", Fact::U32),
+            named("time-us", Fact::S64),
+            named("other", Fact::F64),
             Fact::List { item: boxed(Fact::U8) },
             Fact::List { item: boxed(Fact::Char) },
             Fact::Option { some: boxed(Fact::Option { some: boxed(Fact::Bool) }) },

@@ -106,11 +106,12 @@ fn init(ui: Ui, config: &Path, home: &Path) -> Result<()> {
 
 async fn serve(ui: Ui, config: &Path) -> Result<()> {
     let config = GatewayConfig::load(config).context("the gateway does not start")?;
-    let listen = config.listen.context("the gateway does not start: `listen` is missing; write for example `listen = \"0.0.0.0:8443\"`")?;
+    let listen = config
+        .listen
+        .context("the gateway does not start: `listen` is missing; write for example `listen = \"0.0.0.0:8443\"`")?;
     let home = Home::open(&config.home).context("the gateway does not start")?;
     ensure!(!home.trust_domain().is_demo(), "`{}` is reserved for `iog demo`", home.trust_domain());
-    let listener =
-        TcpListener::bind(listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
     let address = listener.local_addr().context("the listener has no address")?;
     let sandbox = Sandbox::new(&SandboxConfig { runs_max: config.capacity.runs_max, ..SandboxConfig::default() })?;
     let deps = Deps { sandbox, machine: Machine::default() };

@@ -15,7 +15,8 @@ use datafusion_physical_expr::utils::conjunction;
 use datafusion_physical_expr::{PhysicalExpr, split_conjunction};
 
 use crate::balance::CHAIN_MAX;
-use crate::reader::{Predicate, project};
+use crate::predicate::Predicate;
+use crate::reader::project;
 use crate::schema::ADDRESS_BYTES;
 
 /// A condition with its parameters bound, on batches of the columns it reads.

@@ -25,6 +25,7 @@ mod parquet_prune;
 mod parquet_scan;
 mod physical;
 mod planner;
+mod predicate;
 mod range_test;
 mod reader;
 mod rewrite;

@@ -15,8 +15,8 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::cast::{cast_column, keeps_order};
 use crate::parquet_file::{Origin, ParquetFile, repeated};
+use crate::predicate::Predicate;
 use crate::range_test::{Bounds, ColumnBounds, RangeTest};
-use crate::reader::Predicate;
 use crate::schema::{ColumnType, TableSchema};
 
 /// What statistics say of the rows they stand for.

@@ -16,7 +16,8 @@ use crate::counts::ScanCounts;
 use crate::error::DataError;
 use crate::parquet_file::{ParquetFile, internal, number, typed};
 use crate::parquet_prune::{Paged, Pruner, Verdict};
-use crate::reader::{BatchReader, Predicate, ReadError, project};
+use crate::predicate::Predicate;
+use crate::reader::{BatchReader, ReadError, project};
 use crate::schema::TableSchema;
 
 /// Rows of a row group up to which columns decoded for the condition are kept for the answer, instead of being decoded

@@ -32,7 +32,8 @@ use crate::dataset::{Dataset, Source};
 use crate::error::DataError;
 use crate::local::Local;
 use crate::params::ParamSlot;
-use crate::reader::{BatchReader, Predicate, ReadError, project};
+use crate::predicate::Predicate;
+use crate::reader::{BatchReader, ReadError, project};
 use crate::run::Run;
 use crate::work::{Work, evaluated};
 

@@ -2,8 +2,6 @@
 //! data, transport — and is the only place where they meet.
 
 pub mod admit;
-#[cfg(test)]
-mod agreed;
 pub mod background;
 pub mod config;
 pub mod datasets;

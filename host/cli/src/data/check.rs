@@ -25,7 +25,9 @@ pub(super) fn run(ui: Ui, args: &DatasetArgs) -> Result<ExitCode> {
                 let rows = counted(report.rows, "row", "rows");
                 let files = if report.files > 1 { format!(" in {} files", report.files) } else { String::new() };
                 let fit = if report.rows == 1 { "fits" } else { "fit" };
-                ui.line(Text::toned(Tone::Good, "ok").then(format!(" {name}: {rows}{files} {fit} `{}`", dataset.schema)));
+                ui.line(
+                    Text::toned(Tone::Good, "ok").then(format!(" {name}: {rows}{files} {fit} `{}`", dataset.schema)),
+                );
                 print_doubts(ui, dataset, report);
             }
             Err(error) => {

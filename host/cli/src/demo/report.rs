@@ -113,7 +113,8 @@ impl Finished<'_> {
         let share = if times > 1 { format!("1/{} of it, ", grouped(times)) } else { String::new() };
         ui.gap();
         let good = self.receipts_ok.iter().filter(|ok| **ok).count();
-        let verified = format!("{good} of {} verified offline from files and the pinned genesis", self.receipts_ok.len());
+        let verified =
+            format!("{good} of {} verified offline from files and the pinned genesis", self.receipts_ok.len());
         let most = format!("at most {} and {} (receipts round up)", grouped(read), grouped(fuel));
         let registry = format!("{} log entries, no independent witness in a demo", self.log_size);
         ui.named(&[

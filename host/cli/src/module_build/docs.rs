@@ -19,7 +19,8 @@ pub(super) fn documented(component: Vec<u8>, wit: &Path) -> Result<Vec<u8>> {
     let mut source = Resolve::default();
     let (package, _) = source.push_dir(wit).context("the WIT of the module cannot be read")?;
     let DecodedWasm::Component(mut resolve, world) = decode(&component)? else { bail!("this is a WIT package") };
-    let mut worlds = source.packages[package].worlds.values().filter(|id| exports_of(&source.worlds[**id], &resolve, world));
+    let mut worlds =
+        source.packages[package].worlds.values().filter(|id| exports_of(&source.worlds[**id], &resolve, world));
     let (Some(origin), None) = (worlds.next(), worlds.next()) else { return Ok(component) };
     let origin = &source.worlds[*origin];
     let target = resolve.worlds[world].package.context("its world has no package")?;
@@ -39,7 +40,8 @@ fn exports_of(origin: &World, resolve: &Resolve, world: WorldId) -> bool {
 
 fn copy_functions(origin: &World, world: &mut World) {
     for (key, item) in &mut world.exports {
-        if let (WorldItem::Function(function), Some(WorldItem::Function(documented))) = (item, origin.exports.get(key)) {
+        if let (WorldItem::Function(function), Some(WorldItem::Function(documented))) = (item, origin.exports.get(key))
+        {
             function.docs = documented.docs.clone();
         }
     }

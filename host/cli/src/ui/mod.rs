@@ -100,7 +100,8 @@ impl Ui {
     /// The same, with words under some rows.
     pub(crate) fn table_with(self, heads: &[&str], rows: &[(Vec<Text>, Option<Text>)]) {
         self.set_in(|room| {
-            let under = |text: &Text| table::set_in(text.wrapped(room - table::INDENT, usize::MAX), table::INDENT).collect();
+            let under =
+                |text: &Text| table::set_in(text.wrapped(room - table::INDENT, usize::MAX), table::INDENT).collect();
             let row = |(cells, words): &(Vec<Text>, Option<Text>)| table::Row {
                 cells: cells.clone(),
                 under: words.as_ref().map(under).unwrap_or_default(),
@@ -123,7 +124,8 @@ impl Ui {
 
     /// Names with what there is to say of each, in two columns.
     pub(crate) fn named(self, fields: &[(&str, Text)]) {
-        let fields: Vec<(String, Text)> = fields.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
+        let fields: Vec<(String, Text)> =
+            fields.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
         self.set_in(|room| table::named(&fields, room));
     }
 

@@ -13,8 +13,10 @@ use super::shown::lines;
 
 /// The page of a value on a terminal of so many columns.
 fn page(ty: &Fact, value: &Value, columns: usize) -> String {
-    let page: Vec<String> =
-        lines(&Shown::of(Some(ty), value), columns).iter().map(|line| line.rendered(false).trim_end().to_owned()).collect();
+    let page: Vec<String> = lines(&Shown::of(Some(ty), value), columns)
+        .iter()
+        .map(|line| line.rendered(false).trim_end().to_owned())
+        .collect();
     page.join("\n")
 }
 
@@ -74,7 +76,11 @@ fn option(some: Fact) -> Fact {
 /// Every kind of WIT type with values of it.
 fn kinds() -> Vec<(&'static str, Fact, Value)> {
     let flags = Fact::Flags { name: "f".into(), names: vec!["read".into(), "write".into()] };
-    let cases = vec![("all".to_owned(), None), ("only".to_owned(), Some(Fact::String)), ("both".to_owned(), Some(list(record(&[("a", Fact::U8)]))))];
+    let cases = vec![
+        ("all".to_owned(), None),
+        ("only".to_owned(), Some(Fact::String)),
+        ("both".to_owned(), Some(list(record(&[("a", Fact::U8)])))),
+    ];
     let variant = Fact::Variant { name: "v".into(), cases };
     let result = Fact::Result { ok: Some(boxed(list(Fact::U8))), err: Some(boxed(Fact::String)) };
     let point = record(&[("x", Fact::S32), ("y", Fact::S32)]);
@@ -145,15 +151,31 @@ fn a_table_that_is_too_wide_is_parted_and_then_a_list() {
 
 /// Texts that strangers write.
 const TEXTS: [&str; 9] = [
-    "", "-", "as64500", "two words", "\u{1b}[2J\u{202e}", "a\r\nb", "東京のネットワーク", "e\u{301}\u{200b}",
+    "",
+    "-",
+    "as64500",
+    "two words",
+    "\u{1b}[2J\u{202e}",
+    "a\r\nb",
+    "東京のネットワーク",
+    "e\u{301}\u{200b}",
     "averyveryveryveryveryveryveryveryveryveryveryveryveryveryveryveryveryveryveryveryveryverylongword",
 ];
 
 fn types() -> impl Strategy<Value = Fact> {
     let leaf = prop_oneof![
-        Just(Fact::Bool), Just(Fact::U8), Just(Fact::S64), Just(Fact::U64), Just(Fact::F64), Just(Fact::Char),
-        Just(Fact::String), Just(named("asn", Fact::U32)), Just(named("time-us", Fact::S64)),
-        Just(named("byte-count", Fact::U64)), Just(named("share", Fact::F64)), Just(named("duration-us", Fact::S64)),
+        Just(Fact::Bool),
+        Just(Fact::U8),
+        Just(Fact::S64),
+        Just(Fact::U64),
+        Just(Fact::F64),
+        Just(Fact::Char),
+        Just(Fact::String),
+        Just(named("asn", Fact::U32)),
+        Just(named("time-us", Fact::S64)),
+        Just(named("byte-count", Fact::U64)),
+        Just(named("share", Fact::F64)),
+        Just(named("duration-us", Fact::S64)),
         Just(Fact::Enum { name: "e".into(), cases: vec!["a".into(), "other-case".into()] }),
         Just(Fact::Flags { name: "f".into(), names: vec!["a".into(), "b".into()] }),
     ];
@@ -161,7 +183,10 @@ fn types() -> impl Strategy<Value = Fact> {
         let several = prop::collection::vec(inner.clone(), 1..6);
         let fields = several.clone().prop_map(|types| {
             let name = |at: usize| format!("field{}-{at}", "-long".repeat(at * 3));
-            Fact::Record { name: "r".into(), fields: types.into_iter().enumerate().map(|(at, ty)| (name(at), ty)).collect() }
+            Fact::Record {
+                name: "r".into(),
+                fields: types.into_iter().enumerate().map(|(at, ty)| (name(at), ty)).collect(),
+            }
         });
         let cases = several.clone().prop_map(|types| {
             let cases = types.into_iter().enumerate().map(|(at, ty)| (format!("case{at}"), (at > 0).then_some(ty)));
@@ -197,7 +222,9 @@ fn some(ty: &Fact, seed: &mut u64) -> Value {
             json!({ side: ty.as_deref().map(|ty| some(ty, seed)) })
         }
         Fact::Tuple { items } => items.iter().map(|ty| some(ty, seed)).collect(),
-        Fact::Record { fields, .. } => Value::Object(fields.iter().map(|(name, ty)| (name.clone(), some(ty, seed))).collect()),
+        Fact::Record { fields, .. } => {
+            Value::Object(fields.iter().map(|(name, ty)| (name.clone(), some(ty, seed))).collect())
+        }
         Fact::Variant { cases, .. } => match &cases[pick % cases.len()] {
             (name, None) => json!(name),
             (name, Some(ty)) => json!({ name: some(ty, seed) }),

@@ -141,7 +141,9 @@ impl Table {
             let right: Vec<bool> = line.columns.iter().map(|at| self.is_numbers(*at)).collect();
             let indent = " ".repeat(if place > 0 { INDENT } else { 0 });
             let parts = aligned(&cells, &line.widths, &right).into_iter();
-            parts.map(move |part| if indent.is_empty() { part } else { Text::from(&indent).then(part) }).collect::<Vec<_>>()
+            parts
+                .map(move |part| if indent.is_empty() { part } else { Text::from(&indent).then(part) })
+                .collect::<Vec<_>>()
         };
         lines.iter().enumerate().flat_map(one).collect()
     }

@@ -10,8 +10,8 @@ use datafusion_physical_plan::ExecutionPlan;
 use datafusion_physical_plan::joins::utils::{JoinFilter, JoinOn};
 use datafusion_physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode};
 
-use super::Made;
 use super::keys::{Keyed, keyed};
+use super::made::Made;
 use super::scope::Scope;
 use crate::work::{Work, evaluated};
 

@@ -10,7 +10,7 @@ use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::expressions::Column;
 use datafusion_physical_plan::projection::{ProjectionExec, ProjectionExpr};
 
-use super::Made;
+use super::made::Made;
 use super::scope::Scope;
 use crate::guard;
 use crate::work::{Work, evaluated};

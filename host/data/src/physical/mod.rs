@@ -6,6 +6,7 @@ mod concat;
 mod join;
 mod keys;
 mod limit;
+mod made;
 mod refused;
 mod scope;
 mod unary;
@@ -25,6 +26,7 @@ use datafusion_physical_plan::scalar_subquery::{ScalarSubqueryExec, ScalarSubque
 use crate::scan::SlotTable;
 use crate::work::Work;
 use concat::ConcatExec;
+use made::Made;
 pub(crate) use refused::Refused;
 use refused::refuse;
 use scope::{Scope, scalar_subqueries};
@@ -34,12 +36,6 @@ use scope::{Scope, scalar_subqueries};
 pub(crate) struct Operators {
     pub(crate) plan: Arc<dyn ExecutionPlan>,
     pub(crate) batch_rows: usize,
-}
-
-/// One operator, and what each of its columns may hold in a row.
-struct Made {
-    plan: Arc<dyn ExecutionPlan>,
-    columns: Vec<Work>,
 }
 
 /// The operators of a plan. Values that the plan compares with but computes only once, from subqueries that depend on

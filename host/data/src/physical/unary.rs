@@ -14,8 +14,8 @@ use datafusion_physical_plan::filter::FilterExecBuilder;
 use datafusion_physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion_physical_plan::sorts::sort::SortExec;
 
-use super::Made;
 use super::keys::{keyed, without_keys};
+use super::made::Made;
 use super::scope::Scope;
 use crate::guard;
 use crate::work::{Evaluated, Work, evaluated};

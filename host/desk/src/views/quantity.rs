@@ -51,7 +51,9 @@ impl Quantity {
             Self::DurationUs => signed(value).map(duration),
             Self::Bytes => unsigned(value).map(size),
             Self::Count => unsigned(value).map(grouped),
-            Self::Share => value.as_f64().filter(|share| share.is_finite()).map(|share| format!("{:.1}%", share * 100.0)),
+            Self::Share => {
+                value.as_f64().filter(|share| share.is_finite()).map(|share| format!("{:.1}%", share * 100.0))
+            }
         }
     }
 

@@ -142,7 +142,8 @@ impl Change {
             record.submission.name == submission.name && record.submission.version < submission.version
         };
         let earlier = registry.modules().filter(earlier).map(|record| (runs(record), record));
-        let (against_runs, before) = earlier.max_by(|a, b| (a.0, &a.1.submission.version).cmp(&(b.0, &b.1.submission.version)))?;
+        let (against_runs, before) =
+            earlier.max_by(|a, b| (a.0, &a.1.submission.version).cmp(&(b.0, &b.1.submission.version)))?;
         let before = &before.submission;
         let (old, new) = (&before.capabilities, &submission.capabilities);
         Some(Self {

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use iog_caller::verify::{ReceiptSummary, VerifyError};
-use iog_caller::{
-    CallReport, LimitKind, Merged, Part, PartOutcome, Returns, Unmerged, Usage, VerifiedBundle, Why,
-};
+use iog_caller::{CallReport, LimitKind, Merged, Part, PartOutcome, Returns, Unmerged, Usage, VerifiedBundle, Why};
 use iog_desk::views::domains::{NotWaiting, Waiting};
 use iog_desk::views::review_sheet::SheetError;
 use iog_desk::views::{

@@ -1,6 +1,8 @@
 //! The calling half against this gateway over TLS, and what is left of them when somebody is away, says no, or changes a byte of what
 //! was stored.
 
+mod agreed;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
