@@ -15,13 +15,13 @@ pub const NODES_MAX: u64 = 8 * SCANS_MAX;
 pub const PLAN_DEPTH_MAX: u64 = 64;
 /// Most parts of expressions: names, literals, operators, calls, as often as they are computed or an engine looks at them. A
 /// text of 2,000 tokens has fewer than 2,000; twice that leaves room for names that stand for something. The queries of the
-/// platform's analyses have up to 23.
+/// platform's analyses have up to 24.
 pub const EXPRESSIONS_MAX: u64 = 4_096;
 /// Most bytes of literals, as often as they are used: four times the longest text of a query. The queries of the platform's
-/// analyses have up to 4.
+/// analyses have none.
 pub const LITERAL_BYTES_MAX: u64 = 64 * 1024;
 /// Deepest nesting of an expression, which is also the deepest that a text may write. The queries of the platform's analyses
-/// have up to 6 levels.
+/// have up to 5 levels.
 pub const DEPTH_MAX: u64 = 64;
 
 /// What is counted.

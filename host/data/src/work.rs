@@ -17,7 +17,7 @@ use crate::text::JOINED;
 use crate::total::OR_NULL;
 
 /// Most bytes that evaluating one batch may make, every value on the way included: as much as sixty numbers take in a whole
-/// batch. Texts take some ten milliseconds for it, and a run is looked at in between.
+/// batch. A run is looked at in between.
 const EVALUATED_BYTES_MAX: u64 = 16 << 20;
 /// What a text of the data is taken for where no batch is there to be looked at, bytes.
 const TEXT_BYTES: u64 = 64;

@@ -49,7 +49,7 @@ pub fn columns_of(
     Ok(read)
 }
 
-fn parse(sql: &str) -> Result<sqlparser::ast::Query, QueryFinding> {
+pub(crate) fn parse(sql: &str) -> Result<sqlparser::ast::Query, QueryFinding> {
     if sql.len() > SQL_BYTES_MAX {
         return Err(QueryFinding::TooLarge { what: "bytes", max: SQL_BYTES_MAX });
     }

@@ -5,3 +5,4 @@ mod checks;
 mod components;
 mod hostile;
 mod schemas;
+mod sizes;
