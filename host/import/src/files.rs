@@ -13,6 +13,7 @@ use crate::flows::{FlowOptions, FlowTable};
 use crate::netflow::ExportOptions;
 use crate::rows::{asinfo_schema, geo_schema, pdns_schema, route_schema};
 use crate::stored::Stored;
+use crate::text::other_encoding;
 use crate::{FileReport, ImportError, bmp, mrt, nfdump, pcap, pdns, tables};
 
 /// What the owner of the files knows and the files do not say.
@@ -31,11 +32,14 @@ pub struct ImportOptions {
 /// The format of a file, by its content.
 ///
 /// # Errors
-/// The file cannot be read or not be decompressed, or it is in no format known.
+/// The file cannot be read or not be decompressed, it is text in another encoding than UTF-8, or in no format known.
 pub fn format_of(input: &mut dyn Read, path: &Path) -> Result<Format, ImportError> {
     let mut head = Vec::new();
     Stored::open(input, path)?.read_up_to(HEAD_BYTES, &mut head)?;
-    detect(&head).ok_or_else(|| ImportError::UnknownFormat { path: path.to_path_buf() })
+    detect(&head).ok_or_else(|| match other_encoding(&head) {
+        Some(encoding) => ImportError::Encoding { path: path.to_path_buf(), encoding },
+        None => ImportError::UnknownFormat { path: path.to_path_buf() },
+    })
 }
 
 /// The Arrow schema of a format's rows.

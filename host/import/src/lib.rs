@@ -14,6 +14,7 @@ pub mod listen;
 pub mod mrt;
 pub mod netflow;
 pub mod nfdump;
+mod numbered;
 pub mod packet;
 pub mod pcap;
 pub mod pdns;
@@ -23,5 +24,6 @@ pub mod sflow;
 pub mod stored;
 pub mod tables;
 mod tally;
+pub mod text;
 
 pub use report::{FileReport, ImportError, Skip};

@@ -35,7 +35,7 @@ impl Default for ListenLimits {
 }
 
 /// Counts of one exporter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExporterCounts {
     /// Datagrams received.
     pub datagrams: u64,
@@ -43,6 +43,8 @@ pub struct ExporterCounts {
     pub rows: u64,
     /// Datagrams that were damaged or passed a bound.
     pub refused: u64,
+    /// Why the first of these was. Reasons are short: they name one place and one thing.
+    pub first_refusal: Option<Box<str>>,
     /// When the last one came, seconds since the epoch.
     pub last: i64,
 }
@@ -63,6 +65,18 @@ pub enum Outcome {
         /// Rows that the rest gave; they are used as those of [`Outcome::Rows`].
         rows: u64,
     },
+}
+
+impl Outcome {
+    /// Why a datagram was not used, or not all of it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Rows(_) => None,
+            Self::Damaged(fault) => Some(format!("damaged at byte {}: {}", fault.offset, fault.reason)),
+            Self::Full { what, max, .. } => Some(format!("{what} is at its bound of {max}")),
+        }
+    }
 }
 
 /// The state of a listener.
@@ -121,7 +135,11 @@ impl Listener {
         counts.datagrams += 1;
         counts.last = now;
         counts.rows += rows;
-        counts.refused += u64::from(!matches!(outcome, Outcome::Rows(_)));
+        if !matches!(outcome, Outcome::Rows(_)) {
+            counts.refused += 1;
+            counts.first_refusal =
+                counts.first_refusal.take().or_else(|| outcome.refusal().map(String::into_boxed_str));
+        }
         Ok(outcome)
     }
 
@@ -140,8 +158,8 @@ impl Listener {
     }
 
     /// The exporters known, with their counts, in no order.
-    pub fn exporters(&self) -> impl Iterator<Item = ([u8; 16], ExporterCounts)> + '_ {
-        self.exporters.iter().map(|(exporter, counts)| (*exporter, *counts))
+    pub fn exporters(&self) -> impl Iterator<Item = ([u8; 16], &ExporterCounts)> + '_ {
+        self.exporters.iter().map(|(exporter, counts)| (*exporter, counts))
     }
 
     /// What the exporters have said.
@@ -242,6 +260,14 @@ mod tests {
         let Outcome::Damaged(fault) = outcome else { panic!("{outcome:?}") };
         assert_eq!(fault.offset, 20 + 28 + 21);
         assert_eq!((listener.tally().rows, listener.templates().len()), (0, 0));
+        listener.datagram(sender(1), 9_000_000, &[0, 7, 0, 0], &mut Rows(0)).unwrap();
+        listener.datagram(sender(2), 9_000_000, &v9(7, &TEMPLATE, 1), &mut Rows(0)).unwrap();
+        let mut told: Vec<_> = listener.exporters().map(|(from, counts)| (from[15], counts.clone())).collect();
+        told.sort_by_key(|(from, _)| *from);
+        assert_eq!((told[0].1.datagrams, told[0].1.refused, told[0].1.last), (2, 2, 9));
+        let first = "damaged at byte 69: set 256 says 99 bytes, 4 are left";
+        assert_eq!(told[0].1.first_refusal.as_deref(), Some(first), "the first reason stays");
+        assert_eq!((told[1].1.refused, told[1].1.first_refusal.as_deref()), (0, None));
     }
 
     #[test]

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
+/// How reports call records that describe the exporter and no flow.
+pub(crate) const OPTIONS_DATA: &str = "options data";
+
 /// Why a record gave no row. Counted, never silent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Skip {
@@ -21,6 +24,8 @@ pub enum Skip {
     Malformed(String),
     /// Zero bytes after the last record.
     Padding,
+    /// Values that could have told a column, but that nobody reads; the rows are there without them.
+    NotUnderstood(String),
 }
 
 impl fmt::Display for Skip {
@@ -31,6 +36,7 @@ impl fmt::Display for Skip {
             Self::Incomplete(column) => write!(f, "records without `{column}`"),
             Self::Malformed(what) => write!(f, "malformed: {what}"),
             Self::Padding => f.write_str("bytes of padding"),
+            Self::NotUnderstood(what) => write!(f, "values not understood: {what}"),
         }
     }
 }
@@ -52,6 +58,16 @@ pub struct FileReport {
     /// Records that gave no row, by reason. Serialised as a list of `{"reason": …, "records": …}`.
     #[serde(serialize_with = "as_list")]
     pub skipped: BTreeMap<Skip, u64>,
+}
+
+impl FileReport {
+    /// Whether there was something in the file, and nothing of it could be used. A file without flows is sound, and so is
+    /// one that only describes an exporter.
+    #[must_use]
+    pub fn gave_nothing(&self) -> bool {
+        let describes = |skip: &Skip| matches!(skip, Skip::NotApplicable(what) if what == OPTIONS_DATA);
+        self.rows == 0 && self.skipped.keys().any(|skip| *skip != Skip::Padding && !describes(skip))
+    }
 }
 
 fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
@@ -89,6 +105,24 @@ pub enum ImportError {
         /// The file.
         path: PathBuf,
     },
+    /// Text that is not UTF-8.
+    #[error("`{path}` is text in {encoding}; save it as UTF-8")]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// How it is encoded.
+        encoding: &'static str,
+    },
+    /// A capture of nothing but packets of a link type that is not read.
+    #[error(
+        "`{path}`: all of its packets are of {link}, which is not read; Ethernet, IP, PPP, Cisco HDLC, Linux cooked, BSD loopback and NFLOG are"
+    )]
+    LinkType {
+        /// The file.
+        path: PathBuf,
+        /// The link type by number and name.
+        link: String,
+    },
     /// It breaks its format.
     #[error("`{path}` is damaged at byte {offset}: {reason}")]
     Damaged {
@@ -119,6 +153,18 @@ pub enum ImportError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_gave_nothing_where_something_was_there_and_not_used() {
+        let with = |rows, skips: &[Skip]| {
+            let skipped = skips.iter().map(|skip| (skip.clone(), 1)).collect();
+            let report = FileReport { path: "a".into(), format: String::new(), messages: 1, rows, bytes: 1, skipped };
+            report.gave_nothing()
+        };
+        let options = Skip::NotApplicable(OPTIONS_DATA.to_owned());
+        assert!(!with(0, &[]) && !with(0, &[options.clone(), Skip::Padding]) && !with(1, &[Skip::NoTemplate]));
+        assert!(with(0, &[options, Skip::NoTemplate]) && with(0, &[Skip::NotApplicable("arp packet".to_owned())]));
+    }
 
     #[test]
     fn a_report_is_json_with_its_reasons_in_words() {

@@ -50,6 +50,8 @@ pub struct Stored<'a> {
     reader: Box<dyn BufRead + 'a>,
     compression: Compression,
     source: Rc<Source>,
+    /// Bytes that were looked at and not consumed.
+    ahead: Vec<u8>,
     offset: u64,
 }
 
@@ -103,7 +105,7 @@ impl<'a> Stored<'a> {
                 Box::new(BufReader::with_capacity(BUFFER_BYTES, bzip2::bufread::MultiBzDecoder::new(raw)))
             }
         };
-        Ok(Self { path, reader, compression, source, offset: 0 })
+        Ok(Self { path, reader, compression, source, ahead: Vec::new(), offset: 0 })
     }
 
     /// How the file is compressed.
@@ -129,20 +131,39 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// When the file cannot be read, or not be decompressed.
     pub fn fill(&mut self) -> Result<&[u8], ImportError> {
+        if !self.ahead.is_empty() {
+            return Ok(&self.ahead);
+        }
         match self.reader.fill_buf() {
             Ok(bytes) => Ok(bytes),
-            Err(source) if self.source.failed.get() => Err(ImportError::Io { path: self.path.to_path_buf(), source }),
-            Err(error) => Err(ImportError::Damaged {
-                path: self.path.to_path_buf(),
-                offset: self.offset,
-                reason: format!("it does not decompress: {error}"),
-            }),
+            Err(error) => Err(failure(self.path, &self.source, self.offset, error)),
         }
+    }
+
+    /// Looks at the next `wanted` bytes without consuming them; fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub fn peek(&mut self, wanted: usize) -> Result<&[u8], ImportError> {
+        while self.ahead.len() < wanted {
+            let bytes = self.reader.fill_buf().map_err(|e| failure(self.path, &self.source, self.offset, e))?;
+            let count = bytes.len().min(wanted - self.ahead.len());
+            if count == 0 {
+                break;
+            }
+            self.ahead.extend_from_slice(&bytes[..count]);
+            self.reader.consume(count);
+        }
+        Ok(&self.ahead)
     }
 
     /// Passes over bytes that [`Self::fill`] gave.
     pub fn consume(&mut self, count: usize) {
-        self.reader.consume(count);
+        if self.ahead.is_empty() {
+            self.reader.consume(count);
+        } else {
+            self.ahead.drain(..count);
+        }
         self.offset += count as u64;
     }
 
@@ -155,7 +176,7 @@ impl<'a> Stored<'a> {
         into.clear();
         while into.len() < wanted {
             // What is large need not pass through the buffer, once the rest of that has been taken.
-            if !into.is_empty() && wanted - into.len() >= BUFFER_BYTES {
+            if !into.is_empty() && self.ahead.is_empty() && wanted - into.len() >= BUFFER_BYTES {
                 return self.read_directly(wanted, into);
             }
             let bytes = self.fill()?;
@@ -174,19 +195,10 @@ impl<'a> Stored<'a> {
         let before = into.len();
         let read = self.reader.by_ref().take((wanted - before) as u64).read_to_end(into);
         self.offset += (into.len() - before) as u64;
-        read.map(drop).map_err(|error| self.failure(error))
+        read.map(drop).map_err(|error| failure(self.path, &self.source, self.offset, error))
     }
 
-    /// Why nothing more could be read.
-    fn failure(&self, error: io::Error) -> ImportError {
-        let path = self.path.to_path_buf();
-        if self.source.failed.get() {
-            return ImportError::Io { path, source: error };
-        }
-        ImportError::Damaged { path, offset: self.offset, reason: format!("it does not decompress: {error}") }
-    }
-
-    /// Reads a line without its end (`\n` or `\r\n`) into `into`, replacing what it held. Returns false at the end of
+    /// Reads a line without its end (LF, CR LF or CR) into `into`, replacing what it held. Returns false at the end of
     /// the file.
     ///
     /// # Errors
@@ -200,7 +212,8 @@ impl<'a> Stored<'a> {
                 return Ok(any);
             }
             any = true;
-            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let pair = end.is_some_and(|end| bytes[end] == b'\r');
             let count = end.unwrap_or(bytes.len());
             if into.len() + count > bytes_max {
                 return Err(ImportError::TooLarge {
@@ -212,14 +225,23 @@ impl<'a> Stored<'a> {
             }
             into.extend_from_slice(&bytes[..count]);
             self.consume(count + usize::from(end.is_some()));
+            if pair && self.fill()?.first() == Some(&b'\n') {
+                self.consume(1);
+            }
             if end.is_some() {
-                if into.last() == Some(&b'\r') {
-                    into.pop();
-                }
                 return Ok(true);
             }
         }
     }
+}
+
+/// Why nothing more could be read.
+fn failure(path: &Path, source: &Source, offset: u64, error: io::Error) -> ImportError {
+    let path = path.to_path_buf();
+    if source.failed.get() {
+        return ImportError::Io { path, source: error };
+    }
+    ImportError::Damaged { path, offset, reason: format!("it does not decompress: {error}") }
 }
 
 #[cfg(test)]

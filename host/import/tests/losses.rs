@@ -107,10 +107,10 @@ fn record(kind: u16, subtype: u16, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn bytes_behind_routes_are_counted() {
+fn a_table_record_that_its_entries_do_not_fill_gives_no_row_and_bytes_behind_a_message_are_counted() {
     let index = record(13, 1, &[&[0; 6][..], &[0, 1], &[0; 11]].concat());
     let route = [0, 0, 0, 1, 8, 10, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-    let table = [index, record(13, 2, &[&route[..], &[7, 7]].concat())].concat();
+    let table = [index, record(13, 2, &route), record(13, 2, &[&route[..], &[7, 7]].concat())].concat();
     let report = read_mrt(&table).unwrap();
     let lost = malformed("bytes follow the last entry of a table record");
     assert_eq!((report.rows, report.skipped[&lost]), (1, 1));

@@ -103,7 +103,7 @@ fn fault(error: &ImportError, data: &[u8]) {
             assert!(!plain || *offset <= data.len() as u64, "damaged at {offset} of {}", data.len());
         }
         ImportError::TooLarge { found, max, .. } => assert!(found > max, "{error}"),
-        ImportError::UnknownFormat { .. } => {}
+        ImportError::UnknownFormat { .. } | ImportError::Encoding { .. } | ImportError::LinkType { .. } => {}
         ImportError::Io { .. } | ImportError::Sink(_) => panic!("neither disk nor sink fail here: {error}"),
     }
     assert!(error.to_string().len() <= ERROR_BYTES_MAX, "{error}");
@@ -216,7 +216,7 @@ pub fn pcap(data: &[u8]) {
 /// The headers of one packet, on every link.
 pub fn packet(data: &[u8]) {
     let wire_bytes = data.len() as u64;
-    for link in [0, 1, 101, 228, 229, 113, 276, 999].map(Link::of) {
+    for link in [0, 1, 9, 51, 100, 101, 104, 113, 166, 204, 205, 228, 229, 239, 276, 999].map(Link::of) {
         if let Ok(packet) = parse(link, data, wire_bytes) {
             assert!(packet.bytes <= 40 + wire_bytes.max(u64::from(u16::MAX)), "{packet:?}");
         }

@@ -115,6 +115,15 @@ impl AsWidth {
             Self::Four => 4,
         }
     }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Two => Self::Four,
+            Self::Four => Self::Two,
+        }
+    }
 }
 
 /// Address family of a prefix (IANA address family numbers 1 and 2).
@@ -134,6 +143,15 @@ impl Family {
             1 => Some(Self::V4),
             2 => Some(Self::V6),
             _ => None,
+        }
+    }
+
+    /// Bits of an address.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::V4 => 32,
+            Self::V6 => 128,
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Attributes {
     pub has_path: bool,
     path: AsPath,
     as4_path: AsPath,
+    /// Bytes of an AS number in what was read, where the path tells it.
+    width: Option<AsWidth>,
     as4_aggregator: Option<u32>,
     seen: [u64; 4],
 }
@@ -140,7 +142,7 @@ impl Attributes {
                 self.attribute(code, value, encoding, &mut found)?;
             }
         }
-        self.settle();
+        self.settle(self.width.unwrap_or(encoding.as_width));
         Ok(found)
     }
 
@@ -152,6 +154,7 @@ impl Attributes {
         self.atomic_aggregate = false;
         self.aggregator_as = None;
         self.as4_aggregator = None;
+        self.width = None;
         self.has_path = false;
         self.communities.clear();
         self.large_communities.clear();
@@ -179,23 +182,31 @@ impl Attributes {
         match code {
             1 => self.origin = Some(origin(value)?),
             2 => {
-                self.path.read(value, encoding.as_width)?;
+                self.width = Some(self.read_path(value, encoding.as_width)?);
                 self.has_path = true;
             }
             3 => self.next_hop = Some(mapped(exactly(value, "NEXT_HOP is not 4 bytes")?)),
             4 => self.med = Some(u32::from_be_bytes(exactly(value, "MULTI_EXIT_DISC is not 4 bytes")?)),
             5 => self.local_pref = Some(u32::from_be_bytes(exactly(value, "LOCAL_PREF is not 4 bytes")?)),
             6 => self.atomic_aggregate = value.is_empty(),
-            7 => self.aggregator_as = aggregator(value, encoding.as_width),
+            7 => self.aggregator_as = aggregator(value, self.width.unwrap_or(encoding.as_width)),
             8 => communities(value, &mut self.communities)?,
             14 => found.reach = Some(reach(value, encoding.table_dump)?),
             15 => found.unreach = Some(unreach(value)?),
-            17 if encoding.as_width == AsWidth::Two => self.read_as4_path(value),
-            18 if encoding.as_width == AsWidth::Two => self.as4_aggregator = aggregator(value, AsWidth::Four),
+            17 => self.read_as4_path(value),
+            18 => self.as4_aggregator = aggregator(value, AsWidth::Four),
             32 => large_communities(value, &mut self.large_communities)?,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Reads AS_PATH, of numbers as the record says, or else, where only that fits, of the other width: collectors have
+    /// written paths of two bytes in records of four, and the other way round. Tells the width.
+    fn read_path(&mut self, value: &[u8], said: AsWidth) -> Result<AsWidth, Malformed> {
+        let Err(malformed) = self.path.read(value, said) else { return Ok(said) };
+        let other = said.other();
+        if self.path.read(value, other).is_ok() { Ok(other) } else { Err(malformed) }
     }
 
     /// A malformed AS4_PATH is passed over (RFC 6793 §6).
@@ -207,9 +218,10 @@ impl Attributes {
 
     /// Brings old and new attributes together (RFC 6793 §4.2.3) and writes the path. The new ones are ignored only where
     /// both aggregators are there and the old one is not AS_TRANS: then an old speaker has aggregated since.
-    fn settle(&mut self) {
+    fn settle(&mut self, width: AsWidth) {
         let both = self.aggregator_as.zip(self.as4_aggregator);
-        if both.is_none_or(|(old, _)| old == AS_TRANS) {
+        // Between speakers of four bytes there are no such attributes, and what is there means nothing (RFC 6793 §6).
+        if width == AsWidth::Two && both.is_none_or(|(old, _)| old == AS_TRANS) {
             self.path.merge(&self.as4_path);
             self.aggregator_as = both.map(|(_, new)| new).or(self.aggregator_as);
         }

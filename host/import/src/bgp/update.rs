@@ -1,7 +1,7 @@
 //! BGP messages (RFC 4271 §4): finds UPDATEs and lays out what they announce and withdraw.
 
 use super::cursor::{AsWidth, Cursor, Family, Malformed};
-use super::nlri::{Prefix, read_prefixes};
+use super::nlri::{Prefix, has_path_ids, read_prefixes};
 use super::{Attributes, Encoding, Routes};
 
 /// Bytes of the header: marker, length, type.
@@ -66,8 +66,8 @@ pub fn read_message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Malforme
     })
 }
 
-/// The routes of one UPDATE, reusable. Prefixes are read before any is used, so that a malformed update changes
-/// nothing. At most 65,535 prefixes fit into a message, because each takes a byte or more.
+/// The routes of one UPDATE, reusable. Prefixes are read before any is used, so that a malformed update gives none. At
+/// most 65,535 prefixes fit into a message, because each takes a byte or more.
 #[derive(Debug, Default)]
 pub struct Update {
     /// Attributes of what is announced.
@@ -107,16 +107,42 @@ impl Update {
         let len = usize::from(cursor.u16()?);
         let block = cursor.take(len, "the path attributes are longer than the update")?;
         let found = self.attributes.read(block, Encoding { as_width: session.as_width, table_dump: false })?;
-        read_prefixes(withdrawn, Family::V4, session.add_path.v4, &mut self.withdrawn)?;
-        read_prefixes(cursor.rest(), Family::V4, session.add_path.v4, &mut self.announced)?;
+        let lists =
+            Lists { withdrawn, announced: cursor.rest(), reach: found.reach.map(|r| r.routes), unreach: found.unreach };
+        let add_path = lists.add_path(session.add_path);
+        read_prefixes(withdrawn, Family::V4, add_path.v4, &mut self.withdrawn)?;
+        read_prefixes(lists.announced, Family::V4, add_path.v4, &mut self.announced)?;
         if let Some(reach) = found.reach {
             self.next_hop_mp = reach.next_hop;
-            self.other_family |= !read_unicast(reach.routes, session.add_path, &mut self.announced_mp)?;
+            self.other_family |= !read_unicast(reach.routes, add_path, &mut self.announced_mp)?;
         }
         if let Some(routes) = found.unreach {
-            self.other_family |= !read_unicast(routes, session.add_path, &mut self.withdrawn)?;
+            self.other_family |= !read_unicast(routes, add_path, &mut self.withdrawn)?;
         }
         Ok(())
+    }
+}
+
+/// The routes of an update as they are encoded.
+struct Lists<'a> {
+    withdrawn: &'a [u8],
+    announced: &'a [u8],
+    reach: Option<Routes<'a>>,
+    unreach: Option<Routes<'a>>,
+}
+
+impl<'a> Lists<'a> {
+    /// Which families carry path identifiers, by the session and by what fits.
+    fn add_path(&self, said: AddPath) -> AddPath {
+        let multi = |family| {
+            let nlri = |routes: Routes<'a>| if routes.unicast() == Some(family) { routes.nlri } else { &[] };
+            [self.reach, self.unreach].map(|routes| routes.map_or(&[][..], nlri))
+        };
+        let ([reach4, unreach4], [reach6, unreach6]) = (multi(Family::V4), multi(Family::V6));
+        AddPath {
+            v4: has_path_ids(&[self.withdrawn, self.announced, reach4, unreach4], Family::V4, said.v4),
+            v6: has_path_ids(&[reach6, unreach6], Family::V6, said.v6),
+        }
     }
 }
 

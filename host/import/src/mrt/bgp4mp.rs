@@ -41,7 +41,7 @@ impl Decoder<'_> {
             }
         };
         let mut body = record.body;
-        let (peer, peer_as) = read_peer(&mut body, session.as_width)?;
+        let (peer, peer_as) = read_peers(&mut body, session.as_width)?;
         let update = match read_message(&mut body)? {
             Message::Update(update) => update,
             Message::Open(_) => return self.no_routes("open"),
@@ -62,7 +62,28 @@ impl Decoder<'_> {
     }
 }
 
-/// The peer's address and AS, before the message.
+/// The peer's address and AS, before the message. The numbers are of the width that the record's type says, unless only
+/// with the other one a message follows.
+fn read_peers(body: &mut Cursor<'_>, width: AsWidth) -> Result<([u8; 16], u32), Malformed> {
+    let attempt = |width| {
+        let mut cursor = *body;
+        read_peer(&mut cursor, width).map(|peer| (peer, cursor))
+    };
+    let said = attempt(width);
+    let other = || attempt(width.other()).ok().filter(|(_, rest)| is_message(rest));
+    let (peer, rest) = match said {
+        Ok(said) if is_message(&said.1) => said,
+        said => other().map_or(said, Ok)?,
+    };
+    *body = rest;
+    Ok(peer)
+}
+
+/// Whether a BGP message begins here, by its marker (RFC 4271 §4.1).
+fn is_message(cursor: &Cursor<'_>) -> bool {
+    cursor.rest().starts_with(&[0xff; 16])
+}
+
 fn read_peer(body: &mut Cursor<'_>, width: AsWidth) -> Result<([u8; 16], u32), Malformed> {
     let asn = body.asn(width)?;
     body.asn(width)?;

@@ -51,13 +51,15 @@ impl Decoder<'_> {
         self.entries(Record { body, ..record }, prefix, add_path, sink)
     }
 
-    /// The routes of one prefix. A route whose attributes are malformed is counted, the next one still read.
+    /// The routes of one prefix. A route whose attributes are malformed is counted, the next one still read; of a record
+    /// whose entries do not fit it, none is.
     fn entries(&mut self, record: Record<'_>, prefix: Prefix, add_path: bool, sink: &mut dyn Sink) -> Result<(), Stop> {
         let Some(Peers { collector, peers }) = &self.peers else {
             return Err(Malformed("a table entry comes before the index of its peers").into());
         };
         let collector = collector.as_deref().or(self.collector);
         let mut body = record.body;
+        let add_path = has_path_ids(body, add_path)?;
         for _ in 0..body.u16()? {
             let entry = read_entry(&mut body, add_path)?;
             let peer = peers.get(entry.peer).ok_or(Malformed("a table entry names a peer that the index lacks"));
@@ -83,8 +85,23 @@ impl Decoder<'_> {
             };
             self.builder.push(&row, sink)?;
         }
-        if body.is_empty() { Ok(()) } else { Err(Malformed("bytes follow the last entry of a table record").into()) }
+        Ok(())
     }
+}
+
+/// Whether the entries of a record carry path identifiers. The record's type says it, and is believed unless the entries do
+/// not fill the record and would with, or without, them.
+fn has_path_ids(body: Cursor<'_>, said: bool) -> Result<bool, Malformed> {
+    let Err(malformed) = fill(body, said) else { return Ok(said) };
+    fill(body, !said).map(|()| !said).map_err(|_| malformed)
+}
+
+/// Reads the entries of a record to its end.
+fn fill(mut body: Cursor<'_>, add_path: bool) -> Result<(), Malformed> {
+    for _ in 0..body.u16()? {
+        read_entry(&mut body, add_path)?;
+    }
+    if body.is_empty() { Ok(()) } else { Err(Malformed("bytes follow the last entry of a table record")) }
 }
 
 /// One route of a prefix, attributes not decoded.

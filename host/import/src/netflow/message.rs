@@ -1,20 +1,19 @@
-//! Messages: where one begins and ends, whether it is sound, and its sets in order. NetFlow v5, v9 and IPFIX differ in
-//! their headers; v9 has no length, so a message ends where its sets do.
+//! Messages: their sets in order, what these teach, and the rows that they give. NetFlow v5, v9 and IPFIX differ in
+//! their headers.
 
-use super::element::Slot;
-use super::fault::{Failure, Fault, MESSAGE_BYTES_MAX};
+use super::fault::Failure;
+use super::listed::{Listed, Templates as Listing};
 use super::options::ExportOptions;
 use super::raw::{Raw, u16_at, u32_at};
 use super::scope::{Clock, Scope};
+use super::sets::{IPFIX_HEADER_BYTES, Sets, V9_HEADER_BYTES, check, template_kind};
+use super::slot::Slot;
 use super::state::{Announced, SamplingKey, StreamKey, Templates};
 use super::tally::{Reason, Tally};
-use super::template::{Kind, Listed, Template, list};
-use super::{record, v5};
+use super::template::{Kind, Template};
+use super::{record, sampling, v5};
 use crate::columns::{FlowBuilder, FlowRow, Sink};
 use crate::sflow;
-
-const V9_HEADER_BYTES: usize = 20;
-const IPFIX_HEADER_BYTES: usize = 16;
 
 /// What is known of a message besides its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,126 +33,7 @@ pub enum Pass {
     Rows,
 }
 
-/// The sets of a checked message: where the body begins, id, body.
-struct Sets<'a> {
-    message: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Iterator for Sets<'a> {
-    type Item = (usize, u16, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.message.get(self.at..).filter(|rest| rest.len() >= 4)?;
-        let (id, len) = (u16_at(rest, 0), usize::from(u16_at(rest, 2)));
-        let body = rest.get(4..len)?;
-        let at = self.at + 4;
-        self.at += len;
-        Some((at, id, body))
-    }
-}
-
-/// The length of the message at the start of `bytes`, checked with its sets and templates.
-///
-/// # Errors
-/// What is wrong with it. Bytes after the message are not looked at, except that a v9 message ends before zero bytes, the
-/// header of another message or the end.
-pub fn check(bytes: &[u8]) -> Result<usize, Fault> {
-    if bytes.len() < 2 {
-        return Err(Fault::new(0, "a message of one byte"));
-    }
-    if sflow::is_sflow(bytes) {
-        return sflow::length(bytes);
-    }
-    match u16_at(bytes, 0) {
-        5 => v5::length(bytes),
-        9 => v9_length(bytes),
-        10 => ipfix_length(bytes),
-        version => Err(Fault::new(0, format!("the version is {version}, known are 5, 9 and 10"))),
-    }
-}
-
-/// The lengths of the messages of a datagram, checked to its end; zero bytes may follow.
-pub(crate) fn messages(bytes: &[u8]) -> Result<Vec<usize>, Fault> {
-    let mut lengths = Vec::with_capacity(1);
-    let mut at = 0;
-    while lengths.is_empty() || bytes[at..].iter().any(|byte| *byte != 0) {
-        let rest = &bytes[at..];
-        let length = check(rest).map_err(|fault| Fault { offset: at + fault.offset, ..fault })?;
-        lengths.push(length);
-        at += length;
-    }
-    Ok(lengths)
-}
-
-fn v9_length(bytes: &[u8]) -> Result<usize, Fault> {
-    if bytes.len() < V9_HEADER_BYTES {
-        return Err(Fault::new(0, format!("the message has {} bytes, its header alone takes 20", bytes.len())));
-    }
-    let count = usize::from(u16_at(bytes, 2));
-    let mut at = V9_HEADER_BYTES;
-    let mut sets = 0;
-    while let Some(len) = set_length(bytes, at, Kind { ipfix: false, options: false })? {
-        sets += 1;
-        if sets > count {
-            let reason = format!("set {sets} of a message whose header counts {count} records");
-            return Err(Fault::new(at, reason));
-        }
-        at += len;
-        if at > MESSAGE_BYTES_MAX {
-            return Err(Fault::new(at - len, "the message is longer than 65535 bytes"));
-        }
-    }
-    Ok(at)
-}
-
-fn ipfix_length(bytes: &[u8]) -> Result<usize, Fault> {
-    if bytes.len() < IPFIX_HEADER_BYTES {
-        return Err(Fault::new(0, format!("the message has {} bytes, its header alone takes 16", bytes.len())));
-    }
-    let length = usize::from(u16_at(bytes, 2));
-    if length < IPFIX_HEADER_BYTES || length > bytes.len() {
-        return Err(Fault::new(2, format!("the message says {length} bytes, {} are left", bytes.len())));
-    }
-    let mut at = IPFIX_HEADER_BYTES;
-    while let Some(len) = set_length(&bytes[..length], at, Kind { ipfix: true, options: false })? {
-        at += len;
-    }
-    Ok(length)
-}
-
-/// The length of the set at `at`, its templates checked; none where the sets end.
-fn set_length(bytes: &[u8], at: usize, kind: Kind) -> Result<Option<usize>, Fault> {
-    let rest = &bytes[at..];
-    if rest.len() < 4 {
-        let end = rest.iter().all(|byte| *byte == 0);
-        return if end { Ok(None) } else { Err(Fault::new(at, "bytes after the last set")) };
-    }
-    let (id, len) = (u16_at(rest, 0), usize::from(u16_at(rest, 2)));
-    if id == 0 && len == 0 || !kind.ipfix && matches!(id, 5 | 9 | 10) {
-        return Ok(None);
-    }
-    if len < 4 || len > rest.len() {
-        return Err(Fault::new(at, format!("set {id} says {len} bytes, {} are left", rest.len())));
-    }
-    match template_kind(id, kind.ipfix) {
-        Some(kind) => list(&rest[4..len], at + 4, kind, &mut |_| Ok(()))?,
-        None if id < 256 => return Err(Fault::new(at, format!("the set id {id} is reserved"))),
-        None => {}
-    }
-    Ok(Some(len))
-}
-
-/// Whether a set of this id lists templates, and which.
-fn template_kind(id: u16, ipfix: bool) -> Option<Kind> {
-    match (id, ipfix) {
-        (0, false) | (2, true) => Some(Kind { ipfix, options: false }),
-        (1, false) | (3, true) => Some(Kind { ipfix, options: true }),
-        _ => None,
-    }
-}
-
-/// How many templates or options data a set has, and why the first that was refused was.
+/// How many templates or options data a set has, and why the first that passed a bound did.
 type Learned = (u64, Option<Failure>);
 
 /// Decodes messages of one file or one sender.
@@ -182,12 +62,13 @@ struct Context {
     ipfix: bool,
 }
 
-/// How many records of a message are known, how many sets have no template, and why the first template or sampling rate
-/// that was refused was.
+/// How many records of a message are known, how many sets have no template and how many bytes these have, and why the
+/// first template or sampling rate that passed a bound did.
 #[derive(Default)]
 struct Seen {
     known: u64,
     blind_sets: u64,
+    blind_bytes: u64,
     refused: Option<Failure>,
 }
 
@@ -215,33 +96,35 @@ impl<'a> Decoder<'a> {
             }
             9 => {
                 self.tally.protocols[1] += 1;
-                let clock = Clock::uptime(u32_at(message, 8), 0, u32_at(message, 4));
-                let seen = self.sets(message, V9_HEADER_BYTES, &self.context(9, u32_at(message, 16), clock))?;
+                let clock = Clock::new(u32_at(message, 8), 0, self.origin.received_us).with_uptime(u32_at(message, 4));
+                let context = self.context(9, u32_at(message, 16), clock);
+                let seen = self.sets(&message[V9_HEADER_BYTES..], &context)?;
                 let counted = u64::from(u16_at(message, 2)).saturating_sub(seen.known);
                 self.blind(seen, counted)?;
             }
             _ => {
                 self.tally.protocols[2] += 1;
-                let clock = Clock::without_uptime(u32_at(message, 4));
-                let seen = self.sets(message, IPFIX_HEADER_BYTES, &self.context(10, u32_at(message, 12), clock))?;
+                let clock = Clock::new(u32_at(message, 4), 0, self.origin.received_us);
+                let context = self.context(10, u32_at(message, 12), clock);
+                let seen = self.sets(&message[IPFIX_HEADER_BYTES..], &context)?;
                 self.blind(seen, 0)?;
             }
         }
         Ok(length)
     }
 
-    /// Counts records without a template: what the header counts beyond the known ones, at least one a set. Fails where
-    /// something was refused.
+    /// Counts records without a template: what the header counts beyond the known ones, at least one a set and at most
+    /// as many as these sets have bytes. Fails where something passed a bound.
     fn blind(&mut self, seen: Seen, counted: u64) -> Result<(), Failure> {
         if seen.blind_sets > 0 && self.pass == Pass::Rows {
-            self.tally.skip(Reason::NoTemplate, seen.blind_sets.max(counted));
+            self.tally.skip(Reason::NoTemplate, seen.blind_sets.max(counted.min(seen.blind_bytes)));
         }
         seen.refused.map_or(Ok(()), Err)
     }
 
     fn context(&self, version: u16, domain: u32, clock: Clock) -> Context {
         let key = StreamKey::new(self.origin.exporter, version, domain, self.options);
-        let now = self.origin.received_us.unwrap_or(clock.export_us) / 1_000_000;
+        let now = self.origin.received_us.or(clock.export_us).unwrap_or(0) / 1_000_000;
         Context { key, clock, now, ipfix: version == 10 }
     }
 
@@ -249,8 +132,11 @@ impl<'a> Decoder<'a> {
         if self.pass == Pass::Collect {
             return Ok(());
         }
-        for row in v5::rows(message, self.scope()) {
+        for row in v5::rows(message, self.scope(), self.origin.received_us) {
             self.row(row)?;
+        }
+        if v5::miscounts(message) {
+            self.tally.skip(Reason::Miscount, 1);
         }
         Ok(())
     }
@@ -274,16 +160,17 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn sets(&mut self, message: &[u8], at: usize, context: &Context) -> Result<Seen, Failure> {
+    fn sets(&mut self, sets: &[u8], context: &Context) -> Result<Seen, Failure> {
         let mut seen = Seen::default();
-        for (at, id, body) in (Sets { message, at }) {
+        for (id, body) in (Sets { rest: sets }) {
             let template = self.templates.known(context.key, context.now).and_then(|stream| stream.template(id));
             let (known, refused) = match (template_kind(id, context.ipfix), template) {
-                (Some(kind), _) => self.learn(body, at, kind, context)?,
+                (Some(kind), _) => self.learn(body, kind, context),
                 (None, Some(template)) if template.options => self.options_data(&template, body, context)?,
                 (None, Some(template)) => (self.data(&template, body, context)?, None),
                 (None, None) => {
                     seen.blind_sets += 1;
+                    seen.blind_bytes += body.len() as u64;
                     continue;
                 }
             };
@@ -293,16 +180,11 @@ impl<'a> Decoder<'a> {
         Ok(seen)
     }
 
-    /// Learns the templates of a set; how many there were, and why the first one was refused.
-    fn learn(&mut self, body: &[u8], at: usize, kind: Kind, context: &Context) -> Result<Learned, Failure> {
-        let mut listed = Vec::new();
-        list(body, at, kind, &mut |one| {
-            listed.push(one);
-            Ok(())
-        })?;
-        let count = listed.len() as u64;
-        let mut refused = None;
-        for one in listed {
+    /// Learns the templates of a set; how many there were, and why the first one that passed a bound did.
+    fn learn(&mut self, body: &[u8], kind: Kind, context: &Context) -> Learned {
+        let (mut count, mut refused) = (0, None);
+        for one in Listing::new(body, kind) {
+            count += 1;
             match one {
                 Listed::Template(id, template, fields) => {
                     let kept = self.templates.insert(context.key, context.now, Announced { id, template, fields });
@@ -310,87 +192,89 @@ impl<'a> Decoder<'a> {
                 }
                 Listed::Withdrawn(id) => self.templates.withdraw(context.key, id),
                 Listed::WithdrawnAll(options) => self.templates.withdraw_all(context.key, options),
+                Listed::Refused(id) => {
+                    self.templates.withdraw(context.key, id);
+                    self.skip(Reason::BadTemplate, 1);
+                }
             }
         }
-        Ok((count, refused))
+        (count, refused)
+    }
+
+    /// Counts what gives no row, in the pass that makes rows.
+    fn skip(&mut self, reason: Reason, count: u64) {
+        if self.pass == Pass::Rows {
+            self.tally.skip(reason, count);
+        }
+    }
+
+    /// How many records a set has; none, and counted, when it does not fit its template.
+    fn fitting(&mut self, template: &Template, body: &[u8], context: &Context) -> Option<u64> {
+        let records = template.records(body, context.ipfix);
+        if records.is_none() {
+            self.skip(Reason::Misfit, 1);
+        }
+        let records = records?;
+        if self.pass == Pass::Rows {
+            self.tally.not_understood(&template.unread, records);
+        }
+        Some(records)
     }
 
     /// Makes rows of the records of a set; how many records there were.
     fn data(&mut self, template: &Template, body: &[u8], context: &Context) -> Result<u64, Failure> {
+        let Some(known) = self.fitting(template, body, context) else { return Ok(0) };
+        if self.pass == Pass::Collect {
+            return Ok(known);
+        }
         let scope = self.scope();
-        let (tally, builder, rows_wanted) = (&mut *self.tally, &mut *self.builder, self.pass == Pass::Rows);
-        let sink = &mut *self.sink;
+        let (tally, builder, sink) = (&mut *self.tally, &mut *self.builder, &mut *self.sink);
         let Some(stream) = self.templates.known(context.key, context.now) else { return Ok(0) };
         let stream = &*stream;
-        let mut push = |row: &_| builder.push(row, sink).map_err(Failure::Import);
-        let (known, cut) = records(template, body, &mut |raw| {
-            if !rows_wanted {
-                return Ok(());
-            }
-            match record::rows(raw, context.clock, stream, &scope) {
-                Ok((row, back)) => {
-                    push(&row)?;
-                    tally.rows += 1;
-                    if let Some(back) = back {
-                        push(&back)?;
+        let mut raw = Raw::new();
+        let mut rest = body;
+        for _ in 0..known {
+            let Some(length) = template.read(rest, &mut raw) else { break };
+            rest = &rest[length..];
+            record::rows(&raw, context.clock, stream, &scope, &mut |row| {
+                match row {
+                    Ok(row) => {
+                        builder.push(row, sink).map_err(Failure::Import)?;
                         tally.rows += 1;
                     }
+                    Err(reason) => tally.skip(reason, 1),
                 }
-                Err(reason) => tally.skip(reason, 1),
-            }
-            Ok(())
-        })?;
-        if cut && rows_wanted {
-            tally.skip(Reason::CutShort, 1);
+                Ok(())
+            })?;
         }
         Ok(known)
     }
 
-    /// Keeps what the options data of a set say; how many records there were, and why the first one was refused.
+    /// Keeps what the options data of a set say; how many records there were, and why the first one that passed a bound
+    /// did.
     fn options_data(&mut self, template: &Template, body: &[u8], context: &Context) -> Result<Learned, Failure> {
+        let Some(known) = self.fitting(template, body, context) else { return Ok((0, None)) };
+        self.skip(Reason::Options, known);
         let (key, now, templates) = (context.key, context.now, &mut *self.templates);
-        let mut refused = None;
-        let (known, cut) = records(template, body, &mut |raw| {
-            if let Some(boot) = raw.get(Slot::BootMillis) {
+        let (mut raw, mut rest, mut refused) = (Raw::new(), body, None);
+        for _ in 0..known {
+            let Some(length) = template.read(rest, &mut raw) else { break };
+            rest = &rest[length..];
+            if let Some(boot) = raw.one.get(Slot::BootMillis).filter(|boot| *boot > 0) {
                 templates.stream(key, now)?.boot_ms = Some(boot);
             }
-            let Some(rate) = record::sampling(raw) else { return Ok(()) };
-            let kept = templates.sample(key, now, sampled(template, raw), rate);
-            refused = refused.take().or(kept.err());
-            Ok(())
-        })?;
-        if self.pass == Pass::Rows {
-            self.tally.skip(Reason::Options, known);
-            self.tally.skip(Reason::CutShort, u64::from(cut));
+            if let Some(rate) = sampling::rate(&raw.one) {
+                let kept = templates.sample(key, now, sampled(template, &raw), rate);
+                refused = refused.or(kept.err());
+            }
         }
         Ok((known, refused))
     }
 }
 
-/// Bytes of padding that a set may end with so that the next begins at a multiple of four (RFC 3954 §5.3).
-const PADDING_BYTES_MAX: usize = 3;
-
-/// Calls `take` with every record of a set; how many there were, and whether what is left over is more than padding.
-fn records(
-    template: &Template,
-    body: &[u8],
-    take: &mut dyn FnMut(&Raw) -> Result<(), Failure>,
-) -> Result<(u64, bool), Failure> {
-    let mut raw = Raw::new();
-    let (mut at, mut known) = (0, 0);
-    while let Some(length) = template.read(&body[at..], &mut raw) {
-        at += length;
-        known += 1;
-        take(&raw)?;
-    }
-    let rest = &body[at..];
-    let padding = rest.len() <= PADDING_BYTES_MAX || rest.iter().all(|byte| *byte == 0);
-    Ok((known, rest.len() >= template.shortest() || !padding))
-}
-
 /// What the sampling rate of a record of options holds for.
-fn sampled(template: &Template, raw: &Raw) -> SamplingKey {
-    match (raw.get(Slot::Sampler), raw.get(Slot::IngressIf)) {
+fn sampled(template: &Template, raw: &Raw<'_>) -> SamplingKey {
+    match (raw.one.get(Slot::Sampler), raw.one.get(Slot::IngressIf)) {
         (Some(sampler), _) => SamplingKey::Sampler(sampler),
         (None, Some(interface)) if template.by_interface => SamplingKey::Interface(interface),
         _ => SamplingKey::All,

@@ -1,15 +1,16 @@
-//! From the values of a record to a row: which counter, which time, which neighbour.
+//! From the values of a record to its rows: which counter, which protocol, which neighbour. A direction that carried
+//! nothing has no row.
 
-use super::element::Slot;
-use super::options::{ExportOptions, WhenUnknown};
-use super::raw::Raw;
+use super::fault::Failure;
+use super::options::ExportOptions;
+use super::ports::{has_ports, is_icmp};
+use super::raw::{Raw, Values};
 use super::scope::{Clock, Scope};
+use super::slot::Slot;
 use super::state::Stream;
 use super::tally::Reason;
+use super::{sampling, section, times};
 use crate::columns::FlowRow;
-
-/// Seconds from 1900, where NTP begins, to 1970.
-const NTP_EPOCH: i64 = 2_208_988_800;
 
 /// Neighbour ASes that the record itself names; 0 names none.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,71 +19,222 @@ pub(crate) struct Neighbours {
     pub(crate) next: Option<u32>,
 }
 
-/// The rows of a record: one, or two of a biflow.
-pub(super) type Rows = (FlowRow, Option<FlowRow>);
+/// Hands on the rows of the values of a record: one, or two of a biflow; or why it has none.
+#[inline]
+pub(super) fn rows(
+    raw: &Raw<'_>,
+    clock: Clock,
+    stream: &Stream,
+    scope: &Scope<'_>,
+    take: &mut impl FnMut(Result<&FlowRow, Reason>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let row = match one(raw, clock, stream, scope) {
+        Ok(row) => row,
+        Err(reason) => return take(Err(reason)),
+    };
+    let (forward, reverse) = carried(raw);
+    let neighbours = Neighbours { prev: raw.one.small(Slot::PrevAs), next: raw.one.small(Slot::NextAs) };
+    let there = |counters: (u64, u64)| {
+        finish(FlowRow { packets: counters.0, bytes: counters.1, ..row }, neighbours, scope.options)
+    };
+    if let Carried::Nothing = reverse {
+        return take(forward.counted().and_then(there).as_ref().map_err(|reason| *reason));
+    }
+    let forward = if let Carried::Nothing = forward { None } else { Some(forward.counted().and_then(there)) };
+    let back = reverse.counted().and_then(|(packets, bytes)| {
+        let prev = raw.back.small(Slot::PrevAs).or(neighbours.next);
+        let exchanged = Neighbours { prev, next: raw.back.small(Slot::NextAs).or(neighbours.prev) };
+        finish(FlowRow { packets, bytes, ..back(raw, &row, clock, stream) }, exchanged, scope.options)
+    });
+    // A record that says too little of both directions is one record.
+    let same = back.is_err() && matches!(forward, Some(Err(_)));
+    if let Some(forward) = forward {
+        take(forward.as_ref().map_err(|reason| *reason))?;
+    }
+    if same { Ok(()) } else { take(back.as_ref().map_err(|reason| *reason)) }
+}
 
-/// The rows of the values of a record.
-pub(super) fn rows(raw: &Raw, clock: Clock, stream: &Stream, scope: &Scope<'_>) -> Result<Rows, Reason> {
-    let (src, dst) = raw.ends().ok_or(Reason::NoAddresses)?;
-    let proto = raw.small(Slot::Protocol).ok_or(Reason::NoProtocol)?;
-    let forward = counts(raw, &FORWARD);
-    let reverse = counts(raw, &REVERSE);
-    if forward.0.is_none() && reverse.0.is_none() {
-        return Err(Reason::NoPackets);
-    }
-    if forward.1.is_none() && reverse.1.is_none() {
-        return Err(Reason::NoBytes);
-    }
-    let (start, end) = times(raw, clock, stream.boot_ms, scope)?;
-    let row = FlowRow {
+/// The row of a record without its counters and neighbours.
+fn one(raw: &Raw<'_>, clock: Clock, stream: &Stream, scope: &Scope<'_>) -> Result<FlowRow, Reason> {
+    let values = &raw.one;
+    let described = match raw.ends() {
+        Some((src, dst)) => described(values, src, dst)?,
+        None => section::described(raw).ok_or(Reason::NoAddresses)??,
+    };
+    let (start, end) = times::of(values, clock, boot(raw, stream), scope)?;
+    Ok(FlowRow {
         start,
         end,
+        src_as: values.small(Slot::SourceAs),
+        dst_as: values.small(Slot::TargetAs),
+        ingress_if: values.small(Slot::IngressIf).or_else(|| values.small(Slot::IngressPhysical)),
+        egress_if: values.small(Slot::EgressIf).or_else(|| values.small(Slot::EgressPhysical)),
+        sampling: sampling::rate(values)
+            .or_else(|| stream.sampling(values.get(Slot::Sampler), values.get(Slot::IngressIf)))
+            .filter(|rate| *rate > 1),
+        exporter: raw.exporter().or(scope.exporter),
+        ..described
+    })
+}
+
+/// When the exporter started, as the record or its options say it.
+#[inline]
+fn boot(raw: &Raw<'_>, stream: &Stream) -> Option<u64> {
+    raw.one.get(Slot::BootMillis).filter(|boot| *boot > 0).or(stream.boot_ms)
+}
+
+/// What the fields of a record say about its packets.
+fn described(values: &Values, src: [u8; 16], dst: [u8; 16]) -> Result<FlowRow, Reason> {
+    let six = !src.starts_with(&MAPPED);
+    let proto = protocol(values, six).ok_or(Reason::NoProtocol)?;
+    let dst_port = values.first(&[Slot::TargetPort, Slot::UdpTarget, Slot::TcpTarget]);
+    let (src_port, dst_port) = (
+        values.first(&[Slot::SourcePort, Slot::UdpSource, Slot::TcpSource]).and_then(|port| u16::try_from(port).ok()),
+        dst_port.and_then(|port| u16::try_from(port).ok()),
+    );
+    // NetFlow puts ICMP type and code where the destination port is; exporters that do not write 0 there, which would
+    // be an echo reply.
+    let icmp_type = icmp(values, proto).or(dst_port.filter(|port| *port != 0)).filter(|_| is_icmp(proto));
+    Ok(FlowRow {
         src,
         dst,
         proto,
-        packets: forward.0.unwrap_or(0),
-        bytes: forward.1.unwrap_or(0),
-        src_port: raw.small(Slot::SourcePort),
-        dst_port: raw.small(Slot::TargetPort),
-        tcp_flags: raw.small(Slot::TcpFlags),
-        src_as: raw.small(Slot::SourceAs),
-        dst_as: raw.small(Slot::TargetAs),
-        ingress_if: raw.small(Slot::IngressIf),
-        egress_if: raw.small(Slot::EgressIf),
-        icmp_type: icmp(raw),
-        tos: raw.small(Slot::Tos),
-        sampling: sampling(raw)
-            .or_else(|| stream.sampling(raw.get(Slot::Sampler), raw.get(Slot::IngressIf)))
-            .filter(|rate| *rate > 1),
-        exporter: raw.exporter().or(scope.exporter),
+        src_port,
+        dst_port,
+        tcp_flags: values.small(Slot::TcpFlags),
+        icmp_type,
+        tos: values.small(Slot::Tos),
         ..FlowRow::default()
+    })
+}
+
+/// How mapped IPv4 addresses begin.
+const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
+/// The protocol: as the record says it, or as the other things say that it can only have one.
+#[inline]
+fn protocol(values: &Values, six: bool) -> Option<u8> {
+    values.small(Slot::Protocol).or_else(|| implied(values, six))
+}
+
+#[cold]
+fn implied(values: &Values, six: bool) -> Option<u8> {
+    let next: Option<u8> = values.small(Slot::NextHeader);
+    let has = |slots: &[Slot]| values.first(slots).is_some();
+    let ports = values.counted(&[Slot::SourcePort, Slot::TargetPort]).is_some_and(|port| port > 0);
+    if let Some(next) = next.filter(|next| !is_extension(*next)) {
+        return Some(next);
+    }
+    // A template of many protocols has the fields of all of them, with 0 in those of the others.
+    match (has(&[Slot::TcpSource, Slot::TcpTarget]), has(&[Slot::UdpSource, Slot::UdpTarget])) {
+        (true, false) => return Some(6),
+        (false, true) => return Some(17),
+        (true, true) => return None,
+        (false, false) => {}
+    }
+    let four = has(&[Slot::IcmpTypeCode4, Slot::IcmpType4]);
+    let either = four || has(&[Slot::IcmpTypeCode6, Slot::IcmpType6]);
+    (either && !ports).then_some(if six { 58 } else { 1 })
+}
+
+/// Whether a next header of IPv6 is an extension header, behind which the protocol stands (RFC 8200 §4).
+fn is_extension(next: u8) -> bool {
+    matches!(next, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140)
+}
+
+/// ICMP type × 256 + code; none where one of both is not said.
+fn icmp(values: &Values, proto: u8) -> Option<u16> {
+    let whole = |whole, kind, code| {
+        values.small(whole).or_else(|| {
+            let (kind, code): (u8, u8) = (values.small(kind)?, values.small(code)?);
+            Some(u16::from(kind) << 8 | u16::from(code))
+        })
     };
-    let neighbours = Neighbours { prev: raw.small(Slot::PrevAs), next: raw.small(Slot::NextAs) };
-    let back = match reverse {
-        (Some(packets @ 1..), Some(bytes)) => Some((packets, bytes)),
-        _ => None,
-    };
-    let Some((packets, bytes)) = back else { return Ok((finish(row, neighbours, scope.options)?, None)) };
-    let back = FlowRow { packets, bytes, tcp_flags: raw.small(Slot::TcpFlagsReverse), ..exchanged(&row) };
-    let exchanged = Neighbours { prev: neighbours.next, next: neighbours.prev };
-    Ok((finish(row, neighbours, scope.options)?, Some(finish(back, exchanged, scope.options)?)))
+    let four = || whole(Slot::IcmpTypeCode4, Slot::IcmpType4, Slot::IcmpCode4);
+    let six = || whole(Slot::IcmpTypeCode6, Slot::IcmpType6, Slot::IcmpCode6);
+    if proto == 58 { six().or_else(four) } else { four().or_else(six) }
+}
+
+/// What a direction carried, as far as the record says it.
+#[derive(Clone, Copy)]
+enum Carried {
+    /// There are no counters, or they counted nothing.
+    Nothing,
+    /// Packets and bytes.
+    Counted(u64, u64),
+    /// Something, but this is not said.
+    Partly(Reason),
+    /// There are no counters at all.
+    Unsaid,
+}
+
+impl Carried {
+    fn of(packets: Option<u64>, bytes: Option<u64>) -> Self {
+        match (packets, bytes) {
+            (None, None) => Self::Unsaid,
+            (None | Some(0), None | Some(0)) => Self::Nothing,
+            (Some(packets @ 1..), Some(bytes)) => Self::Counted(packets, bytes),
+            (Some(_), None) => Self::Partly(Reason::NoBytes),
+            (None | Some(0), Some(_)) => Self::Partly(Reason::NoPackets),
+        }
+    }
+
+    const fn counted(self) -> Result<(u64, u64), Reason> {
+        match self {
+            Self::Counted(packets, bytes) => Ok((packets, bytes)),
+            Self::Partly(reason) => Err(reason),
+            Self::Nothing => Err(Reason::NoTraffic),
+            Self::Unsaid => Err(Reason::NoPackets),
+        }
+    }
 }
 
 const FORWARD: [&[Slot]; 2] = [
     &[Slot::Packets, Slot::PacketsTotal, Slot::PacketsInitiator, Slot::PacketsPost, Slot::PacketsPostTotal],
     &[Slot::Octets, Slot::OctetsTotal, Slot::OctetsInitiator, Slot::OctetsPost, Slot::OctetsPostTotal],
 ];
-const REVERSE: [&[Slot]; 2] = [
-    &[Slot::PacketsReverse, Slot::PacketsReverseTotal, Slot::PacketsResponder],
-    &[Slot::OctetsReverse, Slot::OctetsReverseTotal, Slot::OctetsResponder],
-];
+const RESPONDER: [Slot; 2] = [Slot::PacketsResponder, Slot::OctetsResponder];
 
-fn counts(raw: &Raw, slots: &[&[Slot]; 2]) -> (Option<u64>, Option<u64>) {
-    (raw.first(slots[0]), raw.first(slots[1]))
+/// What both directions carried. A record without counters that says how long its packet was is of one packet.
+#[inline]
+fn carried(raw: &Raw<'_>) -> (Carried, Carried) {
+    let forward = Carried::of(raw.one.counted(FORWARD[0]), raw.one.counted(FORWARD[1]));
+    let [packets, bytes] = [0, 1].map(|at| raw.back.counted(FORWARD[at]).or_else(|| raw.one.get(RESPONDER[at])));
+    let reverse = Carried::of(packets, bytes);
+    match (forward, reverse) {
+        (Carried::Unsaid, Carried::Unsaid) => (section::carried(raw).map_or(forward, one_packet), Carried::Nothing),
+        (Carried::Unsaid, reverse) => (Carried::Nothing, reverse),
+        (forward, Carried::Unsaid) => (forward, Carried::Nothing),
+        both => both,
+    }
 }
 
-/// The row seen from the other end.
-fn exchanged(row: &FlowRow) -> FlowRow {
+const fn one_packet(bytes: u64) -> Carried {
+    Carried::Counted(1, bytes)
+}
+
+/// The row of the reverse direction without its counters and neighbours: what the record says about it (RFC 5103), and
+/// of the forward direction what holds for both.
+fn back(raw: &Raw<'_>, row: &FlowRow, clock: Clock, stream: &Stream) -> FlowRow {
+    let (values, seen) = (&raw.back, reversed(row));
+    let (start, end) = times::of_reverse(values, clock, boot(raw, stream), row);
+    FlowRow {
+        start,
+        end,
+        src_as: values.small(Slot::SourceAs).or(seen.src_as),
+        dst_as: values.small(Slot::TargetAs).or(seen.dst_as),
+        ingress_if: values.small(Slot::IngressIf).or_else(|| values.small(Slot::IngressPhysical)).or(seen.ingress_if),
+        egress_if: values.small(Slot::EgressIf).or_else(|| values.small(Slot::EgressPhysical)).or(seen.egress_if),
+        tcp_flags: values.small(Slot::TcpFlags),
+        icmp_type: icmp(values, row.proto).filter(|_| is_icmp(row.proto)),
+        tos: values.small(Slot::Tos),
+        sampling: sampling::rate(values).filter(|rate| *rate > 1).or(row.sampling),
+        ..seen
+    }
+}
+
+/// The row seen from the other end: without what was said of one direction only.
+pub(crate) fn reversed(row: &FlowRow) -> FlowRow {
     FlowRow {
         src: row.dst,
         dst: row.src,
@@ -92,79 +244,11 @@ fn exchanged(row: &FlowRow) -> FlowRow {
         dst_as: row.src_as,
         ingress_if: row.egress_if,
         egress_if: row.ingress_if,
+        tcp_flags: None,
+        icmp_type: None,
+        tos: None,
         ..*row
     }
-}
-
-/// ICMP type × 256 + code.
-fn icmp(raw: &Raw) -> Option<u16> {
-    raw.small(Slot::IcmpTypeCode).or_else(|| {
-        let kind: u8 = raw.small(Slot::IcmpType)?;
-        let code: u8 = raw.small(Slot::IcmpCode).unwrap_or(0);
-        Some(u16::from(kind) << 8 | u16::from(code))
-    })
-}
-
-/// One packet in how many, as a record says it.
-pub(super) fn sampling(raw: &Raw) -> Option<u64> {
-    raw.get(Slot::SamplingInterval).or_else(|| {
-        let taken = raw.get(Slot::SampledPackets)?;
-        let left = raw.get(Slot::UnsampledPackets)?;
-        (taken > 0).then(|| taken.saturating_add(left) / taken)
-    })
-}
-
-/// First and last packet, microseconds since the epoch.
-fn times(raw: &Raw, clock: Clock, boot_ms: Option<u64>, scope: &Scope<'_>) -> Result<(i64, i64), Reason> {
-    let boot = raw.get(Slot::BootMillis).or(boot_ms);
-    let start = time(raw, &STARTS, clock, boot);
-    let end = time(raw, &ENDS, clock, boot);
-    let lasted = raw.get(Slot::DurationMicros).or_else(|| raw.get(Slot::DurationMillis)?.checked_mul(1000));
-    let lasted = lasted.and_then(|lasted| i64::try_from(lasted).ok()).unwrap_or(0);
-    match (start, end) {
-        (Some(start), Some(end)) => Ok((start, end)),
-        (Some(start), None) => Ok((start, start.saturating_add(lasted))),
-        (None, Some(end)) => Ok((end.saturating_sub(lasted), end)),
-        (None, None) => {
-            let seen = time(raw, &SEEN, clock, boot);
-            let approximate = scope.options.unknown_times == WhenUnknown::Approximate;
-            let at = seen.or(approximate.then_some(clock.export_us)).ok_or(Reason::NoTimes)?;
-            Ok((at, at))
-        }
-    }
-}
-
-/// The slots that tell one time: NTP, milliseconds, seconds, uptime, microseconds before export.
-type Times = (Slot, Slot, Slot, Option<(Slot, Slot)>);
-const STARTS: Times =
-    (Slot::StartNtp, Slot::StartMillis, Slot::StartSeconds, Some((Slot::StartUptime, Slot::StartDelta)));
-const ENDS: Times = (Slot::EndNtp, Slot::EndMillis, Slot::EndSeconds, Some((Slot::EndUptime, Slot::EndDelta)));
-const SEEN: Times = (Slot::SeenNtp, Slot::SeenMillis, Slot::SeenSeconds, None);
-
-fn time(raw: &Raw, slots: &Times, clock: Clock, boot: Option<u64>) -> Option<i64> {
-    let (ntp_slot, millis, seconds, relative) = *slots;
-    if let Some(time) = raw.get(millis) {
-        return i64::try_from(time).ok()?.checked_mul(1000);
-    }
-    if let Some(time) = raw.get(ntp_slot) {
-        return Some(ntp(time));
-    }
-    if let Some(time) = raw.get(seconds) {
-        return i64::try_from(time).ok()?.checked_mul(1_000_000);
-    }
-    let (uptime, delta) = relative?;
-    if let Some(time) = raw.get(uptime) {
-        return clock.at_uptime(time).or_else(|| i64::try_from(boot?.checked_add(time)?).ok()?.checked_mul(1000));
-    }
-    clock.export_us.checked_sub(i64::try_from(raw.get(delta)?).ok()?)
-}
-
-/// An NTP timestamp (RFC 5905 §6) as microseconds since the epoch; era 1 begins in 2036, where the first bit is 0 again.
-fn ntp(time: u64) -> i64 {
-    let seconds = (time >> 32).cast_signed();
-    let era = if seconds < 0x8000_0000 { 1 << 32 } else { 0 };
-    let micros = ((time & 0xffff_ffff) * 1_000_000) >> 32;
-    (seconds + era - NTP_EPOCH) * 1_000_000 + micros.cast_signed()
 }
 
 /// Fills in neighbours, and ports by protocol.
@@ -175,46 +259,16 @@ pub(crate) fn finish(mut row: FlowRow, neighbours: Neighbours, options: &ExportO
         return Err(Reason::NoIngress);
     }
     if !has_ports(row.proto) {
-        if is_icmp(row.proto) {
-            // NetFlow puts ICMP type and code where the destination port is.
-            row.icmp_type = row.icmp_type.or(row.dst_port);
-        }
         row.src_port = row.src_port.map(|_| 0);
         row.dst_port = row.dst_port.map(|_| 0);
-    } else {
-        row.icmp_type = None;
     }
     Ok(row)
 }
 
-/// Whether the protocol is ICMP, of IPv4 or IPv6.
-pub(crate) fn is_icmp(proto: u8) -> bool {
-    matches!(proto, 1 | 58)
-}
-
-/// Whether the protocol has ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
-fn has_ports(proto: u8) -> bool {
-    matches!(proto, 6 | 17 | 33 | 132 | 136)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::options::AsRole;
+    use super::super::options::{AsRole, WhenUnknown};
     use super::*;
-
-    #[test]
-    fn ntp_time_is_read_in_both_eras() {
-        let at = |unix: i64| (u64::try_from(unix + NTP_EPOCH).unwrap() & 0xffff_ffff) << 32;
-        assert_eq!(ntp(at(1_500_000_000) | 1 << 31), 1_500_000_000_500_000);
-        assert_eq!(ntp(at(2_200_000_000)), 2_200_000_000_000_000);
-    }
-
-    #[test]
-    fn icmp_type_stands_in_the_port_of_netflow() {
-        let row = FlowRow { proto: 1, dst_port: Some(0x0300), src_port: Some(7), ..FlowRow::default() };
-        let row = finish(row, Neighbours::default(), &ExportOptions::default()).unwrap();
-        assert_eq!((row.icmp_type, row.src_port, row.dst_port), (Some(0x300), Some(0), Some(0)));
-    }
 
     #[test]
     fn the_neighbour_is_named_configured_or_unknown() {

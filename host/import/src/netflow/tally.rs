@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::element::Unread;
+use super::registry::{COUNT, ELEMENTS};
 use crate::Skip;
+use crate::report::OPTIONS_DATA;
 
 /// Why a record gave no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +32,17 @@ pub enum Reason {
     NotIp,
     /// A sample of a kind without a sampled header (sFlow).
     OtherSample,
-    /// The rest of a set that is not a record of its template: damaged, or the template is another exporter's.
-    CutShort,
+    /// A set that is not records of its template: damaged, or the template is another one.
+    Misfit,
+    /// It counts no packet: nothing passed.
+    NoTraffic,
+    /// A template that breaks its format.
+    BadTemplate,
+    /// Not a record: a header of NetFlow v5 that counts other records than there are, which are read.
+    Miscount,
 }
 
-const REASONS: [Reason; 12] = [
+const REASONS: [Reason; 15] = [
     Reason::NoTemplate,
     Reason::Options,
     Reason::NoAddresses,
@@ -45,7 +54,10 @@ const REASONS: [Reason; 12] = [
     Reason::Counters,
     Reason::NotIp,
     Reason::OtherSample,
-    Reason::CutShort,
+    Reason::Misfit,
+    Reason::NoTraffic,
+    Reason::BadTemplate,
+    Reason::Miscount,
 ];
 
 impl Reason {
@@ -54,7 +66,7 @@ impl Reason {
         let lacks = |column: &str| Skip::Incomplete(column.to_owned());
         match self {
             Self::NoTemplate => Skip::NoTemplate,
-            Self::Options => other("options data"),
+            Self::Options => other(OPTIONS_DATA),
             Self::NoAddresses => other("record without IP addresses"),
             Self::NoProtocol => lacks("proto"),
             Self::NoPackets => lacks("packets"),
@@ -64,7 +76,10 @@ impl Reason {
             Self::Counters => other("interface counters"),
             Self::NotIp => other("sampled packet without an IP header"),
             Self::OtherSample => other("sample without a packet header"),
-            Self::CutShort => Skip::Malformed("rest of a set that does not fit its template".to_owned()),
+            Self::Misfit => Skip::Malformed("set that does not fit its template".to_owned()),
+            Self::NoTraffic => other("record that counts no packets"),
+            Self::BadTemplate => Skip::Malformed("template that breaks its format".to_owned()),
+            Self::Miscount => other("header that counts other records than its message has"),
         }
     }
 }
@@ -79,7 +94,11 @@ pub struct Tally {
     /// Messages by protocol: NetFlow v5, v9, IPFIX, sFlow.
     pub protocols: [u64; 4],
     skipped: [u64; REASONS.len()],
+    /// By place in [`ELEMENTS`] and direction; as many as this table has, at most.
+    unread: BTreeMap<(usize, bool), u64>,
 }
+
+const _: () = assert!(COUNT < 1024, "what a hostile exporter may name is bounded by the table");
 
 impl Tally {
     /// Counts records that gave no row.
@@ -93,10 +112,20 @@ impl Tally {
         self.skipped[reason as usize]
     }
 
+    /// Counts records with values that bear on a column and are not read.
+    pub(super) fn not_understood(&mut self, fields: &[Unread], records: u64) {
+        for field in fields.iter().filter(|_| records > 0) {
+            let Ok(at) = ELEMENTS.binary_search_by_key(&field.element.id, |element| element.id) else { continue };
+            *self.unread.entry((at, field.reverse)).or_default() += records;
+        }
+    }
+
     /// The counts as a report has them.
     #[must_use]
     pub fn to_skips(&self) -> BTreeMap<Skip, u64> {
-        REASONS.iter().filter(|&&reason| self.skipped(reason) > 0).map(|&r| (r.skip(), self.skipped(r))).collect()
+        let reasons = REASONS.iter().filter(|&&reason| self.skipped(reason) > 0);
+        let unread = self.unread.iter().map(|(&(at, reverse), records)| (unread(at, reverse), *records));
+        reasons.map(|&reason| (reason.skip(), self.skipped(reason))).chain(unread).collect()
     }
 
     /// The protocols seen, in words.
@@ -106,4 +135,9 @@ impl Tally {
         let seen: Vec<_> = names.iter().zip(self.protocols).filter(|(_, n)| *n > 0).map(|(name, _)| *name).collect();
         if seen.is_empty() { "flow export".to_owned() } else { seen.join(", ") }
     }
+}
+
+fn unread(at: usize, reverse: bool) -> Skip {
+    let (element, reverse) = (&ELEMENTS[at], if reverse { "reverse " } else { "" });
+    Skip::NotUnderstood(format!("{reverse}{} (element {}), for `{}`", element.name, element.id, element.column))
 }

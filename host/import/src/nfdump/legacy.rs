@@ -4,8 +4,11 @@
 use std::collections::HashMap;
 
 use super::bytes::{mapped, set_transport, u16_at, u32_at, u64_at, v6_at};
+use super::extensions::{Bearing, extension, length};
+use super::flow::{Flow, micros};
 use crate::columns::FlowRow;
-use crate::tally::Why;
+use crate::packet::proto;
+use crate::tally::{Tally, Why};
 
 /// Extensions that one map may name: there are 48, each at most once.
 const EXTENSIONS_MAX: usize = 64;
@@ -18,50 +21,60 @@ const FLAG_EVENT: u16 = 64;
 /// Where a map puts an extension that has columns: its number and its place behind the counters.
 type Place = (u16, usize);
 
+/// What a map announces.
+struct Map {
+    places: Box<[Place]>,
+    /// What it names that is not known. How long that is is not known either, so that what stands behind it in a record
+    /// cannot be found.
+    unread: Option<&'static str>,
+}
+
 /// The extension maps of a file, by their number of 16 bits: at most 65,536 with the few places of each.
 #[derive(Default)]
-pub(super) struct Maps(HashMap<u16, Box<[Place]>>);
+pub(super) struct Maps(HashMap<u16, Map>);
 
 impl Maps {
     /// Remembers a map: number (2), length of the extensions (2), their numbers up to a zero.
     pub(super) fn learn(&mut self, record: &[u8]) -> Result<(), String> {
         let number = u16_at(record, 4).ok_or("an extension map without a number")?;
-        let mut places = Vec::new();
+        let (mut places, mut unread) = (Vec::new(), None);
         let mut at = 0;
         for index in 0.. {
-            let extension = u16_at(record, 8 + 2 * index).unwrap_or(0);
-            if extension == 0 {
+            let id = u16_at(record, 8 + 2 * index).unwrap_or(0);
+            if id == 0 {
                 break;
             }
             if index >= EXTENSIONS_MAX {
                 return Err(format!("extension map {number} names more than {EXTENSIONS_MAX} extensions"));
             }
-            if matches!(extension, 4..=7 | 23 | 24 | 26) {
-                places.push((extension, at));
+            match (extension(id), length(id)) {
+                (Bearing::Unread(what), _) => unread = Some(what),
+                (Bearing::Read, Some(_)) if unread.is_none() => places.push((id, at)),
+                _ => {}
             }
-            at += length(extension)
-                .ok_or_else(|| format!("extension map {number} names extension {extension}, which is unknown"))?;
+            at += length(id).unwrap_or(0);
         }
-        self.0.insert(number, places.into());
+        self.0.insert(number, Map { places: places.into(), unread });
         Ok(())
     }
 
     /// Decodes a flow record; gives nfdump's number of its exporter too. `large` is type 10.
-    pub(super) fn flow(&self, record: &[u8], large: bool) -> Result<(FlowRow, u16), Why> {
+    pub(super) fn flow(&self, record: &[u8], large: bool, tally: &mut Tally) -> Result<(Flow, u16), Why> {
         let number = u16_at(record, 6).ok_or(CUT)?;
-        let places = self.0.get(&number).ok_or(Why::Malformed("flow record whose extension map is missing"))?;
+        let map = self.0.get(&number).ok_or(Why::Malformed("flow record whose extension map is missing"))?;
         let flags = if large { u16_at(record, 4) } else { record.get(4).copied().map(u16::from) }.ok_or(CUT)?;
-        let (row, exporter) = decode(record, flags, large, places).ok_or(CUT)?;
-        if flags & FLAG_EVENT != 0 && row.packets == 0 && row.bytes == 0 {
-            return Err(Why::NotApplicable("event of a firewall or of address translation without counters"));
+        let (mut flow, exporter) = decode(record, flags, large, &map.places).ok_or(CUT)?;
+        flow.is_event = flags & FLAG_EVENT != 0;
+        if let Some(what) = map.unread {
+            tally.skip(Why::NotUnderstood(what));
         }
-        Ok((row, exporter))
+        Ok((flow, exporter))
     }
 }
 
 const CUT: Why = Why::Malformed("flow record shorter than its extension map says");
 
-fn decode(record: &[u8], flags: u16, large: bool, places: &[Place]) -> Option<(FlowRow, u16)> {
+fn decode(record: &[u8], flags: u16, large: bool, places: &[Place]) -> Option<(Flow, u16)> {
     let mut row = FlowRow {
         start: time(u32_at(record, 12)?, u16_at(record, 8)?),
         end: time(u32_at(record, 16)?, u16_at(record, 10)?),
@@ -86,14 +99,16 @@ fn decode(record: &[u8], flags: u16, large: bool, places: &[Place]) -> Option<(F
     };
     row.packets = counter(flags & FLAG_PACKETS_64 != 0)?;
     row.bytes = counter(flags & FLAG_BYTES_64 != 0)?;
+    let mut flow = Flow { row, ..Flow::default() };
     for &(extension, place) in places {
-        extend(&mut row, extension, record.get(at + place..)?)?;
+        extend(&mut flow, extension, record.get(at + place..)?)?;
     }
-    Some((row, exporter))
+    Some((flow, exporter))
 }
 
 /// Reads an extension that has columns.
-fn extend(row: &mut FlowRow, extension: u16, body: &[u8]) -> Option<()> {
+fn extend(flow: &mut Flow, extension: u16, body: &[u8]) -> Option<()> {
+    let row = &mut flow.row;
     let narrow = |at| u16_at(body, at).map(u32::from);
     let wide = |at| u32_at(body, at);
     match extension {
@@ -101,31 +116,28 @@ fn extend(row: &mut FlowRow, extension: u16, body: &[u8]) -> Option<()> {
         5 => (row.ingress_if, row.egress_if) = (Some(wide(0)?), Some(wide(4)?)),
         6 => (row.src_as, row.dst_as) = (Some(narrow(0)?), Some(narrow(2)?)),
         7 => (row.src_as, row.dst_as) = (Some(wide(0)?), Some(wide(4)?)),
+        14 => flow.back.0 = u64::from(wide(0)?),
+        15 => flow.back.0 = u64_at(body, 0)?,
+        16 => flow.back.1 = u64::from(wide(0)?),
+        17 => flow.back.1 = u64_at(body, 0)?,
         23 => row.exporter = Some(mapped(wide(0)?)),
         24 => row.exporter = Some(v6_at(body, 0)?),
         26 => (row.egress_as, row.ingress_as) = (Some(wide(0)?), wide(4)?),
+        27 => flow.received = micros(u64_at(body, 0)?).unwrap_or(0),
+        37 => {
+            flow.event = micros(u64_at(body, 0)?).unwrap_or(0);
+            // Code and type of an event stand beside the ports, which it may have left empty.
+            let said = u16_at(body, 12)?;
+            if matches!(row.proto, proto::ICMP | proto::ICMP6) && said != 0 {
+                row.icmp_type = Some(said);
+            }
+        }
         _ => {}
     }
     Some(())
 }
 
-/// Bytes of an extension in a record.
-const fn length(extension: u16) -> Option<usize> {
-    Some(match extension {
-        4 | 6 | 8 | 9 | 11 | 13 | 14 | 16 | 18 | 23 | 25 | 38 => 4,
-        5 | 7 | 15 | 17 | 19 | 26 | 27 | 39 | 47 | 48 => 8,
-        46 => 12,
-        10 | 12 | 20 | 21 | 24 => 16,
-        37 => 20,
-        41 | 42 | 45 => 24,
-        40 => 32,
-        22 => 40,
-        43 => 72,
-        _ => return None,
-    })
-}
-
 /// Seconds and milliseconds as µs.
 fn time(seconds: u32, milliseconds: u16) -> i64 {
-    i64::from(seconds) * 1_000_000 + i64::from(milliseconds) * 1000
+    if seconds == 0 { 0 } else { i64::from(seconds) * 1_000_000 + i64::from(milliseconds) * 1000 }
 }

@@ -2,10 +2,13 @@
 //! before it is read. It reads the files of little-endian machines, which is what nfdump itself reads there.
 //!
 //! Rows carry what nfdump stored. Where nfdump applied a sampling rate when it collected (its "sampled" flag), packets
-//! and bytes are already scaled, so that `sampling` stays empty.
+//! and bytes are already scaled, so that `sampling` stays empty. What it counted of the way back (biflows of RFC 5103,
+//! responders of firewalls) is a row of its own.
 
 mod blocks;
 mod bytes;
+mod extensions;
+mod flow;
 mod legacy;
 mod lzo;
 mod records;

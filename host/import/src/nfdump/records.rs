@@ -6,6 +6,8 @@ use std::path::Path;
 
 use super::blocks::Block;
 use super::bytes::{mapped, set_transport, u16_at, u32_at, u64_at, v6_at};
+use super::extensions::{Bearing, element};
+use super::flow::{Flow, micros};
 use super::legacy::Maps;
 use crate::ImportError;
 use crate::columns::FlowRow;
@@ -22,6 +24,8 @@ const FLOW: u16 = 11;
 const FLOW_HEADER_BYTES: usize = 12;
 /// The record is an event of a firewall or of address translation.
 const FLAG_EVENT: u8 = 1;
+/// nfdump has scaled packets and bytes by the sampling rate.
+const FLAG_SAMPLED: u8 = 2;
 
 /// Why a block cannot be read to its end.
 pub(super) enum Broken {
@@ -48,7 +52,7 @@ impl From<ImportError> for Broken {
 }
 
 /// What a record was.
-pub(super) type Read = Result<FlowRow, Why>;
+pub(super) type Read = Result<Flow, Why>;
 
 /// Takes rows.
 type Rows<'a> = &'a mut dyn FnMut(&FlowRow) -> Result<(), ImportError>;
@@ -89,12 +93,12 @@ impl<'a> Decoder<'a> {
 
     fn record(&mut self, record: &[u8], tally: &mut Tally, rows: Rows<'_>) -> Result<(), Broken> {
         let read = match u16_at(record, 0).unwrap_or_default() {
-            FLOW => self.flow(record),
+            FLOW => self.flow(record, tally),
             kind @ (LEGACY_FLOW | LEGACY_FLOW_LARGE) => {
                 let exporters = &self.exporters;
-                self.maps.flow(record, kind == LEGACY_FLOW_LARGE).map(|(mut row, exporter)| {
-                    row.exporter = row.exporter.or_else(|| exporters.get(&exporter).copied());
-                    row
+                self.maps.flow(record, kind == LEGACY_FLOW_LARGE, tally).map(|(mut flow, exporter)| {
+                    flow.row.exporter = flow.row.exporter.or_else(|| exporters.get(&exporter).copied());
+                    flow
                 })
             }
             EXTENSION_MAP => return self.maps.learn(record).map_err(Broken::Format),
@@ -107,19 +111,18 @@ impl<'a> Decoder<'a> {
             3..=6 | 8 | 9 | 12..=15 => return Ok(()),
             _ => Err(Why::NotApplicable("record of an unknown type")),
         };
-        let complete =
-            read.and_then(
-                |mut row| {
-                    if self.options.complete(&mut row) { Ok(row) } else { Err(Why::Incomplete("ingress_as")) }
-                },
-            );
-        match complete {
-            Ok(row) => Ok(rows(&row)?),
-            Err(why) => {
-                tally.skip(why);
-                Ok(())
+        match read {
+            Ok(flow) => {
+                for way in flow.rows(self.options).into_iter().flatten() {
+                    match way {
+                        Ok(row) => rows(&row)?,
+                        Err(why) => tally.skip(why),
+                    }
+                }
             }
+            Err(why) => tally.skip(why),
         }
+        Ok(())
     }
 
     /// Remembers the address of an exporter: version (4), address (16), family (2), number (2).
@@ -134,24 +137,28 @@ impl<'a> Decoder<'a> {
 
     /// Decodes a flow record of layout 2.
     #[inline]
-    fn flow(&self, record: &[u8]) -> Read {
+    fn flow(&self, record: &[u8], tally: &mut Tally) -> Read {
         let cut = CUT;
         let (Some(elements), Some(number), Some(&flags)) = (u16_at(record, 4), u16_at(record, 8), record.get(10))
         else {
             return Err(cut);
         };
-        let mut flow = Flow { row: FlowRow::default(), counted: false, addressed: false, event_ms: 0 };
+        let mut read = Elements { sampled: flags & FLAG_SAMPLED != 0, ..Elements::default() };
+        read.flow.is_event = flags & FLAG_EVENT != 0;
         let mut rest = record.get(FLOW_HEADER_BYTES..).ok_or(cut)?;
         for _ in 0..elements {
             let (Some(kind), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2)) else { return Err(cut) };
             let body = rest.get(4..usize::from(length)).ok_or(cut)?;
-            flow.element(kind, body).ok_or(cut)?;
+            read.element(kind, body).ok_or(cut)?;
             rest = &rest[usize::from(length)..];
         }
-        if flow.row.exporter.is_none() && number != 0 {
-            flow.row.exporter = self.exporters.get(&number).copied();
+        if read.flow.row.exporter.is_none() && number != 0 {
+            read.flow.row.exporter = self.exporters.get(&number).copied();
         }
-        flow.finish(flags & FLAG_EVENT != 0)
+        if let Some(what) = read.unread {
+            tally.skip(Why::NotUnderstood(what));
+        }
+        read.finish()
     }
 }
 
@@ -162,21 +169,26 @@ fn ends(number: u32, records: u32) -> Broken {
 const CUT: Why = Why::Malformed("flow record that contradicts its own lengths or has an impossible time");
 
 /// A flow record while its elements are read.
-struct Flow {
-    row: FlowRow,
+#[derive(Default)]
+struct Elements {
+    flow: Flow,
     counted: bool,
     addressed: bool,
-    event_ms: u64,
+    sampled: bool,
+    /// The first element that bears on a column and is not read.
+    unread: Option<&'static str>,
 }
 
-impl Flow {
+impl Elements {
     /// Reads an element; none when it is shorter than its type needs. Types that have no column are passed over.
     #[inline]
     fn element(&mut self, kind: u16, body: &[u8]) -> Option<()> {
-        let row = &mut self.row;
+        let flow = &mut self.flow;
+        let row = &mut flow.row;
         match kind {
             1 => {
                 (row.start, row.end) = (micros(u64_at(body, 0)?)?, micros(u64_at(body, 8)?)?);
+                flow.received = micros(u64_at(body, 16)?).unwrap_or(0);
                 (row.packets, row.bytes) = (u64_at(body, 24)?, u64_at(body, 32)?);
                 let (src_port, dst_port) = (u16_at(body, 40)?, u16_at(body, 42)?);
                 row.proto = *body.get(44)?;
@@ -193,40 +205,38 @@ impl Flow {
                 self.addressed = true;
             }
             4 => (row.ingress_if, row.egress_if) = (Some(u32_at(body, 0)?), Some(u32_at(body, 4)?)),
+            5 => flow.back = (u64_at(body, 8)?, u64_at(body, 16)?),
             7 => (row.src_as, row.dst_as) = (Some(u32_at(body, 0)?), Some(u32_at(body, 4)?)),
             12 => row.exporter = Some(mapped(u32_at(body, 0)?)),
             13 => row.exporter = Some(v6_at(body, 0)?),
             16 => (row.egress_as, row.ingress_as) = (Some(u32_at(body, 0)?), u32_at(body, 4)?),
-            19 | 25 => self.event_ms = u64_at(body, 0)?,
-            _ => {}
+            19 | 25 => flow.event = micros(u64_at(body, 0)?)?,
+            38 => {
+                row.ingress_if = row.ingress_if.or(u32_at(body, 8).filter(|interface| *interface != 0));
+                row.egress_if = row.egress_if.or(u32_at(body, 12).filter(|interface| *interface != 0));
+            }
+            _ => {
+                if let Bearing::Unread(what) = element(kind)
+                    && !(kind == SAMPLER && self.sampled)
+                {
+                    self.unread = self.unread.or(Some(what));
+                }
+            }
         }
         Some(())
     }
 
-    /// The row, when all that a row needs was there.
-    fn finish(mut self, event: bool) -> Read {
+    /// The flow, when all that a row needs was there.
+    fn finish(self) -> Read {
         if !self.addressed {
             return Err(Why::Incomplete("src"));
         }
         if !self.counted {
             return Err(Why::Incomplete("packets"));
         }
-        if event && self.row.packets == 0 && self.row.bytes == 0 {
-            return Err(Why::NotApplicable("event of a firewall or of address translation without counters"));
-        }
-        if self.row.start == 0 {
-            if self.event_ms == 0 {
-                return Err(Why::Incomplete("start"));
-            }
-            let event = micros(self.event_ms).ok_or(CUT)?;
-            (self.row.start, self.row.end) = (event, event);
-        }
-        Ok(self.row)
+        Ok(self.flow)
     }
 }
 
-/// Milliseconds as µs, up to the year 294,247.
-#[inline]
-fn micros(milliseconds: u64) -> Option<i64> {
-    i64::try_from(milliseconds).ok()?.checked_mul(1000)
-}
+/// The element that names the sampler, which is of use only where nothing was scaled yet.
+const SAMPLER: u16 = 18;

@@ -11,8 +11,11 @@ const IPV6_HEADER_BYTES: usize = 40;
 /// Bytes of the IPv4 header without options.
 const IPV4_HEADER_BYTES: usize = 20;
 
+/// Most that the length of an IPv6 header can say.
+const IPV6_PAYLOAD_BYTES_MAX: u64 = 65_535;
+
 /// Reads an IP packet of which `data` was captured and which had `wire_bytes` on the wire (used where the header has no
-/// length: segmentation offload and jumbograms).
+/// length: segmentation offload, and packets of IPv6 that are longer than their header can say).
 ///
 /// # Errors
 /// Not IP, too little captured, or contradictory.
@@ -68,7 +71,9 @@ fn ipv4(data: &[u8], wire_bytes: u64) -> Result<(Packet, &[u8]), NotIp> {
 
 fn ipv6(data: &[u8], wire_bytes: u64) -> Result<(Packet, &[u8]), NotIp> {
     let header: &[u8; IPV6_HEADER_BYTES] = data.first_chunk().ok_or(NotIp::Short)?;
-    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let bytes = ipv6_bytes(data, header, wire_bytes)?;
+    // What is behind the packet is padding of its frame.
+    let data = &data[..usize::try_from(bytes).map_or(data.len(), |bytes| data.len().min(bytes))];
     let chain = chain(data, header[6])?;
     let mut packet = Packet {
         src: std::array::from_fn(|at| header[8 + at]),
@@ -79,15 +84,43 @@ fn ipv6(data: &[u8], wire_bytes: u64) -> Result<(Packet, &[u8]), NotIp> {
         dst_port: 0,
         tcp_flags: 0,
         icmp: None,
-        bytes: if length == 0 { wire_bytes } else { (length + IPV6_HEADER_BYTES) as u64 },
+        bytes,
     };
     let mut payload: &[u8] = &[];
     if let Some(at) = chain.payload_at {
-        let end = if length == 0 { data.len() } else { data.len().min(length + IPV6_HEADER_BYTES) };
-        payload = data.get(at..end).unwrap_or_default();
+        payload = data.get(at..).unwrap_or_default();
         transport(&mut packet, payload);
     }
     Ok((packet, payload))
+}
+
+/// Length of an IPv6 packet. A payload of length 0 is none (RFC 8200 §4.7), unless the jumbo payload option says how long
+/// it is (RFC 2675 §2), or it was longer on the wire than the header can say: that is how Linux hands on packets that
+/// are yet to be cut.
+fn ipv6_bytes(data: &[u8], header: &[u8; IPV6_HEADER_BYTES], wire_bytes: u64) -> Result<u64, NotIp> {
+    let length = u64::from(u16::from_be_bytes([header[4], header[5]]));
+    let header_bytes = IPV6_HEADER_BYTES as u64;
+    let longer = |length: u64| length > IPV6_PAYLOAD_BYTES_MAX && header_bytes + length <= wire_bytes;
+    match (length, jumbo(data, header[6])) {
+        (0, Some(length)) if longer(length.into()) => Ok(header_bytes + u64::from(length)),
+        (0, Some(_)) => Err(NotIp::Malformed),
+        (0, None) if longer(wire_bytes.saturating_sub(header_bytes)) => Ok(wire_bytes),
+        (length, _) => Ok(header_bytes + length),
+    }
+}
+
+/// What the jumbo payload option says, which stands in the hop-by-hop options, the first extension header.
+fn jumbo(data: &[u8], first: u8) -> Option<u32> {
+    let options_bytes = (usize::from(*data.get(IPV6_HEADER_BYTES + 1)?) + 1) * 8;
+    let mut options = data.get(IPV6_HEADER_BYTES + 2..IPV6_HEADER_BYTES + options_bytes).filter(|_| first == 0)?;
+    loop {
+        options = match options {
+            [0, rest @ ..] => rest,
+            [0xc2, 4, a, b, c, d, ..] => return Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            [_, length, rest @ ..] => rest.get(usize::from(*length)..)?,
+            _ => return None,
+        };
+    }
 }
 
 /// Where the extension headers end.

@@ -1,14 +1,11 @@
-//! Link layers of captures (the registry of pcap link types): from a frame to its IP packet. Ethernet with VLAN tags,
-//! MPLS labels and PPPoE; no tunnel above IP is opened.
+//! Link layers of captures (the registry of pcap link types): from a frame to its IP packet. No tunnel above IP is opened.
 
+use super::ether::{ether, payload, service};
+use super::hdlc::{cisco, ppp, pppd};
 use super::ip::with_payload;
-use super::{NotIp, Packet, be16, be32};
-
-/// A packet and what was captured of its payload.
-type Parsed<'a> = Result<(Packet, &'a [u8]), NotIp>;
-
-/// VLAN tags and MPLS labels taken off a frame before it counts as contradictory.
-const TAGS_MAX: usize = 16;
+use super::layer::{Parsed, rest, versioned};
+use super::ppp::pppoe;
+use super::{NotIp, Packet, be16, be32, nflog};
 
 /// The kind of frames in a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +14,20 @@ pub enum Link {
     Loopback,
     /// Ethernet (1), and the same frames as sFlow samples them.
     Ethernet,
+    /// PPP, with or without address and control; where these are Cisco's, HDLC of Cisco (9, 50).
+    Ppp,
+    /// PPP behind a byte that says the direction (204).
+    PppDirected,
+    /// PPP with the direction in place of its address, as `pppd` records it (166).
+    Pppd,
+    /// PPPoE, session and discovery (51).
+    PppOverEthernet,
+    /// HDLC of Cisco (104).
+    CiscoHdlc,
+    /// HDLC of Cisco behind a byte that says the direction (205).
+    CiscoDirected,
+    /// IEEE 802.2 without a frame around it, as over ATM (100).
+    Services,
     /// IP without a link header (101, and 12 and 14 of older systems).
     Raw,
     /// IPv4 only (228).
@@ -27,6 +38,8 @@ pub enum Link {
     CookedV1,
     /// Linux cooked capture version 2 (276).
     CookedV2,
+    /// Messages of Linux netfilter's log (239).
+    Nflog,
     /// Another type.
     Other(u32),
 }
@@ -38,11 +51,19 @@ impl Link {
         match number {
             0 | 108 => Self::Loopback,
             1 => Self::Ethernet,
+            9 | 50 => Self::Ppp,
+            204 => Self::PppDirected,
+            166 => Self::Pppd,
+            51 => Self::PppOverEthernet,
+            104 => Self::CiscoHdlc,
+            205 => Self::CiscoDirected,
+            100 => Self::Services,
             12 | 14 | 101 => Self::Raw,
             228 => Self::Ipv4,
             229 => Self::Ipv6,
             113 => Self::CookedV1,
             276 => Self::CookedV2,
+            239 => Self::Nflog,
             other => Self::Other(other),
         }
     }
@@ -68,81 +89,35 @@ pub fn parse_payload(link: Link, data: &[u8], wire_bytes: u64) -> Result<(Packet
         Link::Raw => with_payload(data, wire_bytes),
         Link::Ipv4 => versioned(data, 4, wire_bytes),
         Link::Ipv6 => versioned(data, 6, wire_bytes),
-        Link::CookedV1 => ether(data, 14, wire_bytes),
-        Link::CookedV2 => {
-            let protocol = be16(data, 0).ok_or(NotIp::Short)?;
-            payload(data, 20, protocol, wire_bytes)
-        }
+        Link::CookedV1 => cooked(data, 14, 16, wire_bytes),
+        Link::CookedV2 => cooked(data, 0, 20, wire_bytes),
+        Link::Ppp => ppp(data, wire_bytes),
+        Link::PppDirected => rest(data, 1, wire_bytes).and_then(|(data, wire)| ppp(data, wire)),
+        Link::Pppd => pppd(data, wire_bytes),
+        Link::PppOverEthernet => pppoe(data, wire_bytes),
+        Link::CiscoHdlc => cisco(data, wire_bytes),
+        Link::CiscoDirected => rest(data, 1, wire_bytes).and_then(|(data, wire)| cisco(data, wire)),
+        Link::Services => services(data, 0, wire_bytes),
         Link::Loopback => loopback(data, wire_bytes),
+        Link::Nflog => nflog::parse(data),
         Link::Other(number) => Err(NotIp::LinkType(number)),
     }
 }
 
-/// A frame whose EtherType stands at `at`, its payload behind it.
-#[inline]
-fn ether(data: &[u8], at: usize, wire_bytes: u64) -> Parsed<'_> {
-    let protocol = be16(data, at).ok_or(NotIp::Short)?;
-    payload(data, at + 2, protocol, wire_bytes)
-}
-
-/// The payload at `at`, of this EtherType; takes tags and labels off.
-#[inline]
-fn payload(data: &[u8], mut at: usize, mut protocol: u16, wire_bytes: u64) -> Parsed<'_> {
-    for _ in 0..TAGS_MAX {
-        match protocol {
-            0x0800 => return rest(data, at, wire_bytes).and_then(|(data, wire)| versioned(data, 4, wire)),
-            0x86dd => return rest(data, at, wire_bytes).and_then(|(data, wire)| versioned(data, 6, wire)),
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
-                protocol = be16(data, at + 2).ok_or(NotIp::Short)?;
-                at += 4;
-            }
-            0x8847 | 0x8848 => {
-                let at = labels(data, at)?;
-                let (data, wire) = rest(data, at, wire_bytes)?;
-                return with_payload(data, wire)
-                    .map_err(|error| if error == NotIp::Malformed { NotIp::EtherType(protocol) } else { error });
-            }
-            0x8864 => {
-                protocol = match be16(data, at + 6).ok_or(NotIp::Short)? {
-                    0x0021 => 0x0800,
-                    0x0057 => 0x86dd,
-                    _ => return Err(NotIp::EtherType(protocol)),
-                };
-                at += 8;
-            }
-            0..0x0600 => return Err(NotIp::Ieee8023),
-            other => return Err(NotIp::EtherType(other)),
-        }
+/// A cooked frame: its protocol stands at `protocol_at`, its payload at `at`. Numbers below those of EtherTypes are
+/// Linux's own: 1 is Novell's frame without IEEE 802.2, 4 is IEEE 802.2.
+fn cooked(data: &[u8], protocol_at: usize, at: usize, wire_bytes: u64) -> Parsed<'_> {
+    match be16(data, protocol_at).ok_or(NotIp::Short)? {
+        1 => Err(NotIp::Service(0xff)),
+        4 => services(data, at, wire_bytes),
+        protocol => payload(data, at, protocol, wire_bytes),
     }
-    Err(NotIp::Malformed)
 }
 
-/// Where the MPLS label stack (RFC 3032) ends.
-fn labels(data: &[u8], mut at: usize) -> Result<usize, NotIp> {
-    for _ in 0..TAGS_MAX {
-        let label = be32(data, at).ok_or(NotIp::Short)?;
-        at += 4;
-        if label & 0x100 != 0 {
-            return Ok(at);
-        }
-    }
-    Err(NotIp::Malformed)
-}
-
-/// What follows `at`, captured and on the wire.
-#[inline]
-fn rest(data: &[u8], at: usize, wire_bytes: u64) -> Result<(&[u8], u64), NotIp> {
-    Ok((data.get(at..).ok_or(NotIp::Short)?, wire_bytes.saturating_sub(at as u64)))
-}
-
-/// A packet that must be of this version.
-#[inline]
-fn versioned(data: &[u8], version: u8, wire_bytes: u64) -> Parsed<'_> {
-    match data.first() {
-        Some(first) if first >> 4 == version => with_payload(data, wire_bytes),
-        Some(_) => Err(NotIp::Malformed),
-        None => Err(NotIp::Short),
-    }
+/// IEEE 802.2 at `at`.
+fn services(data: &[u8], at: usize, wire_bytes: u64) -> Parsed<'_> {
+    let (protocol, at) = service(data, at)?;
+    payload(data, at, protocol, wire_bytes)
 }
 
 /// The address family is in the capturing machine's byte order: values of systems we know are small in one of the two.

@@ -1,13 +1,19 @@
 //! The headers of one captured packet, from the link layer to the ports: what a flow row needs and nothing else.
 //! It follows no tunnel, keeps no state between packets and never reads past the bytes that were captured.
 
+mod ether;
+mod hdlc;
 mod ip;
+mod layer;
 mod link;
+mod nflog;
+mod ppp;
 
 pub(crate) use ip::mapped;
 pub use ip::parse_ip;
 pub use link::{Link, parse, parse_payload};
 
+use crate::numbered::Numbered;
 use crate::tally::Why;
 
 /// IP protocol numbers that this module treats on their own (IANA protocol numbers).
@@ -49,8 +55,12 @@ pub enum NotIp {
     LinkType(u32),
     /// It carries another protocol, by EtherType.
     EtherType(u16),
-    /// It is an IEEE 802.3 frame without an EtherType.
-    Ieee8023,
+    /// It carries another protocol, by its service of IEEE 802.2.
+    Service(u8),
+    /// It carries another protocol, of this organisation's in a SNAP header.
+    Organisation(u32),
+    /// It carries another protocol, by that of PPP.
+    Ppp(u16),
     /// It carries another protocol, by the link's own number.
     Family(u32),
     /// Fewer bytes were captured than the headers need.
@@ -63,12 +73,12 @@ impl NotIp {
     /// The reason as a report counts it.
     pub(crate) const fn why(self) -> Why {
         match self {
-            Self::LinkType(_) => Why::NotApplicable("packet of a link type that is not supported"),
-            Self::EtherType(0x0806) => Why::NotApplicable("arp packet"),
-            Self::EtherType(0x88cc) => Why::NotApplicable("lldp packet"),
-            Self::EtherType(_) => Why::NotApplicable("packet of another ethertype than ip"),
-            Self::Ieee8023 => Why::NotApplicable("ieee 802.3 frame"),
-            Self::Family(_) => Why::NotApplicable("packet of another protocol family than ip"),
+            Self::LinkType(number) => Why::Carries(Numbered::Link(number)),
+            Self::EtherType(number) => Why::Carries(Numbered::EtherType(number)),
+            Self::Service(number) => Why::Carries(Numbered::Sap(number)),
+            Self::Organisation(number) => Why::Carries(Numbered::Organisation(number)),
+            Self::Ppp(number) => Why::Carries(Numbered::Ppp(number)),
+            Self::Family(number) => Why::Carries(Numbered::Family(number)),
             Self::Short => Why::NotApplicable("packet captured without its whole ip header"),
             Self::Malformed => Why::Malformed("packet with a contradictory ip header"),
         }

@@ -69,9 +69,10 @@ fn lengths_come_from_the_header_or_the_wire() {
     let mut offloaded = ipv4(6, 0, &TCP);
     offloaded[2..4].fill(0);
     assert_eq!(parse_ip(&offloaded, 4096).unwrap().bytes, 4096);
-    let mut jumbo = ipv6(6, &TCP);
-    jumbo[4..6].fill(0);
-    assert_eq!(parse_ip(&jumbo, 100_000).unwrap().bytes, 100_000);
+    let mut uncut = ipv6(6, &TCP);
+    uncut[4..6].fill(0);
+    let packet = parse_ip(&uncut, 100_000).unwrap();
+    assert_eq!((packet.bytes, packet.src_port), (100_000, 8080));
     let truncated = ipv4(6, 0, &[0u8; 1000]);
     assert_eq!(parse_ip(&truncated[..34], 1020).unwrap().bytes, 1020);
 }
@@ -137,13 +138,91 @@ fn frames_lose_their_tags() {
         &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0],
         &[0x88, 0x47, 0, 0, 0x10, 64, 0, 0, 0x11, 64],
         &[0x88, 0x64, 0x11, 0, 0, 1, 0, 42, 0, 0x21],
+        &[0x88, 0x64, 0x11, 0, 0, 1, 0, 46, 2, 0x81, 0, 0, 0x11, 64],
+        &[0x91, 0, 0, 5, 0x91, 0, 0, 6, 8, 0],
+        &[&[0x88, 0xe7, 0, 0, 0, 9][..], &[0; 12], &[0x81, 0, 0, 1, 8, 0]].concat(),
+        &[0x89, 0x26, 0, 0, 0, 1, 8, 0],
+        &[0x89, 0x3f, 0, 0, 0, 1, 0, 0, 8, 0],
+        &[0xf1, 0xc1, 0, 0, 0, 1, 8, 0],
+        &[0, 48, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0],
+        &[0, 48, 0xaa, 0xaa, 3, 0, 0, 0xf8, 8, 0],
+        &[0x81, 0, 0, 5, 0, 43, 6, 6, 3],
     ] {
         assert_eq!(parse(Link::Ethernet, &frame(prefix, &v4), wire), Ok(plain), "{prefix:x?}");
     }
     assert_eq!(parse(Link::Ethernet, &frame(&[8, 6], &v4), wire), Err(NotIp::EtherType(0x0806)));
-    assert_eq!(parse(Link::Ethernet, &frame(&[0, 60], &v4), wire), Err(NotIp::Ieee8023));
+    assert_eq!(parse(Link::Ethernet, &frame(&[0, 60, 0x42, 0x42, 3], &v4), wire), Err(NotIp::Service(0x42)));
     assert_eq!(parse(Link::Ethernet, &frame(&[0x86, 0xdd], &v4), wire), Err(NotIp::Malformed));
     assert_eq!(parse(Link::Ethernet, &[0; 13], wire), Err(NotIp::Short));
+}
+
+#[test]
+fn a_length_of_zero_is_no_payload_unless_something_says_how_long_it_is() {
+    let mut none = ipv6(59, &[]);
+    none.extend([0; 6]);
+    let packet = parse(Link::Ethernet, &frame(&[0x86, 0xdd], &none), 60).unwrap();
+    assert_eq!((packet.proto, packet.bytes), (59, 40));
+    let mut padded = ipv6(17, &[]);
+    padded.extend([0xab; 6]);
+    let packet = parse_ip(&padded, 46).unwrap();
+    assert_eq!((packet.src_port, packet.dst_port, packet.bytes), (0, 0, 40));
+    let jumbo = |length: u32| {
+        let option = [&[6, 0, 0xc2, 4][..], &length.to_be_bytes()].concat();
+        let mut packet = ipv6(0, &[&option[..], &TCP].concat());
+        packet[4..6].fill(0);
+        packet
+    };
+    let packet = parse_ip(&jumbo(70_000), 70_040).unwrap();
+    assert_eq!((packet.proto, packet.src_port, packet.bytes), (6, 8080, 70_040));
+    assert_eq!(parse_ip(&jumbo(70_000), 70_060).unwrap().bytes, 70_040, "the frame was padded");
+    assert_eq!(parse_ip(&jumbo(28), 68), Err(NotIp::Malformed));
+    assert_eq!(parse_ip(&jumbo(70_000), 1500), Err(NotIp::Malformed));
+}
+
+#[test]
+fn what_a_frame_carries_instead_of_ip_is_named() {
+    let carried = |link: u32, data: &[u8]| parse(Link::of(link), data, 60).unwrap_err();
+    assert_eq!(carried(1, &frame(&[0x88, 0xf7], &[0; 40])), NotIp::EtherType(0x88f7));
+    assert_eq!(carried(1, &frame(&[0x88, 0x63, 0x11, 9, 0, 0, 0, 0], &[0; 40])), NotIp::EtherType(0x8863));
+    assert_eq!(carried(1, &frame(&[0x88, 0x64, 0x11, 0, 0, 1, 0, 4, 0xc0, 0x21], &[0; 40])), NotIp::Ppp(0xc021));
+    assert_eq!(carried(1, &frame(&[0x88, 0x47, 0, 0, 0x11, 64], &[0; 40])), NotIp::EtherType(0x8847));
+    assert_eq!(carried(1, &frame(&[0, 8, 0xaa, 0xaa, 3, 0, 0, 12, 0x20, 0], &[])), NotIp::Organisation(12));
+    assert_eq!(carried(113, &[&[0; 14][..], &[0, 1], &[0xff; 40]].concat()), NotIp::Service(0xff));
+    assert_eq!(carried(9, &[0xff, 3, 0x80, 0x57, 1]), NotIp::Ppp(0x8057));
+    assert_eq!(carried(104, &[0x8f, 0, 0x20, 0, 1]), NotIp::EtherType(0x2000));
+    assert_eq!(carried(239, &[7, 0, 0, 0, 5, 0, 9, 0, 1]), NotIp::Family(7));
+    assert_eq!(carried(239, &[2, 0, 0, 0, 3, 0, 1, 0]), NotIp::Malformed);
+}
+
+#[test]
+fn links_of_ppp_and_of_netfilter_lead_to_the_same_packet() {
+    let v4 = ipv4(6, 0, &TCP);
+    let plain = parse_ip(&v4, 40).unwrap();
+    let heads: [(u32, &[u8]); 17] = [
+        (9, &[0xff, 3, 0, 0x21]),
+        (9, &[0, 0x21]),
+        (9, &[0x21]),
+        (50, &[0xff, 3, 0x21]),
+        (50, &[0x0f, 0, 8, 0]),
+        (50, &[0xff, 3, 2, 0x81, 0, 0, 0x11, 64]),
+        (204, &[1, 0xff, 3, 0, 0x21]),
+        (204, &[0, 0, 0x21]),
+        (166, &[1, 3, 0, 0x21]),
+        (51, &[0x11, 0, 0, 1, 0, 42, 0, 0x21]),
+        (104, &[0x8f, 0, 8, 0]),
+        (205, &[0, 0x0f, 0, 8, 0]),
+        (100, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0]),
+        (100, &[6, 6, 3]),
+        (113, &[0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]),
+        (239, &[2, 0, 0, 5, 8, 0, 1, 0, 8, 0, 1, 0, 5, 0, 10, 0, 0x20, 0, 0, 0, 44, 0, 9, 0]),
+        (239, &[2, 0, 0, 5, 0, 8, 0, 1, 8, 0, 1, 0, 0, 44, 0, 9]),
+    ];
+    for (link, head) in heads {
+        let frame = [head, &v4].concat();
+        assert_eq!(parse(Link::of(link), &frame, frame.len() as u64), Ok(plain), "{link} {head:x?}");
+    }
+    let v6 = [&[0xff, 3, 0, 0x57][..], &ipv6(6, &TCP)].concat();
+    assert_eq!(parse(Link::of(9), &v6, 64).unwrap().src_port, 8080);
 }
 
 #[test]

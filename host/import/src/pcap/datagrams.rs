@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::capture::{Capture, Packets, Record};
-use super::read_form;
+use super::{finish, read_form};
 use crate::packet::{be16, parse_payload, proto};
 use crate::stored::Stored;
 use crate::tally::{Tally, Why};
@@ -49,7 +49,7 @@ pub fn datagrams(
     let format = read_form(&mut capture)?;
     let Capture { out, progress, stored, .. } = capture;
     progress(stored.bytes());
-    out.tally.finish(&stored, path, format)
+    finish(out.tally, &stored, path, format)
 }
 
 /// Hands on datagrams.

@@ -34,7 +34,8 @@ pub fn is_capture(head: &[u8]) -> bool {
 /// `progress` is told the bytes read so far.
 ///
 /// # Errors
-/// The file cannot be read, is not a capture, breaks its format, or the rows cannot be stored.
+/// The file cannot be read, is not a capture, breaks its format, has no packet but of a link type that is not read, or the
+/// rows cannot be stored.
 pub fn read(
     input: &mut dyn Read,
     path: &Path,
@@ -56,7 +57,15 @@ pub fn read(
         }
     };
     progress(stored.bytes());
-    out.finish()?.finish(&stored, path, format)
+    finish(out.finish()?, &stored, path, format)
+}
+
+/// The report of a capture that was read to its end.
+fn finish(tally: Tally, stored: &Stored<'_>, path: &Path, format: &str) -> Result<FileReport, ImportError> {
+    match tally.only_link() {
+        Some(link) => Err(ImportError::LinkType { path: path.to_path_buf(), link: link.to_string() }),
+        None => tally.finish(stored, path, format),
+    }
 }
 
 /// Counts packets into flows.

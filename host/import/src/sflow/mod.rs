@@ -3,7 +3,8 @@
 //! time when it was received. Like all exports it is checked whole before any of it is used.
 
 use crate::columns::FlowRow;
-use crate::netflow::{Fault, Neighbours, Reason, Scope, finish, is_icmp};
+pub use crate::netflow::is_sflow;
+use crate::netflow::{Fault, Neighbours, Reason, Scope, begins, finish, is_icmp};
 use crate::packet::{Link, Packet, parse};
 
 const FLOW_SAMPLE: u32 = 1;
@@ -14,12 +15,6 @@ const SAMPLED_IPV6: u32 = 4;
 const EXTENDED_GATEWAY: u32 = 1003;
 /// Interface number of packets from or to the device itself.
 const INTERNAL: u32 = 0x3fff_ffff;
-
-/// Whether a datagram that begins so can be sFlow version 5: the version, then an address type. Eight bytes are enough.
-#[must_use]
-pub fn is_sflow(head: &[u8]) -> bool {
-    matches!(head, [0, 0, 0, 5, 0, 0, 0, 1 | 2, ..])
-}
 
 /// The bytes of a datagram from a place on, in XDR (RFC 4506).
 struct Cursor<'a> {
@@ -135,7 +130,10 @@ fn walk(bytes: &[u8], take: &mut dyn FnMut(Option<[u8; 16]>, Sample) -> Result<(
     let agent = cursor.address()?.filter(|agent| *agent != [0; 16] && *agent != v4(&[0; 4]));
     cursor.skip_words(3, "the header")?;
     let count = cursor.u32("the number of samples")?;
-    for _ in 0..count {
+    // What the header counts is no limit: samples end where no other one begins.
+    let mut left = count;
+    while left > 0 && !ended(&bytes[cursor.at..]) || is_sample(&bytes[cursor.at..]) {
+        left = left.saturating_sub(1);
         let (format, body) = cursor.block("a sample")?;
         take(agent, sample(format, body)?)?;
     }
@@ -143,6 +141,24 @@ fn walk(bytes: &[u8], take: &mut dyn FnMut(Option<[u8; 16]>, Sample) -> Result<(
         return Err(Fault::new(0, "the datagram is longer than 65535 bytes"));
     }
     Ok(cursor.at)
+}
+
+/// Whether no sample can be here, because the bytes end or a message of exports begins.
+fn ended(bytes: &[u8]) -> bool {
+    bytes.is_empty() || begins(bytes) && block_of(bytes).is_none()
+}
+
+/// Whether a whole sample of a standard format is here, though the header counts fewer.
+fn is_sample(bytes: &[u8]) -> bool {
+    block_of(bytes).is_some_and(|(format, length)| (1..=4).contains(&format) && length > 0)
+}
+
+/// Format and length of a block of whole words that these bytes hold to its end.
+fn block_of(bytes: &[u8]) -> Option<(u32, usize)> {
+    let [a, b, c, d, length @ ..] = *bytes.first_chunk::<8>()?;
+    let length = u32::from_be_bytes(length) as usize;
+    let whole = length.is_multiple_of(4) && length <= bytes.len() - 8;
+    whole.then_some((u32::from_be_bytes([a, b, c, d]), length))
 }
 
 fn sample(format: u32, mut body: Cursor<'_>) -> Result<Sample, Fault> {

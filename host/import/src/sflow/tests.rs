@@ -48,6 +48,22 @@ fn sampled(message: &[u8], options: &ExportOptions) -> Vec<Sampled> {
 }
 
 #[test]
+fn what_the_header_counts_is_no_limit() {
+    let sample = flow_sample(&[raw_header()]);
+    let mut message = datagram(&[sample.clone(), sample]);
+    for count in [0, 1, 2, 3, 200] {
+        message[24..28].copy_from_slice(&u32::to_be_bytes(count));
+        assert_eq!(sampled(&message, &ExportOptions::default()).len(), 2, "a count of {count}");
+        for next in [message.clone(), vec![0, 9, 0, 1, 0, 0, 0x13, 0x88, 0x60, 0, 0, 0]] {
+            assert_eq!(length(&[&message[..], &next].concat()), Ok(message.len()), "a count of {count}");
+        }
+    }
+    // A format of enterprise 80 looks like NetFlow v5, and is a whole block.
+    let strange = block(0x0005_0001, &words(&[7]));
+    assert_eq!(sampled(&datagram(&[strange, flow_sample(&[raw_header()])]), &ExportOptions::default()).len(), 2);
+}
+
+#[test]
 fn a_sampled_header_is_a_row_with_neighbours_and_rate() {
     let message = datagram(&[flow_sample(&[gateway_record(), raw_header()])]);
     let rows = sampled(&message, &ExportOptions::default());

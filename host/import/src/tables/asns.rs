@@ -4,14 +4,14 @@ use std::io::Read;
 use std::path::Path;
 
 use super::asn::parse_asn;
-use super::csv::{Dialect, Fields, Table, read_records};
 use super::options::{AsinfoKind, Options};
 use super::prefixes::{IpPrefix, parse_prefix, prefixes_of};
+use super::records::{Table, read_records};
 use super::stop::Stop;
 use crate::columns::Sink;
 use crate::rows::{AsinfoBuilder, AsinfoRow};
-use crate::stored::Stored;
-use crate::tally::Why;
+use crate::tally::{Tally, Why};
+use crate::text::{self, Comments, Dialect, Fields};
 use crate::{FileReport, ImportError};
 
 /// `prefix TAB asn` (pyasn).
@@ -22,13 +22,13 @@ pub(super) fn read_pyasn(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {
-    let mut stored = Stored::open(input, path)?;
+    let stored = text::open(input, path)?;
     let kind = options.kind.or(Some(AsinfoKind::Bgp));
     let mut table = Pyasn(Rows { options, kind, builder: AsinfoBuilder::default(), sink });
-    let dialect = Dialect { delimiter: b'\t', comment: b';' };
-    let tally = read_records(&mut stored, path, dialect, &mut table, progress)?;
+    let dialect = Dialect { delimiter: b'\t', comments: Comments::Anywhere(b';') };
+    let (tally, records) = read_records(stored, path, dialect, &mut table, progress)?;
     table.0.flush()?;
-    tally.finish(&stored, path, "pyasn")
+    tally.finish(records.stored(), path, "pyasn")
 }
 
 /// `start,end,asn,organisation` (ip-location-db).
@@ -39,12 +39,13 @@ pub(super) fn read_ranges(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {
-    let mut stored = Stored::open(input, path)?;
+    let stored = text::open(input, path)?;
     let mut table = Ranges(Rows { options, kind: options.kind, builder: AsinfoBuilder::default(), sink });
-    let dialect = Dialect { delimiter: b',', comment: b'#' };
-    let tally = read_records(&mut stored, path, dialect, &mut table, progress)?;
+    // Names of organisations may have a `#`.
+    let dialect = Dialect { delimiter: b',', comments: Comments::Lines(b'#') };
+    let (tally, records) = read_records(stored, path, dialect, &mut table, progress)?;
     table.0.flush()?;
-    tally.finish(&stored, path, "address ranges of ASes")
+    tally.finish(records.stored(), path, "address ranges of ASes")
 }
 
 /// Rows on their way, with what the provider said about all of them.
@@ -78,9 +79,9 @@ impl Rows<'_> {
 struct Pyasn<'a>(Rows<'a>);
 
 impl Table for Pyasn<'_> {
-    fn record(&mut self, fields: Fields<'_>, _first: bool) -> Result<u64, Stop> {
+    fn record(&mut self, fields: Fields<'_>, _first: bool, _tally: &mut Tally) -> Result<u64, Stop> {
         let prefix = parse_prefix(fields.get(0)).map_err(Why::from)?;
-        let asn = parse_asn(fields.some(1).ok_or(Why::Incomplete("asn"))?)?;
+        let asn = parse_asn(fields.some(1).ok_or(Why::Incomplete("asn"))?).map_err(Why::from)?;
         self.0.push(prefix, asn, None)?;
         Ok(1)
     }
@@ -89,9 +90,9 @@ impl Table for Pyasn<'_> {
 struct Ranges<'a>(Rows<'a>);
 
 impl Table for Ranges<'_> {
-    fn record(&mut self, fields: Fields<'_>, _first: bool) -> Result<u64, Stop> {
+    fn record(&mut self, fields: Fields<'_>, _first: bool, _tally: &mut Tally) -> Result<u64, Stop> {
         let prefixes = prefixes_of(fields.get(0), fields.get(1)).map_err(|_| Why::Malformed("a range is malformed"))?;
-        let asn = parse_asn(fields.some(2).ok_or(Why::Incomplete("asn"))?)?;
+        let asn = parse_asn(fields.some(2).ok_or(Why::Incomplete("asn"))?).map_err(Why::from)?;
         let mut rows = 0;
         for prefix in prefixes {
             self.0.push(prefix, asn, fields.some(3))?;

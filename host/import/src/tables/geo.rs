@@ -3,17 +3,18 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::csv::{Dialect, Fields, Table, read_records};
 use super::options::Options;
 use super::prefixes::{parse_prefix, prefixes_of};
+use super::records::{Table, read_records};
+use super::region::{Region, region};
 use super::stop::Stop;
 use crate::columns::Sink;
 use crate::rows::{GeoBuilder, GeoRow};
-use crate::stored::Stored;
-use crate::tally::Why;
+use crate::tally::{Tally, Why};
+use crate::text::{self, Comments, Dialect, Fields};
 use crate::{FileReport, ImportError};
 
-const DIALECT: Dialect = Dialect { delimiter: b',', comment: b'#' };
+const DIALECT: Dialect = Dialect { delimiter: b',', comments: Comments::Anywhere(b'#') };
 
 /// `prefix,country,region,city,postal_code` (RFC 8805 §2.1).
 pub(super) fn read_geofeed(
@@ -23,11 +24,11 @@ pub(super) fn read_geofeed(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {
-    let mut stored = Stored::open(input, path)?;
+    let stored = text::open(input, path)?;
     let mut table = Geofeed(Rows { valid_from: options.valid_from, builder: GeoBuilder::default(), sink });
-    let tally = read_records(&mut stored, path, DIALECT, &mut table, progress)?;
+    let (tally, records) = read_records(stored, path, DIALECT, &mut table, progress)?;
     table.0.builder.flush(table.0.sink)?;
-    tally.finish(&stored, path, "geofeed")
+    tally.finish(records.stored(), path, "geofeed")
 }
 
 /// `start,end,country` (ip-location-db).
@@ -38,11 +39,11 @@ pub(super) fn read_ranges(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileReport, ImportError> {
-    let mut stored = Stored::open(input, path)?;
+    let stored = text::open(input, path)?;
     let mut table = Ranges(Rows { valid_from: options.valid_from, builder: GeoBuilder::default(), sink });
-    let tally = read_records(&mut stored, path, DIALECT, &mut table, progress)?;
+    let (tally, records) = read_records(stored, path, DIALECT, &mut table, progress)?;
     table.0.builder.flush(table.0.sink)?;
-    tally.finish(&stored, path, "address ranges of countries")
+    tally.finish(records.stored(), path, "address ranges of countries")
 }
 
 /// Rows on their way.
@@ -71,10 +72,20 @@ fn country_text(code: Option<&[u8; 2]>) -> Option<&str> {
 struct Geofeed<'a>(Rows<'a>);
 
 impl Table for Geofeed<'_> {
-    fn record(&mut self, fields: Fields<'_>, _first: bool) -> Result<u64, Stop> {
+    fn record(&mut self, fields: Fields<'_>, _first: bool, tally: &mut Tally) -> Result<u64, Stop> {
         let prefix = parse_prefix(fields.get(0)).map_err(Why::from)?;
         let code = country(fields.get(1))?;
-        let region = fields.some(2).map(str::to_ascii_uppercase);
+        let region = match region(fields.get(2), code) {
+            Region::Code(region) => Some(region),
+            Region::None => None,
+            Region::NoCode => {
+                tally.skip(Why::NotApplicable(
+                    "regions that are not ISO 3166-2 codes such as `US-CA`, left out of their rows",
+                ));
+                None
+            }
+            Region::Elsewhere => return Err(Why::Malformed("a region is not one of its country").into()),
+        };
         let row = GeoRow {
             prefix: prefix.address,
             prefix_len: u64::from(prefix.len),
@@ -93,7 +104,7 @@ impl Table for Geofeed<'_> {
 struct Ranges<'a>(Rows<'a>);
 
 impl Table for Ranges<'_> {
-    fn record(&mut self, fields: Fields<'_>, _first: bool) -> Result<u64, Stop> {
+    fn record(&mut self, fields: Fields<'_>, _first: bool, _tally: &mut Tally) -> Result<u64, Stop> {
         let prefixes = prefixes_of(fields.get(0), fields.get(1)).map_err(|_| Why::Malformed("a range is malformed"))?;
         if fields.len() < 3 {
             return Err(Why::Incomplete("country").into());

@@ -1,6 +1,6 @@
 //! Prefixes and address ranges as text, and the fewest prefixes that cover a range.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use iog_prefix::Written;
 
@@ -38,14 +38,30 @@ impl From<NoPrefix> for Why {
     }
 }
 
-/// Reads `192.0.2.0/24`; an address alone is a prefix of its full length. Bits past the length are dropped.
+/// Bits of an IPv6 address in front of the IPv4 address that is mapped into it (RFC 4291 §2.5.5.2).
+const MAPPED_BITS: u8 = 96;
+
+/// Reads `192.0.2.0/24`; an address alone is a prefix of its full length. Bits past the length are dropped. A prefix of
+/// mapped addresses, `::ffff:192.0.2.0/120`, is the one of IPv4 that it stands for.
 ///
 /// # Errors
 /// When it is neither.
 pub fn parse_prefix(text: &str) -> Result<IpPrefix, NoPrefix> {
     let written = Written::parse(text).map_err(|_| NoPrefix)?;
-    let (value, bits) = value_of(written.network());
+    let network = written.network();
+    if let Some((v4, len)) = unmapped(network).zip(written.length().checked_sub(MAPPED_BITS)) {
+        return Ok(prefix(v4.to_bits().into(), len, 32));
+    }
+    let (value, bits) = value_of(network);
     Ok(prefix(value, written.length(), bits))
+}
+
+/// The IPv4 address that is mapped into one of IPv6.
+const fn unmapped(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped(),
+        IpAddr::V4(_) => None,
+    }
 }
 
 /// The fewest prefixes that cover the addresses from `start` to `end`, both included, in order: at most 62 for IPv4 and
@@ -54,8 +70,12 @@ pub fn parse_prefix(text: &str) -> Result<IpPrefix, NoPrefix> {
 /// # Errors
 /// When one of them is not an address, they are of two families or the range is backwards.
 pub fn prefixes_of(start: &str, end: &str) -> Result<impl Iterator<Item = IpPrefix> + use<>, NoPrefix> {
-    let (start, bits) = value_of(start.parse().map_err(|_| NoPrefix)?);
-    let (end, end_bits) = value_of(end.parse().map_err(|_| NoPrefix)?);
+    let (start, end): (IpAddr, IpAddr) = (start.parse().map_err(|_| NoPrefix)?, end.parse().map_err(|_| NoPrefix)?);
+    let (start, end) = match unmapped(start).zip(unmapped(end)) {
+        Some((start, end)) => (IpAddr::V4(start), IpAddr::V4(end)),
+        None => (start, end),
+    };
+    let ((start, bits), (end, end_bits)) = (value_of(start), value_of(end));
     if bits != end_bits || start > end {
         return Err(NoPrefix);
     }
@@ -100,7 +120,7 @@ fn prefix(value: u128, len: u8, bits: u8) -> IpPrefix {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv6Addr;
 
     fn shown(prefix: IpPrefix) -> String {
         let address = Ipv6Addr::from(prefix.address).to_canonical();
@@ -120,6 +140,8 @@ mod tests {
         assert_eq!(cover("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), ["::/0"]);
         assert_eq!(cover("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe").len(), 254);
         assert_eq!(cover("255.255.255.255", "255.255.255.255"), ["255.255.255.255/32"]);
+        assert_eq!(cover("::ffff:192.0.2.0", "::ffff:192.0.2.255"), ["192.0.2.0/24"]);
+        assert_eq!(cover("::ffff:192.0.2.0", "::1:0:0:0").last().unwrap(), "::1:0:0:0/128");
         for (start, end) in [("1.0.0.1", "1.0.0.0"), ("1.0.0.0", "::1"), ("x", "1.0.0.0"), ("1.0.0.0", "")] {
             assert!(prefixes_of(start, end).is_err());
         }
@@ -130,6 +152,10 @@ mod tests {
         assert_eq!(shown(parse_prefix("192.0.2.7/24").unwrap()), "192.0.2.0/24");
         assert_eq!(shown(parse_prefix("192.0.2.7").unwrap()), "192.0.2.7/32");
         assert_eq!(shown(parse_prefix("2001:db8::/32").unwrap()), "2001:db8::/32");
+        assert_eq!(parse_prefix("::ffff:198.51.100.7/120"), parse_prefix("198.51.100.0/24"));
+        assert_eq!(parse_prefix("::ffff:198.51.100.7"), parse_prefix("198.51.100.7"));
+        assert_eq!(parse_prefix("::ffff:0:0/96"), parse_prefix("0.0.0.0/0"));
+        assert_eq!(parse_prefix("::ffff:0:0/95").unwrap().bits, 128, "it is wider than all of IPv4");
         for bad in ["", "1.2.3/8", "1.2.3.4/33", "1.2.3.4/", "1.2.3.4/+8", "::/129", "1.2.3.4/8/8"] {
             assert!(parse_prefix(bad).is_err(), "{bad}");
         }

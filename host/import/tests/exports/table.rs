@@ -18,6 +18,7 @@ fn line(path: &Path, read: &Read) -> String {
                     Skip::Padding => "bytes of padding".to_owned(),
                     Skip::NotApplicable(what) => what.clone(),
                     Skip::Incomplete(column) => format!("without {column}"),
+                    Skip::NotUnderstood(what) => format!("not understood: {what}"),
                     other => format!("{other:?}"),
                 };
                 write!(line, ", {count} {what}").unwrap();

@@ -131,13 +131,24 @@ fn compare(groups: &[Vec<PathBuf>]) {
 }
 
 fn compare_file(name: &str, read: &Read, mut expected: Flows) {
+    if name == "netflow9_test_invalid01.dat" {
+        // tshark stops where the header has counted to; its two records are sound, and stand behind two templates.
+        assert_eq!((ours(read).sources.len(), expected.sources.len()), (2, 0));
+        return;
+    }
     let Ok(report) = &read.result else {
         // tshark shows the records that are there, whatever the header counts.
         assert!(name.contains("invalid"), "{name}");
         return;
     };
     let mut found = ours(read);
-    let incomplete = |skip: &Skip| matches!(skip, Skip::Incomplete(_));
+    if report.skipped.contains_key(&Skip::Malformed("set that does not fit its template".to_owned())) {
+        // tshark shows what the set begins with, whose values are not those of its fields: a source of 0.0.0.0.
+        assert!(found.sources.is_empty() && expected.sources == ["0.0.0.0"], "{name}: {found:?} {expected:?}");
+        return;
+    }
+    let nothing = Skip::NotApplicable("record that counts no packets".to_owned());
+    let incomplete = |skip: &Skip| matches!(skip, Skip::Incomplete(_)) || *skip == nothing;
     let skipped: u64 = report.skipped.iter().filter(|(skip, _)| incomplete(skip)).map(|(_, count)| count).sum();
     if skipped > 0 {
         assert_eq!(found.sources.len() as u64 + skipped, expected.sources.len() as u64, "{name}");

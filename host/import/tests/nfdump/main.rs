@@ -9,11 +9,11 @@ mod writer;
 use std::path::Path;
 
 use common::{Kept, run, shared};
-use iog_import::netflow::ExportOptions;
+use iog_import::netflow::{ExportOptions, WhenUnknown};
 use iog_import::nfdump::{is_nfdump, read};
 use iog_import::{FileReport, ImportError, Skip};
 use proptest::prelude::*;
-use writer::{Method, layout_1, layout_2};
+use writer::{Method, biflows_1, biflows_2, layout_1, layout_2};
 
 /// One line for every record, the same from both sides.
 const FORMAT: &str = "fmt:%ts|%te|%sa|%da|%pr|%sp|%dp|%pkt|%byt|%flg|%sas|%das|%in|%out|%nas|%pas|%tos|%ra";
@@ -219,6 +219,77 @@ fn records_without_a_row_are_counted() {
             (Skip::Incomplete("src".to_owned()), 1),
         ]
     );
+}
+
+/// Source, start and end in milliseconds, packets, bytes.
+fn short(kept: &Kept) -> Vec<(String, i64, i64, u64, u64)> {
+    let times = kept.times("start").into_iter().zip(kept.times("end"));
+    let counters = kept.uints("packets").into_iter().zip(kept.uints("bytes"));
+    let rows = kept.addresses("src").into_iter().zip(times.zip(counters));
+    rows.map(|(src, ((start, end), (packets, bytes)))| {
+        (src, start / 1000, end / 1000, packets.unwrap(), bytes.unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn the_way_back_is_a_row_in_both_layouts() {
+    let (there, back) = ("10.0.0.1", "10.0.0.2");
+    let row = |src: &str, times: (i64, i64), packets, bytes| {
+        let base = 1_600_000_000_000;
+        (src.to_owned(), base + times.0, base + times.1, packets, bytes)
+    };
+    let (report, kept) = import(&biflows_1());
+    let wide = row(back, (500_000, 500_000), 5_000_000_000, 6_000_000_000);
+    assert_eq!(
+        short(&kept),
+        [
+            row(there, (7, 1009), 10, 1000),
+            row(back, (7, 1009), 7, 700),
+            row(there, (2007, 2007), 12, 2557),
+            row(back, (2007, 2007), 9, 1117),
+            wide,
+            row(there, (4007, 4009), 1, 40),
+        ]
+    );
+    assert_eq!(kept.uints("ingress_if"), [Some(1), Some(2), None, None, None, Some(3)]);
+    assert_eq!(kept.uints("dst_port")[..2], [Some(50_000), Some(443)]);
+    assert_eq!(kept.uints("tcp_flags")[..2], [Some(0x12), None], "those of the way back were not stored");
+    let reasons: Vec<_> = report.unwrap().skipped.into_iter().map(|(why, count)| (why.to_string(), count)).collect();
+    let unknown = "values not understood: extensions of nfdump that are not known";
+    assert_eq!(reasons, [("record that counts no packets".to_owned(), 1), (unknown.to_owned(), 1)]);
+
+    let (report, kept) = import(&biflows_2());
+    assert_eq!(
+        short(&kept),
+        [
+            row(there, (7, 1999), 10, 1000),
+            row(back, (7, 1999), 7, 700),
+            row(there, (7, 7), 12, 2557),
+            row(back, (7, 7), 9, 1117),
+            row(back, (500_000, 500_000), 4, 160),
+            row(there, (900_000, 900_000), 1, 40),
+            row(there, (7, 1999), 2, 80),
+            row(there, (7, 1999), 3, 120),
+            row(there, (7, 1999), 3, 120),
+        ]
+    );
+    assert_eq!((kept.uints("ingress_if")[6], kept.uints("egress_if")[6]), (Some(5), Some(6)));
+    let reasons: Vec<_> = report.unwrap().skipped.into_iter().map(|(why, count)| (why.to_string(), count)).collect();
+    let wanted = [
+        ("record that counts no packets", 1),
+        ("records without `packets`", 1),
+        ("values not understood: elements of nfdump that are not known", 1),
+        ("values not understood: nfdump's element 18 (sampler), for `sampling`", 1),
+    ];
+    assert_eq!(reasons, wanted.map(|(why, count)| (why.to_owned(), count)));
+}
+
+#[test]
+fn a_flow_without_a_time_is_skipped_when_the_owner_says_so() {
+    let options = ExportOptions { unknown_times: WhenUnknown::Skip, ..ExportOptions::default() };
+    let report = read(&mut &biflows_2()[..], Path::new("file"), &options, &mut Kept::default(), &mut |_| {}).unwrap();
+    assert_eq!((report.rows, report.skipped[&Skip::Incomplete("start".to_owned())]), (8, 1));
 }
 
 #[test]

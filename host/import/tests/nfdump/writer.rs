@@ -83,6 +83,34 @@ const V6: u64 = 0x2001_0db8_0000_0000;
 
 /// A file of layout 1.
 pub(crate) fn layout_1(method: Method) -> Vec<u8> {
+    let first = [map(1, 40, &[4, 6, 8, 9, 13, 23, 26, 27]), narrow(), exporter()];
+    let second = [map(2, 104, &[5, 7, 10, 20, 22, 24]), wide(), map(3, 4, &[8]), icmp(), oldest()];
+    file_1(&[&first, &second], method)
+}
+
+/// A file of layout 1 with what nfdump 1.6 keeps of the way back: counters of both widths (extensions 14 to 17), an event
+/// of a firewall whose end is not stored (37), and a map that names an extension that nobody knows.
+pub(crate) fn biflows_1() -> Vec<u8> {
+    let flow = |map, seconds: [u32; 2], counters: [u32; 2]| {
+        let head = Bytes::default().u16(&[10, 0, 0, map, 7, 9]).u32(&seconds).u8(&[0, 0x12, 6, 16]).u16(&[443, 50_000]);
+        head.u16(&[0, 0]).u32(&[0x0a00_0001, 0x0a00_0002]).u32(&counters)
+    };
+    let event = Bytes::default().u64(&[1_600_000_500_000]).u32(&[1]).u8(&[0, 0, 2, 0]).u16(&[0, 0]);
+    let records = [
+        map(1, 12, &[4, 14, 16]),
+        flow(1, [1_600_000_000, 1_600_000_001], [10, 1000]).u16(&[1, 2]).u32(&[7, 700]).record(),
+        map(2, 36, &[15, 17, 37]),
+        flow(2, [1_600_000_002, 0], [12, 2557]).u64(&[9, 1117]).u8(&event.0).record(),
+        flow(2, [0, 0], [0, 0]).u64(&[5_000_000_000, 6_000_000_000]).u8(&event.0).record(),
+        flow(2, [1_600_000_003, 1_600_000_003], [0, 0]).u64(&[0, 0]).u8(&event.0).record(),
+        map(3, 12, &[4, 33, 14]),
+        flow(3, [1_600_000_004, 1_600_000_004], [1, 40]).u16(&[3, 4]).u32(&[77, 88]).record(),
+    ];
+    file_1(&[&records], Method::None)
+}
+
+/// A file of layout 1 of these blocks.
+fn file_1(blocks: &[&[Vec<u8>]], method: Method) -> Vec<u8> {
     let flags = match method {
         Method::None => 0,
         Method::Lzo => 1,
@@ -91,15 +119,12 @@ pub(crate) fn layout_1(method: Method) -> Vec<u8> {
         Method::Zstd => panic!("layout 1 has no zstd"),
     };
     let block_flags = if method == Method::None { 1 } else { 2 };
-    let mut file = Bytes::default().u16(&[0xa50c, 1]).u32(&[flags, 2]).u8(b"test").0;
+    let count = u32::try_from(blocks.len()).unwrap();
+    let mut file = Bytes::default().u16(&[0xa50c, 1]).u32(&[flags, count]).u8(b"test").0;
     file.resize(140 + 136, 0);
-    file.extend(block(&[map(1, 40, &[4, 6, 8, 9, 13, 23, 26, 27]), narrow(), exporter()], 2, block_flags, method));
-    file.extend(block(
-        &[map(2, 104, &[5, 7, 10, 20, 22, 24]), wide(), map(3, 4, &[8]), icmp(), oldest()],
-        2,
-        block_flags,
-        method,
-    ));
+    for records in blocks {
+        file.extend(block(records, 2, block_flags, method));
+    }
     file
 }
 
@@ -161,13 +186,6 @@ fn exporter() -> Vec<u8> {
 
 /// A file of layout 2: two flows and three records that give no row.
 pub(crate) fn layout_2(method: Method) -> Vec<u8> {
-    let compression = match method {
-        Method::None => 0,
-        Method::Lzo => 1,
-        Method::Bzip2 => 2,
-        Method::Lz4 => 3,
-        Method::Zstd => 4,
-    };
     let records = [
         exporter(),
         flow(&[generic(6, 10), element(2, Bytes::default().u32(&[0x0a00_0001, 0x0a00_0002]))], 0),
@@ -176,7 +194,45 @@ pub(crate) fn layout_2(method: Method) -> Vec<u8> {
         flow(&[generic(6, 0), element(2, Bytes::default().u32(&[1, 2]))], 1),
         Bytes::default().u16(&[999, 0]).u32(&[1]).record(),
     ];
-    let body = block(&records, 3, 0, method);
+    file_2(&records, method)
+}
+
+/// A file of layout 2 with what nfdump 1.7 keeps of the way back (element 5), flows whose times or counters are partly not
+/// stored, and elements that are not read.
+pub(crate) fn biflows_2() -> Vec<u8> {
+    let addresses = || element(2, Bytes::default().u32(&[0x0a00_0001, 0x0a00_0002]));
+    let back = |packets, bytes| element(5, Bytes::default().u64(&[1, packets, bytes]));
+    let event = || element(19, Bytes::default().u64(&[1_600_000_500_000]).u32(&[1, 2]));
+    let timed = |start, end, packets, bytes| {
+        let body = Bytes::default().u64(&[start, end, 1_600_000_900_000, packets, bytes]);
+        element(1, body.u16(&[443, 50_000]).u8(&[6, 0x12, 0, 16]))
+    };
+    let [start, end] = [1_600_000_000_007, 1_600_000_001_999];
+    let interfaces = element(38, Bytes::default().u16(&[0; 4]).u32(&[5, 6]).u64(&[0]).u16(&[0x0800]).u8(&[4, 0]));
+    let records = [
+        flow(&[timed(start, end, 10, 1000), addresses(), back(7, 700)], 0),
+        flow(&[timed(start, 0, 12, 2557), addresses(), event(), back(9, 1117)], 1),
+        flow(&[timed(0, 0, 0, 0), addresses(), event(), back(4, 160)], 0),
+        flow(&[timed(0, 0, 1, 40), addresses()], 0),
+        flow(&[timed(start, end, 0, 0), addresses(), back(0, 0)], 0),
+        flow(&[timed(start, end, 0, 90), addresses()], 0),
+        flow(&[timed(start, end, 2, 80), addresses(), interfaces, element(77, Bytes::default().u32(&[1]))], 0),
+        flow(&[timed(start, end, 3, 120), addresses(), element(18, Bytes::default().u64(&[1]).u32(&[1]))], 0),
+        flow(&[timed(start, end, 3, 120), addresses(), element(18, Bytes::default().u64(&[1]).u32(&[1]))], 2),
+    ];
+    file_2(&records, Method::None)
+}
+
+/// A file of layout 2 of these records.
+fn file_2(records: &[Vec<u8>], method: Method) -> Vec<u8> {
+    let compression = match method {
+        Method::None => 0,
+        Method::Lzo => 1,
+        Method::Bzip2 => 2,
+        Method::Lz4 => 3,
+        Method::Zstd => 4,
+    };
+    let body = block(records, 3, 0, method);
     let end = 40 + body.len() as u64;
     let header = Bytes::default().u16(&[0xa50c, 2]).u32(&[0x0107_0100]).u64(&[1_600_000_000]).u8(&[compression, 0]);
     let header = header.u16(&[1]).u32(&[1]).u64(&[end]).u32(&[0, 1]);

@@ -58,8 +58,17 @@ fn ipv6() -> Vec<u8> {
     packet
 }
 
+/// IPv6 whose jumbo payload option says more than there is.
+fn jumbo() -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 0, 0, 64];
+    packet.extend([0x20; 32]);
+    packet.extend([17, 0, 0xc2, 4, 0, 1, 0x11, 0x70]);
+    packet.extend([0, 7, 0, 53, 0, 0, 0, 0]);
+    packet
+}
+
 /// One frame of each kind: its name, its link type, its bytes.
-fn frames() -> [(&'static str, u32, Vec<u8>); 9] {
+fn frames() -> [(&'static str, u32, Vec<u8>); 16] {
     let bare = udp(7, &[], false);
     let under = |head: &[u8]| [&[0; 12][..], head, &bare].concat();
     [
@@ -72,6 +81,13 @@ fn frames() -> [(&'static str, u32, Vec<u8>); 9] {
         ("loopback", 0, [&[2, 0, 0, 0][..], &bare].concat()),
         ("cooked_1", 113, [&[0; 14][..], &[8, 0], &bare].concat()),
         ("cooked_2", 276, [&[8, 0][..], &[0; 18], &bare].concat()),
+        ("snap", 1, under(&[0, 36, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0])),
+        ("backbone", 1, under(&[&[0x88, 0xe7, 0, 0, 0, 9][..], &[0; 12], &[0x88, 0xa8, 0, 1, 8, 0]].concat())),
+        ("ppp", 9, [&[0xff, 3, 0, 0x21][..], &bare].concat()),
+        ("cisco_hdlc", 104, [&[0x0f, 0, 8, 0][..], &bare].concat()),
+        ("nflog", 239, [&[2, 0, 0, 5, 8, 0, 1, 0, 8, 0, 1, 0, 32, 0, 9, 0][..], &bare].concat()),
+        ("jumbo", 101, jumbo()),
+        ("unknown_link", 105, vec![8; 24]),
     ]
 }
 

@@ -14,6 +14,9 @@ pub(super) fn add(seeds: &mut Vec<Seed>) {
         ("ipfix_options", ipfix(&[ipfix_options(), set(2, &template()), set(256, &record())].concat())),
         ("ipfix_withdrawn", ipfix(&[set(2, &template()), set(2, &shorts(&[256, 0])), set(256, &record())].concat())),
         ("ipfix_biflow", ipfix(&biflow())),
+        ("ipfix_packets", ipfix(&packets())),
+        ("ipfix_bad_template", ipfix(&[bad_templates(), set(2, &template()), set(256, &record())].concat())),
+        ("v5_miscounted", [v5(2), v5(1)[24..].to_vec(), v5(1)].concat()),
         ("no_template", [v9(1, &set(999, &record())), ipfix(&set(999, &record()))].concat()),
         ("mixed", [v5(1), v9(1, &set(0, &template())), ipfix(&[]), sflow(&[flow_sample(&[raw_header()])])].concat()),
     ];
@@ -111,6 +114,29 @@ fn biflow() -> Vec<u8> {
     data.push(6);
     data.extend(words(&[900, 9, 1800, 18, 0xe800_0000, 0x8000_0000]));
     [set(2, &template), set(301, &data)].concat()
+}
+
+/// Beginnings of sampled packets: of frames of variable and of fixed length, and of IP; sampling by a selector.
+fn packets() -> Vec<u8> {
+    let frame = &raw_header()[24..];
+    let length = u16::try_from(frame.len()).expect("frames are small");
+    let templates = [
+        shorts(&[310, 3, 10, 4, 323, 8, 315, 0xffff]),
+        shorts(&[311, 4, 302, 1, 312, 2, 409, 1, 104, length]),
+        shorts(&[312, 1, 313, 0xffff]),
+    ];
+    let variable = |bytes: &[u8]| [&[u8::try_from(bytes.len()).expect("frames are small")], bytes].concat();
+    let first = [&words(&[7, 0x0000_018b, 0xcfe5_6800])[..], &variable(frame)].concat();
+    let second = [&[9, 0x05, 0xdc, 0][..], frame].concat();
+    let selector = [set(3, &shorts(&[313, 3, 1, 302, 1, 309, 1, 310, 2])), set(313, &[9, 1, 1, 0])].concat();
+    [set(2, &templates.concat()), selector, set(310, &first), set(311, &second), set(312, &variable(&frame[14..]))]
+        .concat()
+}
+
+/// An options template without a scope, one whose scopes are more than its fields, one of no bytes, one that is cut off.
+fn bad_templates() -> Vec<u8> {
+    let options = shorts(&[320, 1, 0, 160, 8, 321, 1, 2, 160, 8]);
+    [set(3, &options), set(2, &shorts(&[322, 1, 8, 0])), set(2, &shorts(&[323, 9, 8, 4]))].concat()
 }
 
 fn block(format: u32, body: &[u8]) -> Vec<u8> {

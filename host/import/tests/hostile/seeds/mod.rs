@@ -9,7 +9,7 @@ mod text;
 
 use bytes::Seed;
 
-use crate::writer::{Method, layout_1, layout_2};
+use crate::writer::{Method, biflows_1, biflows_2, layout_1, layout_2};
 
 /// All seeds.
 pub(crate) fn all() -> Vec<Seed> {
@@ -30,6 +30,8 @@ fn nfdump(seeds: &mut Vec<Seed>) {
     for method in [Method::None, Method::Lzo, Method::Bzip2, Method::Lz4, Method::Zstd] {
         seeds.push(("nfdump", format!("layout_2_{method:?}").to_lowercase(), layout_2(method)));
     }
+    seeds.push(("nfdump", "biflows_1".to_owned(), biflows_1()));
+    seeds.push(("nfdump", "biflows_2".to_owned(), biflows_2()));
 }
 
 /// The beginnings of one seed of each target.

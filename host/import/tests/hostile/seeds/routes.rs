@@ -23,6 +23,7 @@ pub(super) fn add(seeds: &mut Vec<Seed>) {
         ("add_path", [index(), rib(8, &[8, 10], &[entry(0, &[0, 0, 0, 42])])].concat()),
         ("generic", [index(), rib(6, &[0, 1, 1, 8, 10], &[entry(0, &[])])].concat()),
         ("updates", updates()),
+        ("unsaid", unsaid()),
         ("states", [record(16, 5, &[0; 24]), record(11, 0, &[]), record(32, 0, &[1])].concat()),
         ("padded", [index(), rib(2, &[8, 10], &[entry(0, &[])]), vec![0; 30]].concat()),
     ];
@@ -96,6 +97,20 @@ fn updates() -> Vec<u8> {
         record(17, 9, &[&[0, 0, 0, 7][..], &wide(&with_id)].concat()),
         record(16, 8, &narrow(&bgp(4, &[]))),
         record(16, 6, &wide(&announce())),
+    ]
+    .concat()
+}
+
+/// Path identifiers, and AS numbers of the other width, in records that do not say so.
+fn unsaid() -> Vec<u8> {
+    let head = [&words(&[70_000, 1])[..], &[0, 0, 0, 1, 192, 0, 2, 1, 192, 0, 2, 2]].concat();
+    let with = |attributes: &[u8], nlri: &[u8]| [&head[..], &bgp(2, &update(attributes, nlri))].concat();
+    [
+        record(16, 4, &with(ATTRIBUTES, &[0, 0, 0, 9, 16, 10, 0, 0, 0, 0, 1, 24, 198, 51, 100])),
+        record(16, 9, &with(ATTRIBUTES, &[24, 198, 51, 100])),
+        record(16, 4, &with(OLD_ATTRIBUTES, &[8, 11])),
+        index(),
+        rib(2, &[24, 198, 51, 100], &[entry(0, &[0, 0, 0, 42])]),
     ]
     .concat()
 }

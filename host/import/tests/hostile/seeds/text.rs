@@ -26,6 +26,32 @@ const ROAS_JSON: &str = concat!(
     r#""expires":1700000000},{"asn":64501,"prefix":"2001:db8::/32","maxLength":48},{"asn":1}, 7]}"#,
 );
 
+const PDNS_FRAMED: &str = concat!(
+    "{\"cond\":\"begin\"}\n",
+    r#"{"obj":{"rrname":"x","rrtype":"NS","rdata":"y","time_first":1,"time_last":2}}"#,
+    "\n",
+    r#"{"cond":"ongoing","obj":{"rrname":"x","rrtype":"NS","rdata":"y","time_first":"1970-01-01","time_last":2}}"#,
+    "\n{\"cond\":\"limited\",\"msg\":\"m\"}\n",
+);
+/// As spreadsheets and people leave it.
+const GEOFEED_MARKED: &str = concat!(
+    "\u{feff}# comment\r\n192.0.2.77/24, US , CA,\"San \"\"Jose\"\", #1\", # moved\r\n",
+    "::ffff:198.51.100.0/120,GB,UK-ENG,,\r203.0.113.0/25 # unused\r\n\"open,DE\r\n",
+);
+const AS_RANGES_DOTTED: &str = "::ffff:192.0.2.0,::ffff:192.0.2.9,AS1.10,No #1\n192.0.2.0;192.0.2.9;1\n";
+const ROAS_FORT: &str =
+    "ASN,Prefix,Max prefix length,Colour\nAS64500,192.0.2.0/24,28,red\nAS1.1,2001:db8::/32,N/A,N/A\n";
+const ROAS_EXTENDED: &str = concat!(
+    r#"{"roas":[{"asn":"AS64500","prefix":"192.0.2.0/24","maxLength":"24","source":[{"type":"roa","tal":"ripe","#,
+    r#""validity":{"notBefore":"2025-12-01T00:00:00Z","notAfter":"2026-12-01T00:00:00.5Z"},"chainValidity":"#,
+    r#"{"notBefore":"2025-12-01T00:00:00Z","notAfter":"2026-06-01T00:00:00Z"}},{"type":"exception"}]}],"#,
+    r#""routerKeys":[{"asn":1}],"aspas":[{}],"others":[[{"roas":[]}]]}"#,
+);
+const SLURM: &str = concat!(
+    r#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[{"asn":1}]},"locallyAddedAssertions":"#,
+    r#"{"prefixAssertions":[{"asn":64500,"prefix":"192.0.2.0/24","maxPrefixLength":28,"comment":"c"}],"bgpsecAssertions":[{}]}}"#,
+);
+
 pub(super) fn add(seeds: &mut Vec<Seed>) {
     let lines = PDNS.lines().filter(|line| !line.is_empty());
     seeds.extend(lines.enumerate().map(|(index, line)| ("pdns", format!("line_{index}"), line.into())));
@@ -33,6 +59,12 @@ pub(super) fn add(seeds: &mut Vec<Seed>) {
     let tables = [("pyasn", PYASN), ("as_ranges", AS_RANGES), ("geofeed", GEOFEED), ("geo_ranges", GEO_RANGES)];
     for (choice, (name, text)) in (0..).zip(tables) {
         seeds.push(("tables", name.to_owned(), [&[choice], text.as_bytes()].concat()));
+    }
+    seeds.push(("tables", "as_ranges_dotted".to_owned(), [&[1], AS_RANGES_DOTTED.as_bytes()].concat()));
+    seeds.push(("tables", "geofeed_marked".to_owned(), [&[2], GEOFEED_MARKED.as_bytes()].concat()));
+    seeds.push(("pdns", "framed".to_owned(), PDNS_FRAMED.into()));
+    for (name, text) in [("fort", ROAS_FORT), ("extended", ROAS_EXTENDED), ("slurm", SLURM)] {
+        seeds.push(("roas", name.to_owned(), text.into()));
     }
     seeds.push(("roas", "csv".to_owned(), ROAS_CSV.into()));
     seeds.push(("roas", "json".to_owned(), ROAS_JSON.into()));
