@@ -86,6 +86,23 @@ fn whatever_repeats_what_it_is_given_is_counted() {
 }
 
 #[test]
+fn parts_of_a_text_hide_nothing_of_how_it_is_made() {
+    for step in ["coalesce(t, '')", "CASE WHEN t IS NULL THEN t ELSE '' END", "t || t", "nullif(t, t)"] {
+        for of in ["substr(%, 1)", "substring(%, 1, 3)", "substring(% FROM 1)", "substr(note, length(%))"] {
+            let made = of.replace('%', step);
+            let plain =
+                chain("SELECT note AS t FROM flows", &format!("SELECT {step} AS t FROM %"), 5, "SELECT t FROM %");
+            let part =
+                chain("SELECT note AS t FROM flows", &format!("SELECT {made} AS t FROM %"), 5, "SELECT t FROM %");
+            assert!(size(&part).expressions >= size(&plain).expressions, "{made}: {:?}", size(&part));
+        }
+    }
+    let names: Vec<String> = (0..20).map(|port| format!("WHEN {port} THEN 'name{port}'")).collect();
+    let sql = format!("SELECT substr(CASE dst_port {} ELSE 'x' END, 1, 3) AS n FROM flows", names.join(" "));
+    assert_eq!(refused(&sql), None, "{:?}", size(&sql));
+}
+
+#[test]
 fn subqueries_in_expressions_are_read_wherever_they_are_named() {
     let sql =
         chain("SELECT (SELECT max(med) FROM routes) AS t FROM flows", "SELECT t + t AS t FROM %", 5, "SELECT t FROM %");

@@ -9,7 +9,7 @@ use arrow_array::types::{
     Int16Type, Int32Type, Int64Type, RunEndIndexType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt32Type,
 };
-use arrow_array::{Array, ArrayRef, Int64Array, RunArray, UInt64Array, make_array};
+use arrow_array::{Array, ArrayRef, Int64Array, RunArray, UInt64Array, make_array, new_null_array};
 use arrow_buffer::ArrowNativeType;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
@@ -43,9 +43,19 @@ pub(crate) fn accepted(ty: ColumnType) -> &'static str {
     }
 }
 
-/// Whether a column of type `from` can be cast onto `ty` at all.
-pub(crate) fn castable(from: &DataType, ty: ColumnType) -> bool {
-    let from = value_type(from);
+/// Why a column of type `from` cannot be cast onto `ty`, if it cannot. A column of type null has no value at all, which is
+/// how libraries write one in which they saw none: it fits where a value may be missing.
+pub(crate) fn uncastable(from: &DataType, ty: ColumnType, required: bool) -> Option<String> {
+    match value_type(from) {
+        DataType::Null if required => Some("of type Null, which has no value, and the column is required".to_owned()),
+        DataType::Null => None,
+        value if castable(value, ty) => None,
+        _ => Some(format!("of type {from}")),
+    }
+}
+
+/// Whether values of type `from` can be cast onto `ty`.
+fn castable(from: &DataType, ty: ColumnType) -> bool {
     match ty {
         ColumnType::Timestamp => from.is_integer() || is_text(from) || matches!(from, DataType::Timestamp(_, _)),
         ColumnType::Address => {
@@ -64,6 +74,7 @@ pub(crate) fn castable(from: &DataType, ty: ColumnType) -> bool {
 /// Whether the cast keeps the order of values, so that bounds of the file's values are bounds of the cast ones.
 pub(crate) fn keeps_order(from: &DataType, ty: ColumnType) -> bool {
     match ty {
+        _ if value_type(from) == &DataType::Null => false,
         ColumnType::Timestamp => from.is_integer() || matches!(from, DataType::Timestamp(_, _)),
         ColumnType::Address => {
             matches!(from, DataType::UInt32 | DataType::FixedSizeBinary(ADDRESS_BYTES | V4_BYTES))
@@ -94,6 +105,9 @@ fn is_bytes(ty: &DataType) -> bool {
 pub(crate) fn cast_column(array: &ArrayRef, ty: ColumnType, unit: TimestampUnit) -> Result<ArrayRef, Unfit> {
     if array.data_type() == &ty.arrow() && (ty != ColumnType::Timestamp || unit == TimestampUnit::Micros) {
         return Ok(Arc::clone(array));
+    }
+    if value_type(array.data_type()) == &DataType::Null {
+        return Ok(new_null_array(&ty.arrow(), array.len()));
     }
     if let Some((values, places)) = encoded(array) {
         // Each distinct value is cast once; one that does not fit matters only if a row has it, which the flat way finds.
@@ -227,7 +241,8 @@ mod tests {
     use crate::address::address_text;
     use arrow_array::{
         BinaryArray, DictionaryArray, FixedSizeBinaryArray, Int16Array, Int32Array, StringArray,
-        TimestampMillisecondArray, TimestampNanosecondArray, UInt32Array,
+        TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
+        UInt32Array,
     };
 
     fn cast(array: impl Array + 'static, ty: ColumnType) -> Result<ArrayRef, Unfit> {
@@ -286,7 +301,41 @@ mod tests {
             assert_eq!(address_text(&bytes), "192.0.2.1");
         }
         assert!(cast(BinaryArray::from_vec(vec![&v4[..3]]), ColumnType::Address).is_err());
-        assert!(!castable(&DataType::Int64, ColumnType::Address));
-        assert!(!castable(&DataType::Float64, ColumnType::Timestamp));
+    }
+
+    #[test]
+    fn what_cannot_be_cast_says_its_type() {
+        let refused = |from: DataType, ty| uncastable(&from, ty, false).unwrap();
+        assert_eq!(refused(DataType::Int64, ColumnType::Address), "of type Int64");
+        for from in [DataType::Float64, DataType::Date32, DataType::Date64, DataType::Decimal128(18, 0), DataType::Null]
+        {
+            let required = uncastable(&from, ColumnType::Timestamp, true).unwrap();
+            assert!(required.starts_with(&format!("of type {from}")), "{required}");
+        }
+        assert!(refused(DataType::Decimal128(20, 0), ColumnType::Uint).starts_with("of type Decimal128"));
+        assert_eq!(uncastable(&DataType::Null, ColumnType::Uint, false), None);
+        let none = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Null));
+        assert_eq!(uncastable(&none, ColumnType::Text, false), None);
+        let nulls = cast(arrow_array::NullArray::new(3), ColumnType::Address).unwrap();
+        assert_eq!((nulls.len(), nulls.null_count()), (3, 3));
+    }
+
+    #[test]
+    fn times_keep_their_value_to_the_ends_of_their_range_or_are_refused() {
+        let ends = [i64::MIN, -1, 0, i64::MAX];
+        let kept = |array: ArrayRef| array.as_primitive::<Int64Type>().values().to_vec();
+        let micros = TimestampMicrosecondArray::from(ends.to_vec());
+        assert_eq!(kept(cast(micros, ColumnType::Timestamp).unwrap()), ends);
+        let nanos = TimestampNanosecondArray::from(ends.to_vec());
+        assert_eq!(kept(cast(nanos, ColumnType::Timestamp).unwrap()), ends.map(|v| v.div_euclid(1000)));
+        for array in [
+            Arc::new(TimestampMillisecondArray::from(ends.to_vec())) as ArrayRef,
+            Arc::new(TimestampSecondArray::from(ends.to_vec())),
+            Arc::new(Int64Array::from(ends.to_vec())),
+            Arc::new(UInt64Array::from(vec![u64::MAX])),
+        ] {
+            let refused = cast_column(&array, ColumnType::Timestamp, TimestampUnit::Seconds).unwrap_err();
+            assert_eq!(refused.row, Some(0), "{}", array.data_type());
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::columns::TextColumn;
 use crate::error::{DataError, Misfit, excerpt};
 use crate::files::FileStamp;
 use crate::reader::{BatchReader, ReadError};
-use crate::schema::TableSchema;
+use crate::schema::{ColumnSpec, TableSchema};
 use crate::timestamp::TimestampUnit;
 
 /// Longest record, in bytes of its unquoted fields.
@@ -51,6 +51,10 @@ impl CsvFile {
             return Err(misfit(&stamp, None, None, "the file is empty".into(), "a header line naming the columns"));
         }
         let header = records.texts(&stamp)?;
+        if let Some(separator) = separator(&header, schema, columns) {
+            let reason = format!("its fields are separated by {separator}");
+            return Err(misfit(&stamp, Some(1), None, reason, "fields that are separated by commas"));
+        }
         let mut fields = Vec::with_capacity(schema.columns.len());
         for column in &schema.columns {
             let source = columns.get(&column.name).unwrap_or(&column.name);
@@ -76,6 +80,19 @@ impl CsvFile {
         }
         Ok(Self { stamp, fields, field_count: header.len(), unit })
     }
+}
+
+/// What separates the names of a header that is one field, where the schema's columns are among them.
+fn separator(header: &[String], schema: &TableSchema, columns: &BTreeMap<String, String>) -> Option<&'static str> {
+    let [header] = header else { return None };
+    let source = |column: &ColumnSpec| columns.get(&column.name).unwrap_or(&column.name).clone();
+    let wanted: Vec<String> = schema.columns.iter().map(source).collect();
+    let separators = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars"), (' ', "blanks")];
+    let is_it = |(separator, _): &(char, &str)| {
+        let names = || header.split(*separator).map(|name| name.trim().trim_matches('"'));
+        names().count() > 1 && names().any(|name| wanted.iter().any(|wanted| wanted == name))
+    };
+    separators.into_iter().find(is_it).map(|(_, word)| word)
 }
 
 /// Reads the given schema columns of CSV files, one after another.
@@ -311,10 +328,12 @@ impl Records {
     /// All fields as text, for the header.
     fn texts(&self, stamp: &FileStamp) -> Result<Vec<String>, DataError> {
         let text = |at| String::from_utf8(self.field(at).to_vec());
-        (0..self.count)
-            .map(text)
-            .collect::<Result<_, _>>()
-            .map_err(|_| misfit(stamp, Some(1), None, "the header is not UTF-8".into(), "a header line in UTF-8"))
+        (0..self.count).map(text).collect::<Result<_, _>>().map_err(|_| {
+            // The marks of UTF-16, which spreadsheets write as "Unicode text".
+            let marked = [&b"\xff\xfe"[..], b"\xfe\xff"].iter().any(|mark| self.field(0).starts_with(mark));
+            let what = if marked { "the file is text in UTF-16" } else { "the header is not UTF-8" };
+            misfit(stamp, Some(1), None, what.into(), "a header line in UTF-8")
+        })
     }
 }
 

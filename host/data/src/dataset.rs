@@ -24,6 +24,10 @@ const OPEN_MS: u64 = 30_000;
 /// Milliseconds more until it is given up, so that a database that has a limit of its own says so itself.
 const OPEN_GRACE_MS: u64 = 1_000;
 
+/// Milliseconds that a database may take to be opened, whatever it is asked on the way: twice as long as for the first row, for
+/// before that it is connected to, described and its state is taken. Nothing else ends what accepts a connection and is silent.
+const DATABASE_MS: u64 = 2 * OPEN_MS;
+
 /// Where a dataset's rows come from. `columns` maps a schema's column to the source's; what is not mapped has the same
 /// name in both. `timestamp` is the unit of timestamps that are numbers or text.
 #[derive(Debug, Clone)]
@@ -142,10 +146,10 @@ impl Dataset {
                 open_local(name, schema, move |schema, name| Local::memory(schema, name, &batches)).await?
             }
             SourceSpec::Sqlite { path, table } => {
-                open_database(name, schema, Database::sqlite(name, schema, path, &table).await?).await?
+                open_database(name, schema, Database::sqlite(name, schema, path, &table)).await?
             }
             SourceSpec::Postgres { url, table } => {
-                open_database(name, schema, Database::postgres(name, schema, &url, &table).await?).await?
+                open_database(name, schema, Database::postgres(name, schema, &url, &table)).await?
             }
         };
         Ok(Self { name: name.to_owned(), schema: schema.clone(), arrow: schema.arrow(), source, snapshot })
@@ -244,16 +248,29 @@ async fn open_local(
     .await
 }
 
-/// Takes the state of a database, and reads one row so that what cannot be read is known at once.
-async fn open_database(name: &str, schema: &TableSchema, database: Database) -> Result<(Source, Snapshot), DataError> {
-    let state = SharedStates::default().of(&database).await?;
+/// Opens a database, takes its state, and reads one row so that what cannot be read is known at once. In time.
+async fn open_database(
+    name: &str,
+    schema: &TableSchema,
+    opening: impl Future<Output = Result<Database, DataError>>,
+) -> Result<(Source, Snapshot), DataError> {
+    let opened = tokio::time::timeout(Duration::from_millis(DATABASE_MS), async {
+        let database = opening.await?;
+        let snapshot = first_row(name, schema, &database).await?;
+        Ok((Source::Database(Arc::new(database)), snapshot))
+    });
+    opened.await.unwrap_or_else(|_| Err(DataError::Silent { dataset: name.to_owned(), ms: DATABASE_MS }))
+}
+
+async fn first_row(name: &str, schema: &TableSchema, database: &Database) -> Result<Snapshot, DataError> {
+    let state = SharedStates::default().of(database).await?;
     let snapshot = database.snapshot(&state)?;
     let columns = all_columns(schema);
     let request = Request { columns, limit: Some(1), timeout_ms: Some(OPEN_MS), ..Request::default() };
     let mut batches = database.start(&state, request)?;
     let first = tokio::time::timeout(Duration::from_millis(OPEN_MS + OPEN_GRACE_MS), batches.recv()).await;
     first.map_err(|_| DataError::Slow { dataset: name.to_owned(), ms: OPEN_MS })?.transpose()?;
-    Ok((Source::Database(Arc::new(database)), snapshot))
+    Ok(snapshot)
 }
 
 /// Runs file work off the async threads. A panic in a decoder is the file's fault until shown otherwise.

@@ -19,6 +19,7 @@ use datafusion_functions_aggregate::planner::AggregateFunctionPlanner;
 use datafusion_optimizer::{Analyzer, Optimizer, OptimizerContext};
 use datafusion_physical_plan::displayable;
 use datafusion_physical_plan::execution_plan::reset_plan_states;
+use tokio::sync::Semaphore;
 
 use crate::BATCH_ROWS;
 use crate::dataset::Dataset;
@@ -26,7 +27,7 @@ use crate::error::{PlanError, QueryError};
 use crate::params::{self, ParamSlot, Value};
 use crate::physical::{Operators, Refused};
 use crate::planner::{NotPlanned, PLANNING_MAX, Planner, on_thread};
-use crate::rows::Rows;
+use crate::rows::{COMPUTED_AT_ONCE, Held, Rows};
 use crate::run::{Deadline, QueryLimits, Run};
 use crate::scan::SlotTable;
 use crate::schema::{ColumnType, column_type};
@@ -47,6 +48,8 @@ struct Inner {
     analyzer: Analyzer,
     optimizer: Optimizer,
     planner: Planner,
+    /// Places to compute batches in.
+    computing: Arc<Semaphore>,
     runtime: Arc<RuntimeEnv>,
     scalars: HashMap<String, Arc<ScalarUDF>>,
     aggregates: HashMap<String, Arc<AggregateUDF>>,
@@ -72,7 +75,8 @@ impl Engine {
         let (scalars, aggregates) = (functions::scalar_functions(), functions::aggregate_functions());
         let planners: [Arc<dyn ExprPlanner>; 2] =
             [Arc::new(AggregateFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];
-        let inner = Inner { config, analyzer, optimizer, planner, runtime, scalars, aggregates, planners };
+        let computing = Arc::new(Semaphore::new(COMPUTED_AT_ONCE));
+        let inner = Inner { config, analyzer, optimizer, planner, computing, runtime, scalars, aggregates, planners };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -399,7 +403,13 @@ impl Engine {
         let config = inner.config.clone().with_batch_size(batch_rows).with_extension(Arc::clone(&run));
         let none = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let context = TaskContext::new(None, String::new(), config, none.0, none.1, none.2, none.3, runtime);
-        Rows::start(&plan, Arc::new(context), query.columns.clone(), run, held)
+        Rows::start(
+            &plan,
+            Arc::new(context),
+            query.columns.clone(),
+            run,
+            Held { params: held, computing: Arc::clone(&inner.computing) },
+        )
     }
 
     /// A plan of this run's own: operators keep state, so no two runs may share one. Resetting gives every operator a state

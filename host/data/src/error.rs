@@ -37,6 +37,14 @@ pub enum DataError {
         /// How long it had.
         ms: u64,
     },
+    /// The database did not answer in time.
+    #[error("the database of dataset `{dataset}` was not opened within {ms} ms: see whether it answers other programs")]
+    Silent {
+        /// The dataset.
+        dataset: String,
+        /// How long it had.
+        ms: u64,
+    },
     /// No file fits the path or pattern.
     #[error("no file fits `{pattern}`")]
     NoFile {

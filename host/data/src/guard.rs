@@ -49,7 +49,7 @@ pub(crate) fn guard(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPla
             |input, rows_max, slice_rows| GuardExec::wrap(input, Rules { rows_max, slice_rows, ..Rules::default() });
         let guarded = vec![rows(left, held, None), rows(right, None, Some(slice))];
         let join = datafusion_physical_plan::execution_plan::replace_children_if_necessary(node, guarded)?;
-        Ok(Transformed::yes(rows(join, None, None)))
+        Ok(Transformed::yes(GuardExec::wrap(join, Rules { is_charged: true, ..Rules::default() })))
     })
     .map(|plan| plan.data)
 }
@@ -69,7 +69,7 @@ pub(crate) fn charged(input: Arc<dyn ExecutionPlan>, made: Work) -> Arc<dyn Exec
 struct Rules {
     /// Most rows that may pass.
     rows_max: Option<usize>,
-    /// Rows of a batch.
+    /// Rows of a batch, and never more than the plan's batches may have: each may meet a wide row of the other side.
     slice_rows: Option<usize>,
     /// What will be done to each row of a batch.
     work: Option<Work>,
@@ -141,8 +141,10 @@ impl ExecutionPlan for GuardExec {
         let run = context.session_config().get_extension::<Run>();
         let run = run.ok_or_else(|| DataFusionError::Internal("a guard was started outside a run".into()))?;
         let reservation = MemoryConsumer::new("guard").register(context.memory_pool());
+        let batch_rows = context.session_config().batch_size();
         let input = self.input.execute(partition, context)?;
-        let (rules, rows_left) = (self.rules, self.rules.rows_max);
+        let rules = Rules { slice_rows: self.rules.slice_rows.map(|rows| rows.min(batch_rows)), ..self.rules };
+        let rows_left = rules.rows_max;
         Ok(Box::pin(Guard { run, input, rules, rows_left, rest: None, reservation }))
     }
 }

@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 use sha2::{Digest, Sha256};
 
 use crate::BATCH_ROWS;
-use crate::cast::{accepted, cast_column, castable};
+use crate::cast::{accepted, cast_column, uncastable};
 use crate::error::{DataError, Misfit};
 use crate::reader::{BatchReader, ReadError};
 use crate::schema::{ColumnSpec, TableSchema};
@@ -40,14 +40,17 @@ fn bind_column(name: &str, spec: &ColumnSpec, batch: &RecordBatch, before: usize
         let (column, fits) = (Some(spec.name.clone()), fits.to_owned());
         DataError::Misfit(Box::new(Misfit { file: name.to_owned(), line, column, reason, fits }))
     };
+    if batch.schema_ref().fields().iter().filter(|field| *field.name() == spec.name).count() > 1 {
+        return Err(misfit(None, "the batch has several columns of that name".into(), "one column of that name"));
+    }
     let Some(array) = batch.column_by_name(&spec.name) else {
         if spec.required {
             return Err(misfit(None, "the batch has no such column".into(), "a column of that name"));
         }
         return Ok(new_null_array(&spec.ty.arrow(), batch.num_rows()));
     };
-    if !castable(array.data_type(), spec.ty) {
-        return Err(misfit(None, format!("it is of type {}", array.data_type()), accepted(spec.ty)));
+    if let Some(what) = uncastable(array.data_type(), spec.ty, spec.required) {
+        return Err(misfit(None, format!("it is {what}"), accepted(spec.ty)));
     }
     let cast = cast_column(array, spec.ty, TimestampUnit::Micros)
         .map_err(|unfit| misfit(unfit.row, unfit.reason, spec.ty.fits()))?;

@@ -1,15 +1,22 @@
 //! Parquet files whose columns fit a schema: footer read once when the dataset is opened, columns cast onto the schema.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType, FieldRef, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+    ParquetStatisticsPolicy, RowGroupMetaData,
+};
+use parquet::schema::types::TypePtr;
 
-use crate::cast::{accepted, cast_column, castable};
+use crate::cast::{accepted, cast_column, uncastable};
 use crate::columns::TextColumn;
 use crate::error::{DataError, Misfit, excerpt};
 use crate::files::FileStamp;
@@ -65,7 +72,8 @@ impl ParquetFile {
         partitions: &[(String, Option<String>)],
     ) -> Result<Self, DataError> {
         let file = stamp.open()?;
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+        let metadata = footer(&file)
+            .and_then(|metadata| arrow_metadata(Arc::new(metadata)))
             .map_err(|e| DataError::Damaged { path: stamp.path.clone(), reason: e.to_string() })?;
         let rows = metadata.metadata().file_metadata().num_rows();
         let rows = u64::try_from(rows).map_err(|_| DataError::Damaged {
@@ -87,7 +95,7 @@ impl ParquetFile {
         let metadata = reader.finish().ok()?;
         let complete = metadata.column_index().is_some() && metadata.offset_index().is_some();
         let metadata = complete.then(|| Arc::new(metadata))?;
-        ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new()).ok()
+        arrow_metadata(metadata).ok()
     }
 
     /// The file's columns behind the given schema columns.
@@ -95,6 +103,54 @@ impl ParquetFile {
         let roots = columns.iter().filter_map(|at| self.origins[*at].root());
         ProjectionMask::roots(self.metadata.parquet_schema(), roots)
     }
+}
+
+/// Reads the footer, without the index of pages. Statistics of sizes are of no use here, and old writers put something of
+/// their own in their place. An offset of 0 says of a dictionary that it is where the column begins, or that there is
+/// none (PARQUET-1402); at 0 is the name of the format.
+fn footer(file: &File) -> Result<ParquetMetaData, ParquetError> {
+    let options = ParquetMetaDataOptions::new().with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    let metadata = ParquetMetaDataReader::new().with_metadata_options(Some(options)).parse_and_finish(file)?;
+    let chunks = || metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    let begins =
+        |chunk: &ColumnChunkMetaData| chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+    if chunks().any(|chunk| begins(chunk) < 0 || chunk.data_page_offset() < 0 || chunk.compressed_size() < 0) {
+        return Err(ParquetError::General("a column begins before the file or has a negative length".to_owned()));
+    }
+    if chunks().all(|chunk| chunk.dictionary_page_offset() != Some(0)) {
+        return Ok(metadata);
+    }
+    let column = |chunk: &ColumnChunkMetaData| {
+        let offset = chunk.dictionary_page_offset().filter(|offset| *offset > 0);
+        chunk.clone().into_builder().set_dictionary_page_offset(offset).build()
+    };
+    let group = |group: &RowGroupMetaData| {
+        let columns = group.columns().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        group.clone().into_builder().set_column_metadata(columns).build()
+    };
+    let groups = metadata.row_groups().iter().map(group).collect::<Result<Vec<_>, _>>()?;
+    Ok(metadata.into_builder().set_row_groups(groups).build())
+}
+
+/// The footer with the Arrow types in which columns are read. Times of twelve bytes (INT96) would be read as nanoseconds,
+/// which those before 1677 and after 2262 overflow without a word; they are read as microseconds, which hold 292,000 years.
+fn arrow_metadata(metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, ParquetError> {
+    let found = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+    let roots = metadata.file_metadata().schema_descr().root_schema().get_fields();
+    let is_long = |root: &TypePtr| root.is_primitive() && root.get_physical_type() == PhysicalType::INT96;
+    if !roots.iter().any(is_long) {
+        return Ok(found);
+    }
+    let micros = |(field, root): (&FieldRef, &TypePtr)| match field.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) if is_long(root) => {
+            let ty = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+            Arc::new(field.as_ref().clone().with_data_type(ty))
+        }
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<FieldRef> = found.schema().fields().iter().zip(roots).map(micros).collect();
+    let schema = Schema::new_with_metadata(fields, found.schema().metadata().clone());
+    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(schema)))
 }
 
 /// Where a column of the schema comes from in one file.
@@ -110,10 +166,14 @@ fn origin(
         let (file, column, fits) = (stamp.shown(), Some(column.name.clone()), fits.to_owned());
         DataError::Misfit(Box::new(Misfit { file, line: None, column, reason, fits }))
     };
-    if let Some(at) = metadata.schema().fields().iter().position(|f| f.name() == source) {
-        let from = metadata.schema().field(at).data_type();
-        if !castable(from, column.ty) {
-            return Err(misfit(format!("`{source}` is of type {from}"), accepted(column.ty)));
+    let fields = metadata.schema().fields().iter().enumerate();
+    let mut named = fields.filter(|(_, field)| field.name() == source);
+    if let Some((at, field)) = named.next() {
+        if named.next().is_some() {
+            return Err(misfit(format!("the file has several columns `{source}`"), "one column of that name"));
+        }
+        if let Some(what) = uncastable(field.data_type(), column.ty, column.required) {
+            return Err(misfit(format!("`{source}` is {what}"), accepted(column.ty)));
         }
         return Ok(Origin::Root(at));
     }

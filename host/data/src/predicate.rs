@@ -79,17 +79,19 @@ impl Predicate {
 
     /// Which rows fulfil the condition; null counts as no. Where it makes much of a row, some rows at a time.
     pub(crate) fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let (all, rows) = (batch.num_rows(), self.work.rows_of(batch));
-        if all <= rows {
+        let all = batch.num_rows();
+        if all <= self.work.rows_of(batch) {
             return self.evaluate_whole(batch);
         }
-        let mut mask = BooleanBufferBuilder::new(all);
-        for from in (0..all).step_by(rows) {
+        let (mut mask, mut from) = (BooleanBufferBuilder::new(all), 0);
+        while from < all {
             if let Some(run) = &self.run {
                 run.check()?;
             }
-            let some = self.evaluate_whole(&batch.slice(from, rows.min(all - from)))?;
-            mask.append_buffer(some.values());
+            let rest = batch.slice(from, all - from);
+            let rows = self.work.rows_of(&rest).min(all - from);
+            mask.append_buffer(self.evaluate_whole(&rest.slice(0, rows))?.values());
+            from += rows;
         }
         Ok(BooleanArray::new(mask.finish(), None))
     }

@@ -166,7 +166,7 @@ impl ColumnBounds {
         rows.iter().enumerate().map(one).collect()
     }
 
-    /// Whether a run may have a null, or a value that is none.
+    /// Whether a run may have a null, or a value that is not null.
     fn may_have(&self, null: bool, at: usize, rows: u64) -> bool {
         match self.nulls.is_valid(at).then(|| self.nulls.value(at)) {
             Some(nulls) => {

@@ -19,6 +19,7 @@ use datafusion_execution::{SendableRecordBatchStream, TaskContext};
 use datafusion_physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::BATCH_ROWS;
@@ -27,11 +28,24 @@ use crate::error::QueryError;
 use crate::run::Run;
 use crate::schema::{ColumnType, field};
 
+/// Batches that are computed at once, each on a blocking thread, where it may wait for one that reads a file. A runtime has 512 of
+/// these threads, so that half of them are left for what is waited for.
+pub(crate) const COMPUTED_AT_ONCE: usize = 256;
+
+/// What a query has besides its operators.
+pub(crate) struct Held {
+    /// What the run's own plan holds of its parameters.
+    pub(crate) params: MemoryReservation,
+    /// Places to compute batches in, which all queries of an engine share.
+    pub(crate) computing: Arc<Semaphore>,
+}
+
 /// Rows of an open query. Dropping it stops the query.
 pub struct Rows {
     columns: Arc<[(String, ColumnType)]>,
     schema: SchemaRef,
     run: Arc<Run>,
+    computing: Arc<Semaphore>,
     state: Option<Flow>,
 }
 
@@ -40,6 +54,8 @@ struct Flow {
     stream: SendableRecordBatchStream,
     coalescer: BatchCoalescer,
     reservation: MemoryReservation,
+    /// What the batch has that was handed out last: whoever asks for rows keeps it until asking again.
+    handed: MemoryReservation,
     /// What the run's own plan holds of its parameters.
     _params: MemoryReservation,
     schema: SchemaRef,
@@ -66,18 +82,27 @@ impl Rows {
         context: Arc<TaskContext>,
         columns: Vec<(String, ColumnType)>,
         run: Arc<Run>,
-        params: MemoryReservation,
+        held: Held,
     ) -> Result<Self, DataFusionError> {
         let reservation = MemoryConsumer::new("rows").register(context.memory_pool());
+        let handed = MemoryConsumer::new("rows handed out").register(context.memory_pool());
         let stream = execute_stream(Arc::clone(plan), context)?;
         let fields: Vec<_> = columns.iter().map(|(name, ty)| field(name, *ty, true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let coalescer = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
         let columns: Arc<[_]> = columns.into();
         let (of_flow, named) = (Arc::clone(&schema), Arc::clone(&columns));
-        let flow =
-            Flow { stream, coalescer, reservation, _params: params, schema: of_flow, columns: named, ended: false };
-        Ok(Self { columns, schema, run, state: Some(flow) })
+        let flow = Flow {
+            stream,
+            coalescer,
+            reservation,
+            handed,
+            _params: held.params,
+            schema: of_flow,
+            columns: named,
+            ended: false,
+        };
+        Ok(Self { columns, schema, run, computing: held.computing, state: Some(flow) })
     }
 
     /// Result columns in order.
@@ -102,18 +127,27 @@ impl Rows {
     }
 
     /// The next batch: exactly 16,384 rows, fewer only in the last one; `None` at the end. After an error there are no
-    /// more rows.
+    /// more rows. The run pays for the batch until the next is asked for or the rows are dropped.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
         let Some(flow) = self.state.take() else { return Ok(None) };
         let run = Arc::clone(&self.run);
         let (handle, until) = (Handle::current(), Arc::clone(&run));
-        let computing = spawn_blocking(move || handle.block_on(flow.stopped_by(&until)));
+        let places = Arc::clone(&self.computing);
+        let computing = async move {
+            let place = places.acquire_owned().await.map_err(|e| e.to_string())?;
+            let computed = spawn_blocking(move || {
+                let computed = handle.block_on(flow.stopped_by(&until));
+                drop(place);
+                computed
+            });
+            computed.await.map_err(|e| e.to_string())
+        };
         let computed = tokio::select! {
             biased;
             computed = computing => computed,
             stop = run.stopped() => return Err(stop.into()),
         };
-        let (flow, batch) = computed.map_err(|e| QueryError::Internal { reason: e.to_string() })??;
+        let (flow, batch) = computed.map_err(|reason| QueryError::Internal { reason })??;
         if batch.is_some() {
             self.state = Some(flow);
         }
@@ -134,10 +168,19 @@ impl Flow {
     }
 
     async fn advance(&mut self) -> Result<Option<RecordBatch>, DataFusionError> {
+        self.handed.free();
+        let batch = self.completed().await?;
+        if let Some(batch) = &batch {
+            self.handed.try_resize(batch.get_array_memory_size())?;
+        }
+        Ok(batch)
+    }
+
+    async fn completed(&mut self) -> Result<Option<RecordBatch>, DataFusionError> {
         loop {
             if let Some(full) = self.coalescer.next_completed_batch() {
                 self.reservation.try_resize(self.coalescer.size())?;
-                return Ok(Some(full));
+                return if self.ended { fitted(full).map(Some) } else { Ok(Some(full)) };
             }
             if self.ended {
                 return Ok(None);
@@ -145,7 +188,7 @@ impl Flow {
             match self.stream.next().await {
                 Some(batch) => {
                     let batch = normalise(&batch?, &self.schema, &self.columns)?;
-                    if self.coalescer.is_empty() && batch.num_rows() == BATCH_ROWS {
+                    if self.coalescer.is_empty() && batch.num_rows() == BATCH_ROWS && !holds_more(&batch) {
                         return Ok(Some(batch));
                     }
                     self.reservation.try_resize(self.coalescer.size() + batch.get_array_memory_size())?;
@@ -158,6 +201,20 @@ impl Flow {
             }
         }
     }
+}
+
+/// Whether a batch keeps much more in memory than its rows: a part of a larger one does.
+fn holds_more(batch: &RecordBatch) -> bool {
+    let rows = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_default();
+    batch.get_array_memory_size() / 2 > batch.columns().iter().map(rows).sum::<usize>().max(1)
+}
+
+/// The same batch without the room that was meant for further rows.
+fn fitted(batch: RecordBatch) -> Result<RecordBatch, DataFusionError> {
+    let (schema, mut columns, rows) = batch.into_parts();
+    columns.iter_mut().for_each(|column| column.shrink_to_fit());
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
 }
 
 /// Casts columns to the types a guest reads and clears what lies under nulls.

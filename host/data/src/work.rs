@@ -13,7 +13,7 @@ use datafusion_expr::{Expr, Operator};
 use crate::BATCH_ROWS;
 use crate::functions::IP_TEXT;
 use crate::params;
-use crate::text::JOINED;
+use crate::text::{JOINED, TEXT_BYTES_MAX};
 use crate::total::OR_NULL;
 
 /// Most bytes that evaluating one batch may make, every value on the way included: as much as sixty numbers take in a whole
@@ -21,6 +21,8 @@ use crate::total::OR_NULL;
 const EVALUATED_BYTES_MAX: u64 = 16 << 20;
 /// What a text of the data is taken for where no batch is there to be looked at, bytes.
 const TEXT_BYTES: u64 = 64;
+/// The same in what a join makes, bytes. A join repeats rows, and a condition before it can choose the longest ones.
+const JOINED_TEXT_BYTES: u64 = 4 << 10;
 /// A number, a flag or an address, bytes.
 const NUMBER: Work = Work { known: 16, texts: 0 };
 /// The longest text of a number or an address, bytes.
@@ -64,6 +66,12 @@ impl Work {
         }
     }
 
+    /// The same where it is one value for all rows, which may be the longest text and is not in the batch that is looked at.
+    fn as_one_value(self) -> Self {
+        let longest = u64::try_from(TEXT_BYTES_MAX).unwrap_or(u64::MAX);
+        Self { known: self.known.saturating_add(self.texts.saturating_mul(longest)), texts: 0 }
+    }
+
     /// The same where a parameter may be longer than any text of the data.
     pub(crate) fn with_texts_of(self, bytes: u64) -> Self {
         match bytes > TEXT_BYTES {
@@ -88,28 +96,67 @@ impl Work {
         self.rows(TEXT_BYTES)
     }
 
-    /// How many rows of a batch may be evaluated at a time.
+    /// How many such rows a join may make at a time.
+    pub(crate) fn joined_rows(self) -> usize {
+        self.rows(JOINED_TEXT_BYTES)
+    }
+
+    /// How many of the first rows of a batch may be evaluated at a time, by what these hold: the longest may stand together.
     pub(crate) fn rows_of(self, batch: &RecordBatch) -> usize {
-        match self.texts {
-            0 => self.rows(0),
-            _ => self.rows(text_bytes(batch).max(TEXT_BYTES)),
+        if self.texts == 0 {
+            return self.rows(0);
         }
+        let columns: Vec<Texts<'_>> = batch.columns().iter().filter_map(|column| Texts::of(column.as_ref())).collect();
+        let makes = |rows: u64| {
+            let longest = columns.iter().map(|column| column.bytes(rows)).max().unwrap_or_default();
+            let texts = self.texts.saturating_mul(longest.max(rows.saturating_mul(TEXT_BYTES)));
+            rows.saturating_mul(self.known).saturating_add(texts)
+        };
+        // The first number of rows that is too many; what they make only grows.
+        let (mut fits, mut too_many) = (1, batch.num_rows().min(BATCH_ROWS) + 1);
+        while fits + 1 < too_many {
+            let rows = fits.midpoint(too_many);
+            match makes(u64::try_from(rows).unwrap_or(u64::MAX)) <= EVALUATED_BYTES_MAX {
+                true => fits = rows,
+                false => too_many = rows,
+            }
+        }
+        fits
     }
 }
 
-/// The mean bytes of a row in the column of the longest texts.
-fn text_bytes(batch: &RecordBatch) -> u64 {
-    let bytes = |array: &dyn Array| match array.data_type() {
-        DataType::Utf8 => {
-            let offsets = array.as_string::<i32>().value_offsets();
-            let ends = offsets.first().zip(offsets.last());
-            ends.map_or(0, |(first, last)| usize::try_from(last - first).unwrap_or_default())
+/// What a column of texts holds.
+enum Texts<'a> {
+    /// Where each row's text ends.
+    Ends(&'a [i32]),
+    /// In all, and in how many rows.
+    Whole { bytes: u64, rows: u64 },
+}
+
+impl<'a> Texts<'a> {
+    fn of(array: &'a dyn Array) -> Option<Self> {
+        match array.data_type() {
+            DataType::Utf8 => Some(Self::Ends(array.as_string::<i32>().value_offsets())),
+            ty if Work::of_type(ty).texts > 0 => {
+                let bytes = array.to_data().get_slice_memory_size().unwrap_or_default();
+                let number = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
+                Some(Self::Whole { bytes: number(bytes), rows: number(array.len().max(1)) })
+            }
+            _ => None,
         }
-        ty if Work::of_type(ty).texts > 0 => array.to_data().get_slice_memory_size().unwrap_or_default(),
-        _ => 0,
-    };
-    let longest = batch.columns().iter().map(|column| bytes(column.as_ref())).max().unwrap_or_default();
-    u64::try_from(longest / batch.num_rows().max(1)).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes of the first rows.
+    fn bytes(&self, rows: u64) -> u64 {
+        match self {
+            Self::Ends(ends) => {
+                let end = usize::try_from(rows).ok().and_then(|rows| ends.get(rows)).or(ends.last());
+                let bytes = ends.first().zip(end).map(|(first, end)| end.saturating_sub(*first));
+                bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default()
+            }
+            Self::Whole { bytes, rows: all } => bytes.saturating_mul(rows) / all,
+        }
+    }
 }
 
 /// What evaluating an expression over a row makes.
@@ -136,7 +183,7 @@ pub(crate) fn evaluated(expr: &Expr, schema: &DFSchema, columns: &[Work]) -> Eva
         }
         Expr::ScalarSubquery(subquery) => {
             let ty = subquery.subquery.schema().fields().first().map(|field| Work::of_type(field.data_type()));
-            leaf(ty.unwrap_or(NUMBER))
+            leaf(ty.map_or(NUMBER, Work::as_one_value))
         }
         _ => compound(expr, schema, columns),
     }
@@ -191,6 +238,9 @@ fn called(call: &ScalarFunction, parts: &[Evaluated], whole: Work, widest: Work)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, StringArray};
     use arrow_schema::{Field, Schema};
     use datafusion_expr::{col, lit};
 
@@ -221,6 +271,18 @@ mod tests {
         assert!(!all(&text).is_small() && rows.is_sorted_by(|a, b| a >= b), "{rows:?}");
         assert_eq!(rows.first(), Some(&BATCH_ROWS), "a short text costs nothing");
         assert!(rows.last().is_some_and(|rows| *rows < 200), "{rows:?}");
+    }
+
+    #[test]
+    fn the_longest_texts_may_stand_together() {
+        let text = |row: usize| Some("x".repeat(if row < 100 { 32 << 10 } else { 8 }));
+        let texts: ArrayRef = Arc::new((0..BATCH_ROWS).map(text).collect::<StringArray>());
+        let batch = RecordBatch::try_from_iter([("t", texts)]).expect("a batch");
+        let work = Work { known: 16, texts: 8 };
+        let (first, behind) = (work.rows_of(&batch), work.rows_of(&batch.slice(100, BATCH_ROWS - 100)));
+        assert!((32..=64).contains(&first), "{first} rows of 32 KiB, eight times over");
+        assert_eq!(behind, BATCH_ROWS - 100);
+        assert_eq!(work.rows_of(&batch.slice(0, 1)), 1);
     }
 
     #[test]

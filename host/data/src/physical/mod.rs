@@ -80,7 +80,8 @@ fn operator(node: &LogicalPlan, scope: &Scope) -> Result<Made> {
         (_, 0) => leaf(node)?,
         _ => return refuse(format!("the plan node {}", node.display())),
     };
-    scope.bound_batches(made.columns.iter().fold(Work::default(), |row, column| row.and(*column)).usual_rows());
+    let row = made.columns.iter().fold(Work::default(), |row, column| row.and(*column));
+    scope.bound_batches(if matches!(node, LogicalPlan::Join(_)) { row.joined_rows() } else { row.usual_rows() });
     Ok(made)
 }
 

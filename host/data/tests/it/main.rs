@@ -9,6 +9,7 @@ mod explode;
 mod files;
 mod folders;
 mod hostile_sql;
+mod parquet_types;
 mod postgres;
 mod pruning;
 mod queries;
