@@ -23,7 +23,6 @@ pub use facts::{CoreFacts, ExportFact, Facts};
 pub use limits::InspectLimits;
 pub use sql::{QueryFinding, columns_of};
 pub use types::WitTypeFact;
-pub use world::INTERFACES;
 
 use iog_protocol::ids::Digest;
 

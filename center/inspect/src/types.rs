@@ -121,7 +121,7 @@ impl WitTypeFact {
     }
 }
 
-/// Reads types of one world, counting what it has read.
+/// Reads types of one world, counting what it has read. How wide each is [`check_size`] has bounded before.
 pub(crate) struct TypeReader<'a> {
     resolve: &'a Resolve,
     limits: &'a InspectLimits,
@@ -188,18 +188,15 @@ impl<'a> TypeReader<'a> {
                 WitTypeFact::Result { ok: side(result.ok.as_ref())?, err: side(result.err.as_ref())? }
             }
             TypeDefKind::Tuple(tuple) => {
-                at_most("elements of a tuple", tuple.types.len() as u64, self.limits.record_fields)?;
                 let items = tuple.types.iter().map(|ty| self.at(ty, function, depth + 1)).collect::<Result<_, _>>()?;
                 WitTypeFact::Tuple { items }
             }
             TypeDefKind::Record(record) => {
-                at_most("fields of a record", record.fields.len() as u64, self.limits.record_fields)?;
                 let field =
                     |field: &wit_parser::Field| Ok((field.name.clone(), self.at(&field.ty, function, depth + 1)?));
                 WitTypeFact::Record { name: name(), fields: record.fields.iter().map(field).collect::<Result<_, _>>()? }
             }
             TypeDefKind::Variant(variant) => {
-                at_most("cases of a variant", variant.cases.len() as u64, self.limits.variant_cases)?;
                 let case = |case: &wit_parser::Case| {
                     let payload = case.ty.as_ref().map(|ty| self.at(ty, function, depth + 1)).transpose()?;
                     Ok((case.name.clone(), payload))
@@ -207,11 +204,9 @@ impl<'a> TypeReader<'a> {
                 WitTypeFact::Variant { name: name(), cases: variant.cases.iter().map(case).collect::<Result<_, _>>()? }
             }
             TypeDefKind::Enum(cases) => {
-                at_most("cases of an enum", cases.cases.len() as u64, self.limits.variant_cases)?;
                 WitTypeFact::Enum { name: name(), cases: cases.cases.iter().map(|case| case.name.clone()).collect() }
             }
             TypeDefKind::Flags(flags) => {
-                at_most("names of a flags type", flags.flags.len() as u64, self.limits.flags)?;
                 WitTypeFact::Flags { name: name(), names: flags.flags.iter().map(|flag| flag.name.clone()).collect() }
             }
             other => return Err(refused(function, kind_name(other))),
@@ -238,7 +233,8 @@ const fn kind_name(kind: &TypeDefKind) -> &'static str {
     }
 }
 
-/// Bounds what printing the whole world can cost: every type once, anonymous ones written out.
+/// Bounds what printing the whole world can cost: every type once, anonymous ones written out. And holds every type to the
+/// bounds of a single one, also those that no function uses: the engine, which compiles all of them, does so too.
 pub(crate) fn check_size(resolve: &Resolve, limits: &InspectLimits) -> Result<(), InspectError> {
     let mut sizes = Sizes { resolve, known: vec![None; resolve.types.len()] };
     let mut total = 0_u64;
@@ -246,7 +242,69 @@ pub(crate) fn check_size(resolve: &Resolve, limits: &InspectLimits) -> Result<()
         total = total.saturating_add(sizes.written_out(id, limits.type_depth + 1)?);
         at_most("nodes of types", total, limits.world_nodes)?;
     }
+    let mut depths = Depths { resolve, limits, known: vec![None; resolve.types.len()] };
+    for (id, definition) in resolve.types.iter() {
+        check_width(&definition.kind, limits)?;
+        depths.of(id, limits.type_depth)?;
+    }
     Ok(())
+}
+
+/// Bounds how many parts a type has.
+fn check_width(kind: &TypeDefKind, limits: &InspectLimits) -> Result<(), InspectError> {
+    let (what, found, max) = match kind {
+        TypeDefKind::Tuple(tuple) => ("elements of a tuple", tuple.types.len(), limits.record_fields),
+        TypeDefKind::Record(record) => ("fields of a record", record.fields.len(), limits.record_fields),
+        TypeDefKind::Variant(variant) => ("cases of a variant", variant.cases.len(), limits.variant_cases),
+        TypeDefKind::Enum(cases) => ("cases of an enum", cases.cases.len(), limits.variant_cases),
+        TypeDefKind::Flags(flags) => ("names of a flags type", flags.flags.len(), limits.flags),
+        _ => return Ok(()),
+    };
+    at_most(what, found as u64, max)
+}
+
+/// How many levels types have, named ones written out too.
+struct Depths<'a> {
+    resolve: &'a Resolve,
+    limits: &'a InspectLimits,
+    known: Vec<Option<u64>>,
+}
+
+impl Depths<'_> {
+    /// Levels of a type, of which there may be `most`; that bounds the recursion too.
+    fn of(&mut self, id: TypeId, most: u64) -> Result<u64, InspectError> {
+        let (resolve, mut id) = (self.resolve, id);
+        while let TypeDefKind::Type(Type::Id(next)) = &resolve.types[id].kind {
+            id = *next;
+        }
+        let max = self.limits.type_depth;
+        let too_deep = InspectError::Limit { what: "levels of a type", found: max.saturating_add(1), max };
+        let levels = match self.known.get(id.index()).copied().flatten() {
+            Some(levels) => levels,
+            None => {
+                let Some(inside) = most.checked_sub(1) else { return Err(too_deep) };
+                let kind = &resolve.types[id].kind;
+                // A primitive type under another name is one level.
+                let parts = if matches!(kind, TypeDefKind::Type(_)) { Vec::new() } else { parts(kind) };
+                let mut deepest = 0;
+                for part in parts {
+                    let levels = match part {
+                        Type::Id(inner) => self.of(inner, inside)?,
+                        _ => 1,
+                    };
+                    deepest = levels.max(deepest);
+                }
+                deepest + 1
+            }
+        };
+        if levels > most {
+            return Err(too_deep);
+        }
+        if let Some(place) = self.known.get_mut(id.index()) {
+            *place = Some(levels);
+        }
+        Ok(levels)
+    }
 }
 
 struct Sizes<'a> {

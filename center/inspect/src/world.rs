@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use iog_protocol::interfaces::interface;
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Function, FunctionKind, PackageId, Resolve, TypeDefKind, World, WorldItem, WorldKey};
 
@@ -12,9 +13,6 @@ use crate::limits::InspectLimits;
 use crate::text::clean;
 use crate::types::{TypeReader, check_size};
 use crate::wit;
-
-/// Interfaces an analysis may import, at any patch of version 0.1.
-pub const INTERFACES: &[&str] = &["context", "data", "log", "progress"];
 
 /// What the component's world says.
 pub(crate) struct WorldFacts {
@@ -65,15 +63,16 @@ fn imports(resolve: &Resolve, world: &World) -> Result<Vec<String>, InspectError
     Ok(imports)
 }
 
+/// Whether it is an interface that an analysis may import, at any patch of version 0.1.
 fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
     let WorldKey::Interface(id) = key else { return false };
-    let interface = &resolve.interfaces[*id];
-    let Some(package) = interface.package.map(|id| &resolve.packages[id].name) else { return false };
+    let found = &resolve.interfaces[*id];
+    let Some(package) = found.package.map(|id| &resolve.packages[id].name) else { return false };
     let version = |version: &semver::Version| version.major == 0 && version.minor == 1 && version.pre.is_empty();
     package.namespace == "iog"
         && package.name == "guest"
         && package.version.as_ref().is_some_and(version)
-        && interface.name.as_deref().is_some_and(|name| INTERFACES.contains(&name))
+        && found.name.as_deref().and_then(interface).is_some()
 }
 
 fn export(

@@ -6,12 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::SlotName;
+use crate::interfaces::interface;
 use crate::manifest::{LimitsDecl, ReleaseClass};
 use crate::schemas::schema;
-
-/// Interfaces of `iog:guest` that let nothing out and nothing in except what the other fields name. Any other import makes
-/// an analysis need one review more.
-pub const INWARD_INTERFACES: &[&str] = &["context", "data", "log", "progress"];
 
 /// Everything an analysis asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +58,13 @@ impl SlotUse {
     }
 }
 
-/// Whether an import is one of [`INWARD_INTERFACES`], at any version.
+/// Whether an import is an inward interface, at any version.
 fn is_inward(import: &str) -> bool {
     import
         .strip_prefix("iog:guest/")
         .and_then(|rest| rest.split('@').next())
-        .is_some_and(|name| INWARD_INTERFACES.contains(&name))
+        .and_then(interface)
+        .is_some_and(|known| known.inward)
 }
 
 #[cfg(test)]

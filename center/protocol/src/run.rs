@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::api::ApiErrorCode;
 use crate::dsse::Content;
 use crate::ids::{Digest, DomainId, EntryName, RequestId, ServiceName};
+use crate::params::Params;
 use crate::receipt::ReceiptView;
 use crate::time::Timestamp;
 
@@ -37,7 +38,7 @@ pub struct RunRequest {
     /// The exported function to call.
     pub entry: EntryName,
     /// Parameters by name, in the JSON form of the entry's types.
-    pub params: serde_json::Value,
+    pub params: Params,
     /// Why: shown to the provider, may decide its policy.
     pub purpose: String,
     /// The service through which the module is asked, where it is not asked directly.
@@ -120,7 +121,7 @@ impl RunRequest {
     fn check_members(&self) -> Result<(), RunRequestError> {
         let actor = self.actor.as_deref().unwrap_or("-");
         let lifetime_s = self.expires.unix() - self.issued.unix();
-        let params = self.params.as_object().map(serde_json::Map::len);
+        let params = self.params.members();
         let rules = [
             (params.is_some_and(|count| count <= REQUEST_PARAMS_MAX), "params", "an object of at most 64 members"),
             (is_line(&self.purpose, PURPOSE_CHARS_MAX), "purpose", "one line of 1 to 500 characters"),
@@ -288,7 +289,7 @@ impl ResultJson {
     /// Takes the canonical JSON of a result.
     ///
     /// # Errors
-    /// The JSON error, if it is none.
+    /// The JSON error, if it is not JSON.
     pub fn parse(json: String) -> Result<Self, serde_json::Error> {
         RawValue::from_string(json).map(Self)
     }

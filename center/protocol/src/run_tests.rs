@@ -1,5 +1,7 @@
 //! Requests that must be refused before anything else is asked, and the JSON forms of outcomes and results.
 
+use serde_json::Value;
+
 use super::*;
 
 fn request() -> RunRequest {
@@ -9,7 +11,7 @@ fn request() -> RunRequest {
         caller: "as64501".parse().unwrap(),
         module: Digest::of(b"module"),
         entry: "trace".parse().unwrap(),
-        params: serde_json::json!({"target": "192.0.2.1"}),
+        params: serde_json::json!({"target": "192.0.2.1"}).into(),
         purpose: "incident 4711".to_owned(),
         service: None,
         actor: None,
@@ -38,11 +40,8 @@ fn a_request_counts_from_issue_to_expiry_with_the_leeway() {
 fn members_out_of_bounds_are_named() {
     type Change = fn(&mut RunRequest);
     let cases: [(Change, &str); 9] = [
-        (|r| r.params = serde_json::json!([1]), "`params`"),
-        (
-            |r| r.params = (0..65).map(|i| (i.to_string(), 0.into())).collect::<serde_json::Map<_, _>>().into(),
-            "`params`",
-        ),
+        (|r| r.params = serde_json::json!([1]).into(), "`params`"),
+        (|r| r.params = Value::from_iter((0..65).map(|i| (i.to_string(), 0))).into(), "`params`"),
         (|r| r.purpose = " ".into(), "`purpose`"),
         (|r| r.purpose = "a\nb".into(), "`purpose`"),
         (|r| r.purpose = "é".repeat(501), "`purpose`"),

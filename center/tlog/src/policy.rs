@@ -21,7 +21,7 @@ pub enum PolicyError {
     /// A control character other than tab and newline, or no newline at the end.
     #[error("policy has a control character or does not end in a newline")]
     Characters,
-    /// A line that is none of `log`, `witness`, `group`, `quorum`, or lacks fields.
+    /// A line that is not one of `log`, `witness`, `group`, `quorum`, or lacks fields.
     #[error("line {0} of the policy is malformed")]
     Line(usize),
     /// A key of the wrong kind or misspelled.

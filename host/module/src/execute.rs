@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use iog_machine::clock::deadline;
-use iog_sandbox::{CancelFlag, Grants, HostPort, Limits, Module, Provider, RunReport, RunSpec, Runner as _, Sandbox};
+use iog_sandbox::{
+    CancelFlag, Grants, HostPort, Limits, Module, Params, Provider, RunReport, RunSpec, Runner as _, Sandbox,
+};
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -14,7 +16,7 @@ pub struct Job {
     /// The exported function to call.
     pub entry: String,
     /// Its parameters by name.
-    pub params: serde_json::Value,
+    pub params: Params,
     /// What `iog:guest/context` says.
     pub provider: Provider,
     /// The interfaces that are linked.

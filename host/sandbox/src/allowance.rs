@@ -1,19 +1,10 @@
 //! What the values of one call may take on the host. Each is charged before it is made, as the engine charges what it
 //! lifts, so that a short text of JSON cannot become more host memory than the run may have. It knows no type and no JSON.
 
-use wasmtime::component::Val;
-
 use crate::meter::Stop;
+use crate::sizes::{ALLOCATION_BYTES, FIELD_BYTES, NAME_BYTES, VALUE_BYTES};
 use crate::spec::{Blame, TooLarge, TooMuchOf};
 
-/// A value in a list, in bytes.
-const VALUE_BYTES: usize = size_of::<Val>();
-/// A field of a record with its name's head, in bytes.
-const FIELD_BYTES: usize = size_of::<(String, Val)>();
-/// A name in a set of flags without its text, in bytes.
-const NAME_BYTES: usize = size_of::<String>();
-/// What an allocator may add to one allocation for its own books and for rounding, in bytes.
-const ALLOCATION_BYTES: usize = 32;
 /// Values between two looks at clock and cancel flag: below 1 ms of reading.
 const VALUES_A_LOOK: u64 = 4_096;
 
@@ -105,6 +96,11 @@ impl<'s> Allowance<'s> {
     pub(crate) fn field(&mut self, name: &str, origin: Origin) -> Result<(), NoMore> {
         self.count(1, origin)?;
         self.charge(heap(name.len()), Origin::Implied)
+    }
+
+    /// The JSON itself, while its values are made of it.
+    pub(crate) fn json(&mut self, bytes: usize) -> Result<(), NoMore> {
+        self.charge(bytes, Origin::Written)
     }
 
     /// A text that is written in the JSON.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::child::Program;
 
+/// Threads that guests may have.
+pub(crate) const THREADS_MAX: u32 = 1_024;
+
 /// How a sandbox is set up. One sandbox per process: gateways of one process share it and its compile cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxConfig {
@@ -15,6 +18,8 @@ pub struct SandboxConfig {
     pub memory_bytes_max: usize,
     /// Reserve slots for all runs at the start (fast), where the address space allows it.
     pub pooled: bool,
+    /// On which threads guests run.
+    pub guests: Guests,
     /// Where modules are compiled.
     pub compiler: Compiler,
     /// Compilations at the same time, each in a child or on a thread of its own.
@@ -46,6 +51,7 @@ impl Default for SandboxConfig {
             runs_max: 64,
             memory_bytes_max: 256 << 20,
             pooled: true,
+            guests: Guests::apart(),
             compiler: Compiler::Child(Program::Itself),
             compiles_max: 2,
             parallel_compilation: true,
@@ -62,10 +68,30 @@ impl Default for SandboxConfig {
 }
 
 impl SandboxConfig {
-    /// The defaults, but modules are compiled in this process: for tests, benchmarks, and modules that one trusts.
+    /// The defaults, but modules are compiled in this process, and run on the threads of whoever asks: for tests, benchmarks,
+    /// and modules that one trusts.
     #[must_use]
     pub fn compiling_here() -> Self {
-        Self { compiler: Compiler::Here, ..Self::default() }
+        Self { compiler: Compiler::Here, guests: Guests::Here, ..Self::default() }
+    }
+}
+
+/// On which threads guests run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guests {
+    /// On so many threads of their own, of a lower priority where the machine has priorities: for whoever serves others
+    /// meanwhile. A run costs two changes of threads more.
+    Apart(u32),
+    /// On those of whoever asks, as a part of its own task.
+    Here,
+}
+
+impl Guests {
+    /// On threads of their own, one for each processor.
+    #[must_use]
+    pub fn apart() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::Apart(u32::try_from(processors).unwrap_or(THREADS_MAX).min(THREADS_MAX))
     }
 }
 
@@ -192,6 +218,9 @@ pub enum SandboxError {
         /// What it may be.
         expected: &'static str,
     },
+    /// The threads of the guests do not start.
+    #[error("the threads for guests cannot start: {0}")]
+    Threads(String),
     /// wasmtime refuses to start.
     #[error("the wasm engine cannot start: {0}")]
     Engine(String),

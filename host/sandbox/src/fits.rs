@@ -20,7 +20,7 @@ const PARAMS_BYTES_MAX: usize = 64 << 20;
 /// Why a text is not the canonical JSON of a value of the type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("it is not JSON: {0}")]
     NotJson(String),
     /// It is not of the type.

@@ -12,7 +12,7 @@ use crate::interfaces::TABLE;
 #[serde(try_from = "Vec<String>", into = "Vec<&'static str>")]
 pub struct Grants(u32);
 
-/// A name that is none of an interface. The fault of whoever wrote it: a module's author or a provider.
+/// A name that no interface has. The fault of whoever wrote it: a module's author or a provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no interface `{name}`; there are {}", Grants::ALL)]
 pub struct UnknownInterface {
@@ -32,7 +32,7 @@ impl Grants {
     /// The set of these interfaces.
     ///
     /// # Errors
-    /// The first name that is none.
+    /// The first such name.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownInterface> {
         names.into_iter().try_fold(Self::default(), |set, name| {
             let bit = bit(name).ok_or_else(|| UnknownInterface { name: name.to_owned() })?;

@@ -271,10 +271,13 @@ fn expected(ty: &WitType) -> String {
         WitType::Char => "char (a string of one character)".into(),
         WitType::List(inner) if **inner == WitType::U8 => "list<u8> (a base64 string)".into(),
         WitType::List(_) => format!("{} (an array)", ty.short()),
-        WitType::Record(_) => "record (an object)".into(),
+        WitType::Record(fields) => {
+            let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+            format!("record (an object with `{}`)", clean(&names.join("`, `"), 300))
+        }
         WitType::Tuple(types) => format!("tuple (an array of {})", types.len()),
         WitType::Enum(names) => format!("one of `{}`", clean(&names.join("`, `"), 300)),
-        WitType::Flags(_) => "flags (an array of names)".into(),
+        WitType::Flags(names) => format!("flags (an array of some of `{}`)", clean(&names.join("`, `"), 300)),
         WitType::Result { .. } => "result (`{\"ok\": …}` or `{\"err\": …}`)".into(),
         WitType::Option(inner) if inner.nullable() => "option of an option (null or `{\"some\": …}`)".into(),
         WitType::Variant(cases) => {

@@ -15,21 +15,29 @@ pub mod costs;
 mod engine;
 mod fits;
 mod grants;
+mod guests;
+mod handed;
 mod interfaces;
 mod json_in;
 mod json_out;
+mod lifted;
 mod limits;
 mod link;
 mod load;
 mod meter;
 mod module;
 mod outcome;
+mod params;
+mod parsed;
 mod provider;
+mod roles;
 mod run;
+mod sizes;
 mod slots;
 mod spec;
 mod state;
 mod structure;
+mod task;
 mod text;
 mod typedepth;
 mod wit_type;
@@ -40,19 +48,18 @@ use std::sync::Arc;
 use wasmtime::Engine;
 
 pub use crate::cancel::CancelFlag;
-pub use crate::child::{Confined, Program};
-pub use crate::compile::{Compiling, child_main};
-pub use crate::config::{CompileLimit, Compiler, LoadError, SandboxConfig, SandboxError, StructureLimits};
+pub use crate::child::{Confined, Program, Reach};
+pub use crate::compile::Compiling;
+pub use crate::config::{CompileLimit, Compiler, Guests, LoadError, SandboxConfig, SandboxError, StructureLimits};
 pub use crate::engine::EngineInfo;
 pub use crate::fits::{Misfit, VALUE_BYTES_A_BYTE, fits, params_fit};
 pub use crate::grants::{Grants, UnknownInterface};
-pub use crate::interfaces::{
-    ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, HostAnswer, HostPort, HostRequest, LogLevel, LogRequest,
-    NothingGranted, Param, ProgressRequest, QUERY_NAME_BYTES_MAX,
-};
+pub use crate::interfaces::*;
 pub use crate::limits::Limits;
 pub use crate::module::{EntryType, Module};
+pub use crate::params::Params;
 pub use crate::provider::Provider;
+pub use crate::roles::child_main;
 pub use crate::spec::{
     Blame, LimitKind, RunOutcome, RunReport, RunSpec, Runner, TooLarge, TooMuchOf, TrapKind, Usage, ValueError,
 };
@@ -69,6 +76,7 @@ struct Inner {
     linkers: Arc<link::Linkers>,
     loader: load::Loader,
     slots: slots::Slots,
+    guests: guests::GuestThreads,
 }
 
 impl fmt::Debug for Sandbox {
@@ -92,6 +100,7 @@ impl Sandbox {
             loader: load::Loader::new(compiles, linkers.clone()),
             linkers,
             slots: slots::Slots::new(config.runs_max, slots::totals(config.runs_max)),
+            guests: guests::GuestThreads::start(config.guests)?,
             engine,
             info,
         })))
@@ -146,6 +155,10 @@ impl Sandbox {
         &self.0.linkers
     }
 
+    fn guests(&self) -> &guests::GuestThreads {
+        &self.0.guests
+    }
+
     fn slots(&self) -> &slots::Slots {
         &self.0.slots
     }
@@ -160,5 +173,8 @@ fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
     range("memory_bytes_max", memory, (65_536..=1 << 32).contains(&memory), "64 KiB to 4 GiB")?;
     let compiles = config.compiles_max;
     range("compiles_max", compiles.into(), (1..=1_024).contains(&compiles), "1 to 1,024")?;
+    if let Guests::Apart(threads) = config.guests {
+        range("guests", threads.into(), (1..=config::THREADS_MAX).contains(&threads), "1 to 1,024 threads")?;
+    }
     range("modules_max", config.modules_max as u64, config.modules_max > 0, "at least 1")
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Fuel: one a wasm instruction, plus the host charges of [`crate::costs`].
     pub fuel: u64,
-    /// Linear memories, tables and the parameters as values together, in bytes. More than the sandbox's own maximum counts as
-    /// that maximum.
+    /// Linear memories, tables, the parameters as values, and what one call hands over as values, together, in bytes. More than
+    /// the sandbox's own maximum counts as that maximum.
     pub memory_bytes: usize,
     /// Values that the parameters may make, fields that were left out included. Reading them is not paid in fuel; this bounds
     /// its time to some 30 ms. A request has at most 192 KiB of JSON, in which no more than 96,000 values can be written.

@@ -1,15 +1,12 @@
 //! From bytes to a module: limits first, then one compilation for each digest, bounded in number, time and memory kept.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use sha2::{Digest as _, Sha256};
-use tokio::task::{JoinError, JoinHandle};
 
 use crate::compile::{CompileTurns, Compiles, Source, blocking};
 use crate::config::{CompileLimit, LoadError, SandboxConfig, at_most};
@@ -17,6 +14,7 @@ use crate::link::Linkers;
 use crate::module::Module;
 use crate::state::now;
 use crate::structure;
+use crate::task::AbortOnDropHandle;
 
 /// How long a module is not tried again whose compiling ended in a way that need not be the module's doing.
 const ENDED_FOR: Duration = Duration::from_secs(60);
@@ -119,23 +117,6 @@ impl Loader {
                 .await
                 .map(Arc::new)
         }
-    }
-}
-
-/// A task that ends when nothing waits for it.
-struct AbortOnDropHandle<T>(JoinHandle<T>);
-
-impl<T> Future for AbortOnDropHandle<T> {
-    type Output = Result<T, JoinError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
-
-impl<T> Drop for AbortOnDropHandle<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -40,6 +40,11 @@ impl MemoryMeter {
         Self { bytes_max, bytes: held, peak: held, refused: false }
     }
 
+    /// What is left of the limit, in bytes.
+    pub(crate) fn left(&self) -> usize {
+        self.bytes_max.saturating_sub(self.bytes)
+    }
+
     pub(crate) fn peak(&self) -> u64 {
         self.peak as u64
     }
@@ -103,6 +108,7 @@ mod tests {
         assert!(!meter.memory_growing(512 << 10, 1 << 20, None).unwrap(), "the table's 8,000 bytes count");
         assert!(meter.refused);
         assert_eq!(meter.peak(), (512 << 10) + 8_000);
+        assert_eq!(meter.left(), (512 << 10) - 8_000);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 use crate::config::LoadError;
 use crate::grants::Grants;
 use crate::interfaces::RunState;
+use crate::lifted::HostCost;
 use crate::link::{BySet, Linkers};
 use crate::slots::Weight;
 use crate::text::clean;
@@ -49,6 +50,7 @@ struct Prepared {
     at: usize,
     name: Arc<str>,
     export: ComponentExportIndex,
+    cost: HostCost,
 }
 
 /// An entry, ready to be called.
@@ -56,6 +58,8 @@ pub(crate) struct Entry<'m> {
     pub(crate) name: Arc<str>,
     pub(crate) ty: &'m EntryType,
     pub(crate) export: ComponentExportIndex,
+    /// What its result may hold.
+    pub(crate) cost: HostCost,
 }
 
 impl fmt::Debug for Module {
@@ -85,8 +89,10 @@ impl Module {
             let export = component
                 .get_export_index(None, name)
                 .ok_or_else(|| LoadError::Internal("an export has no index".into()))?;
-            by_name.insert(name.to_owned(), Prepared { at: entries.len(), name: name.into(), export });
-            entries.push(entry(name, &func)?);
+            let ty = entry(name, &func)?;
+            let cost = ty.result.as_ref().map_or(HostCost::OF_NOTHING, HostCost::of);
+            by_name.insert(name.to_owned(), Prepared { at: entries.len(), name: name.into(), export, cost });
+            entries.push(ty);
         }
         component.initialize_copy_on_write_image().map_err(|e| LoadError::Internal(e.to_string()))?;
         let module = Self { digest, component, weight, imports, needs, entries, by_name, linked: BySet::default() };
@@ -133,7 +139,7 @@ impl Module {
 
     pub(crate) fn prepared(&self, name: &str) -> Option<Entry<'_>> {
         let p = self.by_name.get(name)?;
-        Some(Entry { name: p.name.clone(), ty: &self.entries[p.at], export: p.export })
+        Some(Entry { name: p.name.clone(), ty: &self.entries[p.at], export: p.export, cost: p.cost })
     }
 
     /// The first import that `grants` does not have.

@@ -6,6 +6,7 @@ use crate::allowance::NoMore;
 use crate::json_in::Unread;
 use crate::meter::Stop;
 use crate::spec::{LimitKind, RunOutcome, TrapKind};
+use crate::state::Run;
 
 /// wasmtime's own words for two limits that have no public error type; a test holds them to the pinned version.
 const LIFT_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
@@ -13,8 +14,9 @@ const HANDLES_EXCEEDED: &str = "store handle limit exceeded";
 /// The start of a component needs more than the limiter allows.
 const MINIMUM_EXCEEDED: &str = "minimum size";
 
-/// The outcome of a run that the engine ended. `refused`: the meter had refused growth before.
-pub(crate) fn of_error(error: &wasmtime::Error, refused: bool) -> RunOutcome {
+/// The outcome of a run that the engine ended.
+pub(crate) fn of_error<S>(error: &wasmtime::Error, state: &Run<S>) -> RunOutcome {
+    let refused = state.memory.refused;
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return of_stop(stop);
     }
@@ -26,7 +28,7 @@ pub(crate) fn of_error(error: &wasmtime::Error, refused: bool) -> RunOutcome {
     }
     let text = format!("{error:#}");
     if text.contains(LIFT_EXHAUSTED) {
-        RunOutcome::Limit(LimitKind::Output)
+        RunOutcome::Limit(if state.handed.lacks_memory { LimitKind::Memory } else { LimitKind::Output })
     } else if text.contains(HANDLES_EXCEEDED) {
         RunOutcome::Trapped { kind: TrapKind::Handles }
     } else if refused && text.contains(MINIMUM_EXCEEDED) {

@@ -2,6 +2,7 @@
 //! an outcome here.
 
 use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -14,6 +15,7 @@ use wasmtime::component::{InstancePre, Val};
 use crate::Sandbox;
 use crate::allowance::Allowance;
 use crate::cancel::CancelFlag;
+use crate::handed::Handed;
 use crate::interfaces::{HostPort, RunState, States};
 use crate::json_in;
 use crate::json_out::{self, WriteError};
@@ -21,17 +23,14 @@ use crate::limits::Limits;
 use crate::meter::{MemoryMeter, Stop};
 use crate::module::Entry;
 use crate::outcome;
+use crate::params::Params;
+use crate::parsed;
 use crate::slots::{Slot, Weight};
 use crate::spec::{LimitKind, RunOutcome, RunReport, RunSpec, Runner, Usage};
 use crate::state::now;
 
 /// Fuel between two yields of a guest that makes no host calls: below 1 ms of instructions.
 const YIELD_FUEL: u64 = 1_000_000;
-/// Bytes a guest may pass in one call for each byte of result it may return: a value in memory is larger than its JSON.
-const LIFT_PER_RESULT_BYTE: usize = 64;
-/// Bytes a guest may pass in any call. However large its result may be, they are never more than this or its memory.
-const LIFT_BYTES_MIN: usize = 1 << 20;
-
 /// As good as no deadline: ten years.
 const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 
@@ -39,14 +38,29 @@ const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 impl Runner for Sandbox {
     async fn run(&self, spec: RunSpec, host: Arc<dyn HostPort>) -> RunReport {
         let started = now();
+        if !self.guests().are_apart() {
+            return self.report(spec, host, started).await;
+        }
+        let sandbox = self.clone();
+        let carried = self.guests().carry(async move { sandbox.report(spec, host, started).await }).await;
+        carried.unwrap_or_else(|ended| match ended.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => {
+                let outcome = RunOutcome::Failed("the threads of the guests have ended".into());
+                RunReport { outcome, usage: Usage::default() }
+            }
+        })
+    }
+}
+
+impl Sandbox {
+    async fn report(&self, spec: RunSpec, host: Arc<dyn HostPort>, started: Instant) -> RunReport {
         let mut usage = Usage::default();
         let outcome = self.outcome(spec, host, started, &mut usage).await.unwrap_or_else(|ended| ended);
         usage.wall_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         RunReport { outcome, usage }
     }
-}
 
-impl Sandbox {
     async fn outcome(
         &self,
         spec: RunSpec,
@@ -70,6 +84,7 @@ impl Sandbox {
         let mut store = self.store(
             RunState {
                 memory: MemoryMeter::new(limits.memory_bytes, held),
+                handed: Handed::new(limits.result_bytes, entry.cost),
                 provider: spec.provider,
                 entry: entry.name.clone(),
                 cancel: spec.cancel,
@@ -84,9 +99,11 @@ impl Sandbox {
         note(usage, &store, spec.limits.fuel);
         let result = match called {
             Ok(Ok(result)) => result,
-            Ok(Err(error)) => return Err(outcome::of_error(&error, store.data().memory.refused)),
+            Ok(Err(error)) => return Err(outcome::of_error(&error, store.data())),
             Err(stop) => return Err(outcome::of_stop(&stop)),
         };
+        // The text takes the room of the guest's memory, not more beside it.
+        drop(store);
         let Some((ty, val)) = entry.ty.result.as_ref().zip(result.as_ref()) else {
             return Ok(RunOutcome::Succeeded { json: "null".into() });
         };
@@ -110,8 +127,13 @@ impl Sandbox {
         store.limiter(|state| &mut state.memory);
         store.set_fuel(limits.fuel).map_err(failed)?;
         store.fuel_async_yield_interval(Some(YIELD_FUEL)).map_err(failed)?;
-        let lift = limits.result_bytes.saturating_mul(LIFT_PER_RESULT_BYTE).saturating_add(LIFT_BYTES_MIN);
-        store.set_hostcall_fuel(lift.min(limits.memory_bytes.max(LIFT_BYTES_MIN)));
+        store.call_hook(|mut cx, border| {
+            let state = cx.data_mut();
+            if let Some(charge) = state.handed.at(border, state.memory.left()) {
+                cx.set_hostcall_fuel(charge);
+            }
+            Ok(())
+        });
         store.set_max_component_handles(limits.handles as usize);
         Ok(store)
     }
@@ -125,16 +147,12 @@ struct Arguments {
 }
 
 /// Reads the parameters, in the run's slot, and charges them to its memory.
-fn arguments(
-    entry: &Entry<'_>,
-    params: serde_json::Value,
-    limits: &Limits,
-    guard: &Guard,
-) -> Result<Arguments, RunOutcome> {
+fn arguments(entry: &Entry<'_>, params: Params, limits: &Limits, guard: &Guard) -> Result<Arguments, RunOutcome> {
     let stop = || guard.stopped();
     let mut room = Allowance::new(limits.memory_bytes, limits.values, &stop);
-    let args = json_in::params(&entry.ty.params, &params, &mut room).map_err(outcome::of_unread)?;
-    Ok(Arguments { args, held: room.bytes() })
+    let (json, json_bytes) = parsed::read(params, &mut room).map_err(outcome::of_unread)?;
+    let args = json_in::params(&entry.ty.params, &json, &mut room).map_err(outcome::of_unread)?;
+    Ok(Arguments { args, held: room.bytes() - json_bytes })
 }
 
 async fn call(

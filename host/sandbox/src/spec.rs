@@ -11,6 +11,7 @@ use crate::grants::Grants;
 use crate::interfaces::HostPort;
 use crate::limits::Limits;
 use crate::module::Module;
+use crate::params::Params;
 use crate::provider::Provider;
 
 /// Runs a module once. In-process today ([`crate::Sandbox`]); a runner process later, without changing either side.
@@ -28,7 +29,7 @@ pub struct RunSpec {
     /// The exported function to call.
     pub entry: String,
     /// An object with one member for each parameter of the entry, by name.
-    pub params: serde_json::Value,
+    pub params: Params,
     /// What `iog:guest/context` says.
     pub provider: Provider,
     /// The interfaces that are linked.
@@ -158,7 +159,8 @@ impl TooLarge {
 pub enum LimitKind {
     /// [`Limits::fuel`].
     Fuel,
-    /// [`Limits::memory_bytes`]: the start needs more beside the parameters, or the guest gave up after growth was refused.
+    /// [`Limits::memory_bytes`]: the start needs more beside the parameters, the guest gave up after growth was refused, or what
+    /// it hands over in one call would take more as values than it left.
     Memory,
     /// [`Limits::wall`].
     Time,

@@ -8,12 +8,14 @@ use wasmtime::{AsContextMut, StoreContextMut, Trap};
 
 use crate::cancel::CancelFlag;
 use crate::costs;
+use crate::handed::Handed;
 use crate::meter::{MemoryMeter, Stop};
 use crate::provider::Provider;
 
 /// The data of a run's store. `S` is what its interfaces keep and how they reach the host.
 pub(crate) struct Run<S> {
     pub(crate) memory: MemoryMeter,
+    pub(crate) handed: Handed,
     pub(crate) provider: Provider,
     pub(crate) entry: Arc<str>,
     pub(crate) cancel: CancelFlag,

@@ -431,9 +431,18 @@ async fn a_huge_result_is_stopped_while_it_is_read() {
           (func (export "run") (result (list u16)) (canon lift (core func $i "run") (memory (core memory $i "memory")))))"#
         )
     };
-    let run = async |len| run_with(&wat(len), Arc::new(NothingGranted), |_| ()).await.outcome;
+    let with = async |len, mib: usize| {
+        run_with(&wat(len), Arc::new(NothingGranted), |spec| spec.limits.memory_bytes = mib << 20).await.outcome
+    };
+    let run = async |len| with(len, 32).await;
     assert!(matches!(run(20_000).await, RunOutcome::Succeeded { .. }));
     assert_eq!(run(40_000).await, RunOutcome::Limit(LimitKind::Output));
     assert_eq!(run(400_000).await, RunOutcome::Limit(LimitKind::Output));
+    assert!(matches!(with(20_000, 4).await, RunOutcome::Succeeded { .. }));
+    assert_eq!(
+        with(400_000, 4).await,
+        RunOutcome::Limit(LimitKind::Memory),
+        "the memory has no room for as many values"
+    );
     assert_eq!(run(2_000_000_000).await, RunOutcome::Trapped { kind: TrapKind::Interface });
 }

@@ -15,6 +15,12 @@ use support::{guest, spec};
 
 const RUNS_MAX: u32 = 8;
 
+/// Others' runs beside an attack may take so many times what they take alone, and a moment for being disturbed.
+const SLOWER_MAX: u32 = 20;
+const LATE_MAX: Duration = Duration::from_secs(1);
+/// MiB that the attack may have resident: seven runs of tables of 20,000 elements and of 32 instances, and room for tests beside.
+const GROWN_MIB_MAX: u64 = 96;
+
 /// 32 core instances whose entry spins for ever, as an outside audit wrote it: 388 bytes.
 fn many() -> String {
     let instances: String = (0..32).map(|i| format!("(core instance $i{i} (instantiate $m))")).collect();
@@ -49,21 +55,40 @@ fn start(sandbox: &Sandbox, module: &Arc<Module>, wall: Duration) -> tokio::task
     tokio::spawn(async move { sandbox.run(spec, Arc::new(NothingGranted)).await })
 }
 
+/// So many runs one after the other, all of which succeed; the slowest.
+async fn slowest(sandbox: &Sandbox, hello: &Arc<Module>) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..50 {
+        let started = Instant::now();
+        let report = start(sandbox, hello, Duration::from_secs(20)).await.unwrap();
+        assert_eq!(report.outcome, RunOutcome::Succeeded { json: "5".into() });
+        slowest = slowest.max(started.elapsed());
+    }
+    slowest
+}
+
+/// Memory of this process that is resident, in MiB.
+fn resident_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_module_that_takes_much_of_the_pool_fails_nobody_elses_run() {
     for heavy in [many(), tables()] {
         let sandbox = pooled();
         let (heavy, hello) = (module(&sandbox, &heavy).await, module(&sandbox, &guest("", "(i32.const 5)")).await);
+        let (idle, resident) = (slowest(&sandbox, &hello).await, resident_mib());
         let spinning: Vec<_> = (1..RUNS_MAX).map(|_| start(&sandbox, &heavy, Duration::from_secs(2))).collect();
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let mut slowest = Duration::ZERO;
-        for _ in 0..50 {
-            let started = Instant::now();
-            let report = start(&sandbox, &hello, Duration::from_secs(20)).await.unwrap();
-            assert_eq!(report.outcome, RunOutcome::Succeeded { json: "5".into() });
-            slowest = slowest.max(started.elapsed());
-        }
-        eprintln!("50 runs beside {} of the heavy module: the slowest took {slowest:?}", RUNS_MAX - 1);
+        let (beside, grown) = (slowest(&sandbox, &hello).await, resident_mib().saturating_sub(resident));
+        eprintln!(
+            "50 runs: the slowest took {idle:?} alone and {beside:?} beside {} heavy ones, {grown} MiB",
+            RUNS_MAX - 1
+        );
+        assert!(beside <= idle * SLOWER_MAX + LATE_MAX, "{beside:?}, {idle:?} alone");
+        assert!(grown <= GROWN_MIB_MAX, "{grown} MiB");
         for run in spinning {
             assert_eq!(run.await.unwrap().outcome, RunOutcome::Limit(LimitKind::Time));
         }

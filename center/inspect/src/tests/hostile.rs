@@ -133,6 +133,26 @@ fn type_bombs_are_defused() {
     assert!(what.starts_with("levels of a type"), "{what}");
 }
 
+/// The engine compiles every type there is. A component that it refuses at every gateway must not get as far as a review.
+#[test]
+fn types_that_no_function_uses_are_bounded_as_well() {
+    let cases = repeat(257, |i| format!("c{i}, "));
+    let fields = repeat(257, |i| format!("field{i}: u8, "));
+    let chain = |levels: u64| {
+        let next = repeat(levels, |i| format!("record r{} {{ inner: r{i} }} ", i + 1));
+        format!("record r0 {{ inner: u8 }} {next} export x: func();")
+    };
+    for (body, what) in [
+        (format!("enum e {{ {cases} }} export x: func();"), "cases of an enum"),
+        (format!("variant v {{ {cases} }} export x: func();"), "cases of a variant"),
+        (format!("record r {{ {fields} }} export x: func();"), "fields of a record"),
+        (chain(16), "levels of a type"),
+    ] {
+        assert_eq!(limit(&component(&body)), what);
+    }
+    assert!(inspect(&component(&chain(10)), &InspectLimits::default()).is_ok());
+}
+
 #[test]
 fn wide_and_deep_types_are_refused() {
     let record = repeat(257, |i| format!("field{i}: u8, "));

@@ -189,6 +189,16 @@ impl Envelope {
         unique.into_iter().filter(|key| signed(key)).copied().collect()
     }
 
+    /// The first signer whose hint names a key that `find` knows. Each signature is looked at once at most, whatever anybody sends.
+    #[must_use]
+    pub fn first_signer(&self, find: impl Fn(&KeyId) -> Option<PublicKey>) -> Option<PublicKey> {
+        let message = self.pae();
+        self.signatures.iter().find_map(|signature| {
+            let key = find(&signature.keyid.parse().ok()?)?;
+            key.verify(&message, &signature.sig).then_some(key)
+        })
+    }
+
     /// The signers, when **every** signature must be by the key that `find` gives for its hint: no signature may be unknown,
     /// false or repeated. This is the registry's rule; it makes each byte of an entry count.
     ///

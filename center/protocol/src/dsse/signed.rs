@@ -51,7 +51,7 @@ impl<T: Content> Signed<T> {
     /// Reads an envelope of this content, without looking inside.
     ///
     /// # Errors
-    /// [`EnvelopeError`] if it is none, is too large or holds another type.
+    /// [`EnvelopeError`] if it is not an envelope, is too large or holds another type.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         Self::from_envelope(Envelope::parse_bounded(bytes, T::ENVELOPE_BYTES_MAX)?)
     }

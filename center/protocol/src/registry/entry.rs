@@ -58,7 +58,7 @@ impl Entry {
 }
 
 impl Said {
-    /// Reads an entry of the log without judging it; `None` for what is no statement. Nothing in it is verified.
+    /// Reads an entry of the log without judging it; `None` for what is not a statement. Nothing in it is verified.
     #[must_use]
     pub fn read(entry: &[u8]) -> Option<Self> {
         Some(Entry::open(0, entry).ok()?.said())

@@ -71,8 +71,9 @@ pub(crate) fn enter(args: &[OsString]) -> Result<Confined, String> {
     let base = own_addresses().map_err(|error| failed("its own size cannot be read", error))?;
     sys::limit_resources(base.saturating_add(bounds.memory_bytes), bounds.processor_s)
         .map_err(|error| failed("the bounds cannot be set", error))?;
-    sys::give_up_privileges().map_err(|error| failed("privileges cannot be given up", error))?;
-    let landlock = sys::landlock();
+    let given_up = sys::give_up_privileges().and_then(|()| sys::hide());
+    given_up.map_err(|error| failed("privileges cannot be given up", error))?;
+    let landlock = sys::landlock(&[]);
     Ok(Confined { system_calls: seccomp::apply(), landlock })
 }
 

@@ -9,10 +9,14 @@
 //!         answer or how it ended ◀─frames── write, exit
 //! drop: the whole process group is killed
 //! ```
+//!
+//! `reach.rs` is the other kind: a program of the machine's, such as a compiler, that is shown a part of the file system and no
+//! network, and is otherwise started, spoken to and waited for like any other.
 
 mod confine;
 mod frames;
 mod program;
+mod reach;
 mod seccomp;
 mod sys;
 mod worker;
@@ -21,4 +25,6 @@ pub use confine::Confined;
 pub(crate) use confine::{Bounds, enter};
 pub(crate) use frames::{Message, read_message, write_message};
 pub use program::Program;
+pub use reach::Reach;
+pub(crate) use reach::{ROLE as REACH_ROLE, become_within_reach};
 pub(crate) use worker::{Ended, Reply, Worker};

@@ -35,7 +35,7 @@ impl Program {
         command.spawn()
     }
 
-    fn path(&self) -> std::io::Result<PathBuf> {
+    pub(super) fn path(&self) -> std::io::Result<PathBuf> {
         match self {
             Self::Itself if cfg!(target_os = "linux") => Ok(Path::new("/proc/self/exe").to_owned()),
             Self::Itself => std::env::current_exe(),

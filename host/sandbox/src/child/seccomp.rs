@@ -1,5 +1,6 @@
 //! The system calls of a child: memory that never becomes code, its two pipes, time, and its own end. Everything else fails,
-//! so that what a library only tries (a file that would tell it something) is no misdeed.
+//! so that what a library only tries (a file that would tell it something) is not a misdeed. A program that is confined to its
+//! reach keeps all but a few.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,30 @@ const NOT_EXECUTABLE: &[libc::c_long] = &[libc::SYS_mmap, libc::SYS_mprotect];
 
 /// Allowed on this process alone, which is their first argument: how a process aborts.
 const ON_ITSELF: &[libc::c_long] = &[libc::SYS_tgkill];
+
+/// What a program has no use for that is confined to its reach: every way to a network or to another process, rings that make
+/// system calls where no filter sees them, keys of the user's, and files by another name than their path.
+const OUT_OF_REACH: &[libc::c_long] = &[
+    libc::SYS_socket,
+    libc::SYS_io_uring_setup,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_open_by_handle_at,
+];
+
+/// Takes those from this thread, which must be the only one, and from every program it starts; false where the kernel cannot.
+pub(super) fn keep_within_reach() -> bool {
+    let rules = OUT_OF_REACH.iter().map(|call| (*call, Vec::new())).collect();
+    let refused = SeccompAction::Errno(libc::EACCES.unsigned_abs());
+    let filter = std::env::consts::ARCH.try_into().and_then(|arch| {
+        SeccompFilter::new(rules, SeccompAction::Allow, refused, arch).and_then(TryInto::<BpfProgram>::try_into)
+    });
+    filter.is_ok_and(|filter| apply_filter(&filter).is_ok())
+}
 
 /// Takes all other system calls from this thread, which must be the only one; false where the kernel cannot.
 pub(super) fn apply() -> bool {

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "limits, signals and landlock are system calls; each block says why it is sound")]
 
 use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 /// Signals that say how a child ended.
 pub(super) const SIGABRT: i32 = libc::SIGABRT;
@@ -20,6 +21,12 @@ struct LandlockRuleset {
     handled_access_fs: u64,
     handled_access_net: u64,
     scoped: u64,
+}
+
+#[repr(C, packed)]
+struct LandlockPathBeneath {
+    allowed_access: u64,
+    parent_fd: libc::c_int,
 }
 
 fn done(result: libc::c_int) -> io::Result<()> {
@@ -80,23 +87,43 @@ pub(super) fn limit_resources(memory_bytes: u64, processor_s: u64) -> io::Result
     Ok(())
 }
 
-/// No program started from here may gain privileges, and nobody of the same user may look into this process.
+/// No program started from here may gain privileges.
 pub(super) fn give_up_privileges() -> io::Result<()> {
-    // SAFETY: `prctl` with these options reads integers.
-    unsafe {
-        done(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
-        done(libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0))
-    }
+    // SAFETY: `prctl` with this option reads integers.
+    done(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
 }
 
-/// Takes the file system, TCP and signals to others from this process; the version that did it, `None` where there is none.
-pub(super) fn landlock() -> Option<u32> {
+/// Nobody of the same user may look into this process, as long as it starts no other program.
+pub(super) fn hide() -> io::Result<()> {
+    // SAFETY: `prctl` with this option reads integers.
+    done(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) })
+}
+
+/// Part of the file system, held open, and what may be done in it: bits of the kernel's `landlock.h`.
+pub(super) struct Beneath {
+    pub(super) place: std::fs::File,
+    pub(super) may: u64,
+}
+
+/// Opens a place to be named to the kernel, without reading it.
+pub(super) fn place(path: &std::path::Path) -> io::Result<std::fs::File> {
+    std::os::unix::fs::OpenOptionsExt::custom_flags(std::fs::OpenOptions::new().read(true), libc::O_PATH).open(path)
+}
+
+/// Landlock's version, `None` where there is none.
+pub(super) fn landlock_version() -> Option<u32> {
     const VERSION: libc::c_uint = 1;
     // SAFETY: with this flag the kernel wants no attributes and answers its version.
     let version = unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<LandlockRuleset>(), 0_usize, VERSION)
     };
-    let version = u32::try_from(version).ok().filter(|version| *version > 0)?;
+    u32::try_from(version).ok().filter(|version| *version > 0)
+}
+
+/// Takes the file system but for these parts, TCP and signals to others from this process; the version that did it, `None`
+/// where there is none.
+pub(super) fn landlock(beneath: &[Beneath]) -> Option<u32> {
+    let version = landlock_version()?;
     // Bits by version, from the kernel's `landlock.h`: 13 kinds of access, then one more at 2, 3 and 5.
     let kinds = match version {
         1 => 13,
@@ -117,11 +144,21 @@ pub(super) fn landlock() -> Option<u32> {
     // SAFETY: the pointer is to a value that lives during the call and has at least `size` bytes.
     let ruleset = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, &raw const rules, size, 0_u32) };
     let ruleset = libc::c_int::try_from(ruleset).ok().filter(|ruleset| *ruleset >= 0)?;
-    // SAFETY: integers only. The descriptor is this function's own and is closed once.
-    let restricted = unsafe {
-        let restricted = libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0_u32);
-        libc::close(ruleset);
-        restricted
-    };
+    // SAFETY: the kernel has just opened it for this process, and nobody else knows it.
+    let ruleset = unsafe { OwnedFd::from_raw_fd(ruleset) };
+    beneath.iter().try_for_each(|beneath| allow(&ruleset, beneath, rules.handled_access_fs)).ok()?;
+    // SAFETY: integers only.
+    let restricted = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0_u32) };
     (restricted == 0).then_some(version)
+}
+
+/// Adds a part of the file system to a ruleset, with those of its rights that this kernel knows.
+fn allow(ruleset: &OwnedFd, beneath: &Beneath, known: u64) -> io::Result<()> {
+    const PATH_BENEATH: libc::c_int = 1;
+    let rule = LandlockPathBeneath { allowed_access: beneath.may & known, parent_fd: beneath.place.as_raw_fd() };
+    // SAFETY: the pointer is to a value that lives during the call, laid out as the kernel's.
+    let added = unsafe {
+        libc::syscall(libc::SYS_landlock_add_rule, ruleset.as_raw_fd(), PATH_BENEATH, &raw const rule, 0_u32)
+    };
+    if added == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -20,7 +20,7 @@ use crate::text::clean;
 use artefact::Artefact;
 use job::{Answer, Question};
 
-pub use role::child_main;
+pub(crate) use role::{ROLE, work};
 pub(crate) use turns::{CompileTurns, Turn};
 
 /// How long a child may take to say that it is there, in which it compiles nothing.
@@ -128,7 +128,7 @@ impl Compiles {
         let bounds =
             Bounds { memory_bytes: config.compile_memory_bytes_max, processor_s: config.compile_processor_s_max };
         let head = serde_json::to_vec(question).map_err(|error| LoadError::Internal(error.to_string()))?;
-        let worker = Worker::start(program, role::ROLE, bounds).map_err(|ended| not_compiled(ended, config))?;
+        let worker = Worker::start(program, ROLE, bounds).map_err(|ended| not_compiled(ended, config))?;
         let Message { head, body } =
             worker.ask(&head, body, reply).await.map_err(|ended| not_compiled(ended, config))?;
         let answer = serde_json::from_slice(&head)

@@ -12,26 +12,20 @@ use crate::child::{Confined, enter, read_message, write_message};
 use crate::engine;
 
 /// The first argument of a child that compiles.
-pub(super) const ROLE: &str = "compile-worker";
+pub(crate) const ROLE: &str = "compile-worker";
 /// Largest component a child reads, in bytes; its parent has held a smaller limit before.
 const COMPONENT_BYTES_MAX: u64 = 64 << 20;
 
-/// What a program that may be the [`crate::Program`] of children does first, before it starts a thread or opens a file:
-/// `None` where it was not started as a child, and everything else goes on.
-pub fn child_main(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
-    let mut args = args.into_iter().skip(1);
-    if args.next()? != ROLE {
-        return None;
-    }
-    let args: Vec<OsString> = args.collect();
-    let (answer, code) = match enter(&args) {
+/// Answers one question, with what its parent told it as arguments.
+pub(crate) fn work(args: &[OsString]) -> ExitCode {
+    let (answer, code) = match enter(args) {
         Ok(confined) => answer(confined),
         Err(problem) => (Answer::Fault { problem }, Vec::new()),
     };
     let head = serde_json::to_vec(&answer).unwrap_or_default();
     // A parent that is gone needs no answer.
     let written = write_message(&mut std::io::stdout().lock(), &head, &code);
-    Some(if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn answer(confined: Confined) -> (Answer, Vec<u8>) {

@@ -1,6 +1,6 @@
 //! The interfaces of `iog:guest`, each a file of its own: its name, what it links, what it asks the host, what it keeps
-//! during a run and its tests. An interface is a file here and a row of the table below; everything else in this crate
-//! speaks of interfaces only through what the table makes. No interface knows another or the table.
+//! during a run and its tests. An interface is a file here, its `mod` line and a row of the table below; everything else
+//! in this crate speaks of interfaces only through what the table makes. No interface knows another or the table.
 //!
 //! The messages between a run and the host that serves it are plain data, so that a run can later live in a process of its
 //! own: they may know neither wasmtime's store nor people, keys or the network.
@@ -18,10 +18,6 @@ use wasmtime::component::Linker;
 use crate::limits::Limits;
 use crate::meter::Stop;
 use crate::state::{Asks, Keeps, Run};
-
-pub use data::{ColumnInfo, ColumnKind, DataAnswer, DataRequest, Fault, Param, QUERY_NAME_BYTES_MAX};
-pub use log::{LogLevel, LogRequest};
-pub use progress::ProgressRequest;
 
 /// An interface a guest may import.
 pub(crate) struct Interface {
@@ -112,6 +108,9 @@ macro_rules! interfaces {
         )?)+
 
         $($(
+            // The messages and what they are made of are this crate's interface: what is `pub` in the file.
+            pub use $file::*;
+
             impl Asks<$request> for States {
                 type Answer = $answer;
 

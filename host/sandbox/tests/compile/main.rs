@@ -53,7 +53,7 @@ async fn run(sandbox: &Sandbox, wasm: &[u8]) -> RunOutcome {
     let spec = RunSpec {
         module,
         entry: "run".into(),
-        params: serde_json::json!({}),
+        params: serde_json::json!({}).into(),
         provider: Provider::default(),
         grants: Grants::default(),
         limits: Limits::default(),

@@ -17,7 +17,7 @@ use hostile::Hostile;
 use iog_sandbox::{Grants, RunOutcome};
 use support::{Scripted, run_with, without};
 
-const HOSTILE: [Hostile; 4] = [context::HOSTILE, data::HOSTILE, log::HOSTILE, progress::HOSTILE];
+const HOSTILE: &[Hostile] = &[context::HOSTILE, data::HOSTILE, log::HOSTILE, progress::HOSTILE];
 
 #[test]
 fn every_interface_has_its_hostile_guest() {
@@ -26,14 +26,21 @@ fn every_interface_has_its_hostile_guest() {
 }
 
 #[test]
-fn every_interface_has_its_wit_and_its_row_in_the_glossary() {
+fn every_interface_has_its_wit_and_its_rows_on_the_pages() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let glossary = std::fs::read_to_string(root.join("docs/glossary.md")).unwrap();
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let glossary = read("docs/glossary.md");
+    let contract = read("docs/spec/guest-contract.md");
+    let auditors = read("docs/guides/auditor.md");
+    let sdk = read("guest-sdk/wit/iog-guest.wit");
     for name in Grants::ALL.names() {
         let short = name.strip_prefix("iog:guest/").and_then(|rest| rest.split('@').next()).unwrap();
-        let wit = std::fs::read_to_string(root.join(format!("guest-sdk/wit/{short}.wit"))).unwrap();
+        let wit = read(&format!("guest-sdk/wit/{short}.wit"));
         assert!(wit.contains(&format!("\ninterface {short} {{")), "{short}");
-        assert!(glossary.contains(&format!("\n| **`{short}`** |")), "{short}");
+        assert!(glossary.contains(&format!("\n| **`{short}`** |")), "{short} in the glossary");
+        assert!(contract.contains(&format!("\n| `{short}` |")), "{short} in the guest contract");
+        assert!(auditors.contains(&format!("\n| imports `iog:guest/{short}` |")), "{short} in the auditor's guide");
+        assert!(sdk.contains(&format!("\n    import {short};\n")), "{short} in the world `sdk`");
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn spec(module: &Arc<Module>, params: Value) -> RunSpec {
     RunSpec {
         module: module.clone(),
         entry: "run".into(),
-        params,
+        params: params.into(),
         provider: Provider { domain: "as64500".into(), asn: Some(64_500) },
         grants: Grants::ALL,
         limits: limits(),
