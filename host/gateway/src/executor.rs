@@ -9,7 +9,7 @@ use iog_data::{QueryError, QueryLimits};
 use iog_machine::clock::deadline;
 use iog_module::{Ground, Job, NotRun, execute, limits};
 use iog_protocol::ids::{Digest, EntryName, RequestId, SlotName};
-use iog_sandbox::{Provider, RunReport, Sandbox};
+use iog_sandbox::{Params, Provider, RunReport, Sandbox};
 
 use crate::port::RunPort;
 use crate::prepare::Runnable;
@@ -39,7 +39,7 @@ pub struct Run<'a> {
     /// The entry.
     pub entry: &'a EntryName,
     /// Its parameters by name.
-    pub params: serde_json::Value,
+    pub params: Params,
     /// What `iog:guest/context` says.
     pub provider: Provider,
     /// By which it is watched and ended from outside.
@@ -60,17 +60,16 @@ impl Executor {
     ///
     /// # Errors
     /// [`NotRun`]: cancelled before, or a database cannot be reached, or not in time.
-    pub async fn execute(&self, runnable: &Runnable, mut run: Run<'_>) -> Result<Executed, NotRun<QueryError>> {
+    pub async fn execute(&self, runnable: &Runnable, run: Run<'_>) -> Result<Executed, NotRun<QueryError>> {
         let limits = limits(&runnable.limits);
         let (memory_bytes, ends) = (self.query_memory_bytes, deadline(limits.wall));
         let taking = QueryLimits { memory_bytes, deadline: Some(ends), ..QueryLimits::default() };
         run.handle.is_at(0);
-        let params = std::mem::take(&mut run.params);
         let ground = ground(runnable, &run, taking);
         let job = Job {
             module: Arc::clone(&runnable.loaded),
             entry: run.entry.to_string(),
-            params,
+            params: run.params.clone(),
             provider: run.provider.clone(),
             grants: runnable.grants,
             limits,

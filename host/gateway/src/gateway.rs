@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::background::{self, Background, Follower, Modules, Preparer, Publisher, Renewer};
+use crate::background::{self, Background, Follower, Modules, Preparer, Publisher, Renewer, Turns};
 use crate::config::GatewayConfig;
 use crate::datasets::Datasets;
 use crate::db::{Store, StoreError};
@@ -137,7 +137,7 @@ impl Gateway {
         let executor = Executor { sandbox: deps.sandbox.clone(), query_memory_bytes };
         let compiling = Arc::new(compiling(&deps.sandbox).await);
         let recording = Recording { vantage, executor, store, receipts, compiling };
-        let parts = Parts::new(&config.capacity, Arc::clone(&services), recording);
+        let parts = Parts::new(&config.capacity, config.modules(), Arc::clone(&services), recording);
         let tls = Arc::new(server_tls(&home, &deps.machine.clock)?);
         background::follow_authorities(&tls, &registry.current());
         let clock = deps.machine.clock;
@@ -156,7 +156,8 @@ impl Gateway {
                 tools: Tools { sandbox: deps.sandbox, engine: Engine::new()? },
                 registry,
                 services: Arc::clone(&services),
-                datasets: Mutex::new(Datasets::default()),
+                datasets: Datasets::new(&config.dataset),
+                turns: Turns::new(config.service.keys()),
                 clock: Arc::clone(&clock),
             },
             publisher: Publisher {

@@ -159,7 +159,7 @@ mod tests {
             caller: "caller".parse().unwrap(),
             module: Digest::of(b"module"),
             entry: "trace".parse().unwrap(),
-            params: serde_json::json!({}),
+            params: serde_json::json!({}).into(),
             purpose: "test".into(),
             service: None,
             actor: None,

@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod grants;
 pub mod identity;
 pub mod journal;
+pub mod memory;
 pub mod not_ready;
 mod parts;
 pub mod policy;

@@ -7,7 +7,7 @@ use iog_sandbox::Compiling;
 use crate::config::CapacityConfig;
 use crate::db::Store;
 use crate::executor::Executor;
-use crate::queue::{FairQueue, QueueLimits};
+use crate::queue::FairQueue;
 use crate::receipts::Receipts;
 use crate::refusals::Refusals;
 use crate::routes::Api;
@@ -36,16 +36,16 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Puts them together.
-    pub(crate) fn new(capacity: &CapacityConfig, services: Arc<Services>, recording: Recording) -> Self {
+    /// Puts them together for a gateway that offers so many modules.
+    pub(crate) fn new(
+        capacity: &CapacityConfig,
+        modules: usize,
+        services: Arc<Services>,
+        recording: Recording,
+    ) -> Self {
         let Recording { vantage, executor, store, receipts, compiling } = recording;
         let refusals = Arc::new(Refusals::new(capacity.refusals_per_hour_max));
-        let queue = FairQueue::new(QueueLimits {
-            runs_max: capacity.runs_max,
-            runs_per_caller_max: capacity.runs_per_caller_max(),
-            waiting_max: capacity.queue_max,
-            per_caller_max: capacity.per_caller_max,
-        });
+        let queue = FairQueue::new(capacity.queue(modules));
         let lifecycle = Arc::new(Lifecycle {
             vantage: Arc::clone(&vantage),
             store,

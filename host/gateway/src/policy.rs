@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use iog_data::parse_prefix;
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, OrganisationId};
+use iog_protocol::params::Params;
 use serde::{Deserialize, Serialize};
 
 /// Who may call: `members`, `domain:<id>` or `organisation:<id>`.
@@ -197,14 +198,14 @@ impl Policy {
     ///
     /// # Errors
     /// [`Denied::TargetTooWide`], [`Denied::TargetUnclear`].
-    pub fn decide_target(&self, params: &serde_json::Value) -> Result<(), Denied> {
+    pub fn decide_target(&self, params: &Params) -> Result<(), Denied> {
         let Some(quota) = &self.quotas.targets else { return Ok(()) };
         if quota.min_prefix_v4.is_none() && quota.min_prefix_v6.is_none() {
             return Ok(());
         }
-        let text = params.get(&quota.parameter).and_then(serde_json::Value::as_str);
+        let text = params.text_of(&quota.parameter);
         // The query's own parser, so that the quota judges the range that will be read.
-        let asked = text.and_then(|text| parse_prefix(text).ok()).ok_or(Denied::TargetUnclear)?.width();
+        let asked = text.and_then(|text| parse_prefix(&text).ok()).ok_or(Denied::TargetUnclear)?.width();
         let families = [(asked.v4, quota.min_prefix_v4), (asked.v6, quota.min_prefix_v6)];
         let too_wide =
             families.into_iter().find_map(|(asked, min)| min.filter(|min| asked.is_some_and(|it| it < *min)));
@@ -322,7 +323,7 @@ mod tests {
     #[test]
     fn a_prefix_is_no_way_around_the_number_of_targets() {
         let mut policy = open_to(&["members"]);
-        let target = |text: &str| serde_json::json!({ "target": text });
+        let target = |text: &str| Params::from(serde_json::json!({ "target": text }));
         let quota = TargetQuota {
             parameter: "target".into(),
             distinct_per_day_max: 3,
@@ -357,7 +358,7 @@ mod tests {
         ] {
             assert_eq!(policy.decide_target(&target(unclear)), Err(Denied::TargetUnclear), "{unclear}");
         }
-        assert_eq!(policy.decide_target(&serde_json::json!({})), Err(Denied::TargetUnclear));
+        assert_eq!(policy.decide_target(&serde_json::json!({}).into()), Err(Denied::TargetUnclear));
         // What holds both families has to pass for both.
         policy.quotas.targets.as_mut().unwrap().min_prefix_v4 = None;
         assert_eq!(policy.decide_target(&target("::/0")), Err(Denied::TargetTooWide { min: 48 }));

@@ -76,6 +76,10 @@ impl Storage for Store {
         receipts::entries(self.readers(), first, count).await
     }
 
+    async fn lengths(&self, first: u64, count: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+        receipts::lengths(self.readers(), first, count).await
+    }
+
     async fn head(&self) -> Result<Option<Vec<u8>>, StoreError> {
         checkpoint::read(self.readers()).await
     }

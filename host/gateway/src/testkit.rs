@@ -191,7 +191,7 @@ pub(crate) fn request(number: u8) -> RunRequest {
         caller: id("caller"),
         module: hello(),
         entry: "packets-to".parse().unwrap(),
-        params: serde_json::json!({ "target": "192.0.2.1" }),
+        params: serde_json::json!({ "target": "192.0.2.1" }).into(),
         purpose: "incident".into(),
         service: Some("hello".parse().unwrap()),
         actor: None,

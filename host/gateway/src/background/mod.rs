@@ -17,7 +17,7 @@ use crate::registry::RegistryCell;
 
 pub(crate) use follow::{Follower, follow_authorities, missed};
 pub(crate) use publish::Publisher;
-pub(crate) use ready::{Modules, Preparer};
+pub(crate) use ready::{Modules, Preparer, Turns};
 pub(crate) use renew::Renewer;
 
 /// The background work of one gateway.
@@ -62,8 +62,9 @@ impl Background {
         &self.follower.registry
     }
 
-    /// Why datasets cannot be used, for the operator.
-    pub async fn data_problems(&self) -> Vec<(DatasetName, String)> {
-        self.preparer.data_problems().await
+    /// Why datasets that services need cannot be used, for the operator.
+    #[must_use]
+    pub fn data_problems(&self) -> Vec<(DatasetName, String)> {
+        self.preparer.data_problems()
     }
 }

@@ -1,21 +1,20 @@
-//! Making the services ready: modules fetched by digest and compared with what was signed, datasets opened, both bound. What
-//! cannot be made ready says why and is tried again. No service waits for another, and each is used as soon as it is ready.
-//! It follows no registry and publishes nothing.
+//! Making the services ready: modules fetched by digest and compared with what was signed, the datasets they need opened, both
+//! bound. What cannot be made ready says why and is tried again. No service waits for another or for another's data, each is
+//! used as soon as it is ready, and each is looked at again in its own time. It follows no registry and publishes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::future::{join_all, try_join_all};
 use iog_client::CenterClient;
 use iog_home::{Home, blobs};
 use iog_machine::Clock;
 use iog_machine::error::chain;
 use iog_module::{AsSigned, Examined, Source};
 use iog_protocol::ids::{DatasetName, ServiceName, SlotName};
-use iog_protocol::registry::{EffectiveModule, Registry};
-use iog_protocol::time::Timestamp;
-use tokio::sync::Mutex;
+use iog_protocol::registry::EffectiveModule;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::config::{GatewayConfig, ServiceConfig};
 use crate::datasets::{Bound, Datasets};
@@ -55,35 +54,65 @@ pub(crate) struct Preparer {
     /// The services.
     pub(crate) services: Arc<Services>,
     /// The datasets.
-    pub(crate) datasets: Mutex<Datasets>,
+    pub(crate) datasets: Datasets,
+    /// Whose turn it is to prepare, by service, and how many do at once.
+    pub(crate) turns: Turns,
     /// The time.
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// One turn for each service, so that nobody prepares what somebody prepares already; and places for all together, which only
+/// those take that have their data.
+pub(crate) struct Turns {
+    of: BTreeMap<ServiceName, Mutex<()>>,
+    places: Semaphore,
+}
+
+impl Turns {
+    /// Of these services.
+    pub(crate) fn new<'a>(services: impl IntoIterator<Item = &'a ServiceName>) -> Self {
+        let of = services.into_iter().map(|name| (name.clone(), Mutex::new(()))).collect();
+        Self { of, places: Semaphore::new(PREPARED_AT_ONCE) }
+    }
+}
+
 impl Preparer {
-    /// Prepares every service that is not ready or whose module or data have changed. Each is put in its place when it is
-    /// ready, or when it is known why it is not.
+    /// Prepares every service that is not ready or whose module or data have changed, and ends with the last of them.
     pub(super) async fn refresh(&self) {
-        let mut datasets = self.datasets.lock().await;
-        let before = self.services.snapshot();
-        for (name, config) in &self.config.service {
-            if !before.contains_key(name) {
-                self.services.put(Service::new(name.clone(), config.clone()));
-            }
-        }
-        datasets.refresh(&self.config.dataset).await;
-        let (registry, now) = (self.registry.current(), self.clock.now());
-        let (datasets, registry) = (&*datasets, &*registry);
-        let one = |(name, config)| {
-            let known = before.get(name).map(Arc::as_ref);
-            async move {
-                let prepared = known.and_then(|service| service.prepared.as_ref().ok());
-                let task = Task { name, config, registry, now, known: prepared };
-                let made = tokio::time::timeout(PREPARED_WALL, self.prepare(&task, datasets)).await;
-                self.take(name, config, made.unwrap_or_else(|_| Err(late(name))), known);
+        self.announce();
+        join_all(self.config.service.iter().map(|(name, config)| self.look(name, config))).await;
+    }
+
+    /// The same again and again, each service so long after it was done last.
+    pub(super) async fn work(&self, every: Duration) {
+        let one = |(name, config)| async move {
+            loop {
+                tokio::time::sleep(every).await;
+                self.look(name, config).await;
             }
         };
-        stream::iter(&self.config.service).for_each_concurrent(PREPARED_AT_ONCE, one).await;
+        join_all(self.config.service.iter().map(one)).await;
+        std::future::pending().await
+    }
+
+    /// Shows services that nobody has looked at yet as what they are.
+    fn announce(&self) {
+        let shown = self.services.snapshot();
+        for (name, config) in self.config.service.iter().filter(|(name, _)| !shown.contains_key(*name)) {
+            self.services.put(Service::new(name.clone(), config.clone()));
+        }
+    }
+
+    /// Prepares one service, if it is not ready or its module or data have changed. It is put in its place when it is ready, or
+    /// when it is known why it is not.
+    async fn look(&self, name: &ServiceName, config: &ServiceConfig) {
+        let Some(turn) = self.turns.of.get(name) else { return };
+        let _mine = turn.lock().await;
+        let before = self.services.snapshot();
+        let known = before.get(name).map(Arc::as_ref);
+        let prepared = known.and_then(|service| service.prepared.as_ref().ok());
+        let made = self.prepare(name, config, prepared).await;
+        self.take(name, config, made, known);
     }
 
     /// Puts a service in its place, if anything about it is new.
@@ -107,26 +136,52 @@ impl Preparer {
     }
 
     /// Why datasets cannot be used, for the operator.
-    pub(super) async fn data_problems(&self) -> Vec<(DatasetName, String)> {
-        let datasets = self.datasets.lock().await;
-        datasets.problems().map(|(name, problem)| (name.clone(), problem.to_owned())).collect()
+    pub(super) fn data_problems(&self) -> Vec<(DatasetName, String)> {
+        self.datasets.problems()
     }
 
-    async fn prepare(&self, task: &Task<'_>, datasets: &Datasets) -> Result<Arc<Prepared>, NotReady> {
-        let digest = task.config.module.resolve(task.registry).ok_or(NotReady::NoModule)?;
-        let effective =
-            task.registry.effective(&digest, task.now).map_err(|e| NotReady::NotEffective { reason: e.to_string() })?;
-        let bound = bind(task.config, datasets)?;
-        if let Some(known) = task.known.filter(|known| still_good(known, &effective, &bound)) {
+    /// What is known already if it is still good, else a service that is prepared anew, within its time.
+    async fn prepare(
+        &self,
+        name: &ServiceName,
+        config: &ServiceConfig,
+        known: Option<&Arc<Prepared>>,
+    ) -> Result<Arc<Prepared>, NotReady> {
+        let effective = self.effective(config)?;
+        let bound = self.bind(config).await?;
+        if let Some(known) = known.filter(|known| still_good(known, &effective, &bound)) {
             return Ok(Arc::clone(known));
         }
-        let (wasm, manifest) = self.modules.fetch(task.name, &effective).await?;
+        let _place = self.turns.places.acquire().await;
+        let task = Task { name, config, effective, bound };
+        tokio::time::timeout(PREPARED_WALL, self.make(task)).await.unwrap_or_else(|_| Err(late(name)))
+    }
+
+    /// The service's module, if it may run now.
+    fn effective(&self, config: &ServiceConfig) -> Result<EffectiveModule, NotReady> {
+        let registry = self.registry.current();
+        let digest = config.module.resolve(&registry).ok_or(NotReady::NoModule)?;
+        let effective = registry.effective(&digest, self.clock.now());
+        effective.map_err(|e| NotReady::NotEffective { reason: e.to_string() })
+    }
+
+    /// The datasets that the service needs, all looked at at once.
+    async fn bind(&self, config: &ServiceConfig) -> Result<BTreeMap<SlotName, Bound>, NotReady> {
+        let looks = config.bind.iter().map(|(slot, name)| async move {
+            let bound = self.datasets.usable(name).await.ok_or_else(|| NotReady::NoData { slot: slot.clone() })?;
+            Ok::<_, NotReady>((slot.clone(), bound))
+        });
+        Ok(try_join_all(looks).await?.into_iter().collect())
+    }
+
+    async fn make(&self, Task { name, config, effective, bound }: Task<'_>) -> Result<Arc<Prepared>, NotReady> {
+        let (wasm, manifest) = self.modules.fetch(name, &effective).await?;
         let wasm: Arc<[u8]> = wasm.into();
-        let found = examine(task.name, Arc::clone(&wasm), manifest).await?;
-        let module = as_signed(task.name, found, &effective)?;
-        let prepared = Prepared::new(&self.tools, module, &wasm, &bound, &task.config.allowance()).await;
-        let prepared = prepared.map_err(|error| cannot_be_prepared(task.name, &error))?;
-        check_targets(task.name, &prepared, task.config)?;
+        let found = examine(name, Arc::clone(&wasm), manifest).await?;
+        let module = as_signed(name, found, &effective)?;
+        let prepared = Prepared::new(&self.tools, module, &wasm, &bound, &config.allowance()).await;
+        let prepared = prepared.map_err(|error| cannot_be_prepared(name, &error))?;
+        check_targets(name, &prepared, config)?;
         Ok(Arc::new(prepared))
     }
 }
@@ -143,21 +198,12 @@ impl Modules {
     }
 }
 
-/// One service to prepare.
+/// One service to prepare, with the module and the data that it is to have.
 struct Task<'a> {
     name: &'a ServiceName,
     config: &'a ServiceConfig,
-    registry: &'a Registry,
-    now: Timestamp,
-    known: Option<&'a Arc<Prepared>>,
-}
-
-fn bind(config: &ServiceConfig, datasets: &Datasets) -> Result<BTreeMap<SlotName, Bound>, NotReady> {
-    let open = |(slot, name)| match datasets.get(name) {
-        Some(bound) => Ok((SlotName::clone(slot), bound.clone())),
-        None => Err(NotReady::NoData { slot: SlotName::clone(slot) }),
-    };
-    config.bind.iter().map(open).collect()
+    effective: EffectiveModule,
+    bound: BTreeMap<SlotName, Bound>,
 }
 
 /// Whether what is prepared is of the same module and reads the same handles.

@@ -10,7 +10,7 @@ use super::Background;
 
 impl Background {
     /// Works until `stop` says so. The registry is followed by itself: a slow database or a large new file delays what is
-    /// offered, never a revocation. Services are published as they become ready, whatever the others still do.
+    /// offered by those that need it, never a revocation. Services are published as they become ready, whatever the others do.
     pub async fn work(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let registry_every = Duration::from_secs(self.times.registry_s);
         let renew_every = Duration::from_secs(self.times.renew_s);
@@ -20,12 +20,7 @@ impl Background {
                 self.sync().await;
             }
         };
-        let prepare = async {
-            loop {
-                tokio::time::sleep(registry_every).await;
-                self.refresh().await;
-            }
-        };
+        let prepare = self.preparer.work(registry_every);
         let publish = async {
             if !self.times.publish {
                 std::future::pending::<()>().await;

@@ -6,12 +6,15 @@ mod dataset;
 mod error;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use iog_protocol::ids::{DatasetName, ServiceName};
+use iog_sandbox::{Guests, SandboxConfig};
 use serde::Deserialize;
+
+use crate::queue::QueueLimits;
 
 pub use connections::ConnectionsConfig;
 pub use dataset::{DatasetConfig, DatasetFormat, TimestampUnit};
@@ -21,6 +24,10 @@ pub use service::{AllowConfig, Allowance, CoverageConfig, LimitsConfig, QuotaCon
 
 /// Bytes a configuration may have; no honest one comes near.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// Requests that wait though `queue_max` others do, each the only one of its caller here. A request that waits holds its signed
+/// envelope and its parameters as text, at most 256 KiB each, so that these hold at most 64 MiB together.
+pub const WAITING_KEPT_MAX: u32 = 128;
 
 /// The whole of `gateway.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -90,7 +97,13 @@ pub struct CapacityConfig {
     /// Runs of one caller at the same time, 1 to `runs_max`; unless it is set, three quarters of them, rounded up, and never the
     /// last one where there are two. The other places are left to other callers; who sets it to `runs_max` leaves none.
     pub runs_per_caller_max: Option<u32>,
-    /// Accepted requests waiting for a place, 0 to 100,000.
+    /// Threads on which guests run, apart from those that serve, 1 to 1,024; unless it is set, one for each processor.
+    pub guest_threads: Option<u32>,
+    /// Runs of one module at the same time, whoever asks for them, 1 to `runs_max`; unless it is set, the same share of them, or
+    /// all where the gateway offers no other module. The other places are left to other modules.
+    pub runs_per_module_max: Option<u32>,
+    /// Accepted requests waiting for a place, 0 to 100,000; beyond them wait [`WAITING_KEPT_MAX`] of callers that have nothing
+    /// else here, one of each.
     pub queue_max: u32,
     /// Requests of one caller, running and waiting together, 1 to 100,000.
     pub per_caller_max: u32,
@@ -105,6 +118,8 @@ impl Default for CapacityConfig {
         Self {
             runs_max: 8,
             runs_per_caller_max: None,
+            runs_per_module_max: None,
+            guest_threads: None,
             queue_max: 64,
             per_caller_max: 16,
             query_memory_mib: 256,
@@ -117,8 +132,30 @@ impl CapacityConfig {
     /// Runs of one caller at the same time.
     #[must_use]
     pub fn runs_per_caller_max(&self) -> u32 {
-        let of_all = || (self.runs_max - self.runs_max / 4).min(self.runs_max.saturating_sub(1)).max(1);
-        self.runs_per_caller_max.unwrap_or_else(of_all)
+        self.runs_per_caller_max.unwrap_or_else(|| self.share())
+    }
+
+    /// Runs of one module at the same time, where there are so many modules.
+    #[must_use]
+    pub fn runs_per_module_max(&self, modules: usize) -> u32 {
+        self.runs_per_module_max.unwrap_or_else(|| if modules > 1 { self.share() } else { self.runs_max })
+    }
+
+    /// Three quarters of the places, and never the last one where there are two.
+    fn share(&self) -> u32 {
+        (self.runs_max - self.runs_max / 4).min(self.runs_max.saturating_sub(1)).max(1)
+    }
+
+    /// What the queue of a gateway is limited to that offers so many modules.
+    pub(crate) fn queue(&self, modules: usize) -> QueueLimits {
+        QueueLimits {
+            runs_max: self.runs_max,
+            runs_per_caller_max: self.runs_per_caller_max(),
+            runs_per_module_max: self.runs_per_module_max(modules),
+            waiting_max: self.queue_max,
+            waiting_kept_max: WAITING_KEPT_MAX,
+            per_caller_max: self.per_caller_max,
+        }
     }
 }
 
@@ -153,6 +190,19 @@ impl GatewayConfig {
         Ok(config)
     }
 
+    /// How many modules are offered: several services may offer one.
+    pub(crate) fn modules(&self) -> usize {
+        self.service.values().map(|service| service.module.to_string()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The sandbox that a gateway of this configuration runs its guests in.
+    #[must_use]
+    pub fn sandbox(&self) -> SandboxConfig {
+        let plain = SandboxConfig::default();
+        let guests = self.capacity.guest_threads.map_or(plain.guests, Guests::Apart);
+        SandboxConfig { runs_max: self.capacity.runs_max, guests, ..plain }
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         self.sync.check()?;
         self.capacity.check()?;
@@ -180,6 +230,10 @@ impl CapacityConfig {
     fn check(&self) -> Result<(), ConfigError> {
         within("capacity.runs_max", self.runs_max.into(), 1, 1_024)?;
         within("capacity.runs_per_caller_max", self.runs_per_caller_max().into(), 1, self.runs_max.into())?;
+        within("capacity.runs_per_module_max", self.runs_per_module_max(2).into(), 1, self.runs_max.into())?;
+        if let Some(threads) = self.guest_threads {
+            within("capacity.guest_threads", threads.into(), 1, 1_024)?;
+        }
         within("capacity.queue_max", self.queue_max.into(), 0, 100_000)?;
         within("capacity.refusals_per_hour_max", self.refusals_per_hour_max.into(), 1, 1_000_000)?;
         within("capacity.per_caller_max", self.per_caller_max.into(), 1, 100_000)?;
@@ -308,6 +362,21 @@ targets = { parameter = "target", distinct_per_day_max = 20 }
         }
         let error = share("runs_per_caller_max = 9").unwrap_err().to_string();
         assert!(error.contains("`capacity.runs_per_caller_max`"), "{error}");
+    }
+
+    #[test]
+    fn one_modules_share_of_the_places_follows_them_where_there_are_others() {
+        let second = GOOD[GOOD.find("[service.traceback]").unwrap()..].replace("traceback", "other");
+        let twice = format!("{GOOD}{}", second.replace("iog/ip-other", "iog/ip-traceback"));
+        let share = |text: &str, capacity: &str| {
+            parse(&format!("{text}[capacity]\n{capacity}")).map(|c| c.capacity.runs_per_module_max(c.modules()))
+        };
+        let set = "runs_per_module_max = 2";
+        for (text, alone) in [(GOOD.to_owned(), 8), (twice, 8), (format!("{GOOD}{second}"), 6)] {
+            assert_eq!((share(&text, "").unwrap(), share(&text, set).unwrap()), (alone, 2), "{text}");
+        }
+        let error = share(GOOD, "runs_per_module_max = 9").unwrap_err().to_string();
+        assert!(error.contains("`capacity.runs_per_module_max`"), "{error}");
     }
 
     #[test]

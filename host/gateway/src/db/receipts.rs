@@ -52,3 +52,16 @@ pub async fn entries(readers: &Reader, first: u64, count: u64) -> Result<Vec<(u6
         |row: &sqlx::any::AnyRow| Ok((u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u64::MAX), row.try_get(1)?));
     rows.iter().map(entry).collect()
 }
+
+/// How many bytes each of the same has, with its index.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn lengths(readers: &Reader, first: u64, count: u64) -> Result<Vec<(u64, u64)>, StoreError> {
+    let sql = "SELECT position, CAST(OCTET_LENGTH(entry) AS BIGINT) FROM receipts WHERE position >= $1
+               ORDER BY position LIMIT $2";
+    let rows = sqlx::query(sql).bind(position(first)).bind(position(count)).fetch_all(readers).await?;
+    let unsigned = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
+    let length = |row: &sqlx::any::AnyRow| Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)));
+    rows.iter().map(length).collect()
+}

@@ -1,7 +1,7 @@
 //! Serves `iog:guest/log`: a guest's messages go to the operators' log, escaped and cut. The caller never sees them.
 
 use iog_protocol::ids::RequestId;
-use iog_sandbox::{LogLevel, LogRequest};
+use iog_sandbox::{HostAnswer, LogLevel, LogRequest};
 
 /// Characters of a guest's log message that are kept.
 const CHARS_MAX: usize = 1_024;
@@ -9,13 +9,14 @@ const CHARS_MAX: usize = 1_024;
 const CUT: &str = " (cut)";
 
 /// Writes one message.
-pub(super) fn write(run: &RequestId, request: &LogRequest) {
+pub(super) fn answer(run: &RequestId, request: &LogRequest) -> HostAnswer {
     let message = shown(&request.text);
     match request.level {
         LogLevel::Debug => tracing::debug!(target: "iog_guest", run = %run, message),
         LogLevel::Info => tracing::info!(target: "iog_guest", run = %run, message),
         LogLevel::Warn | LogLevel::Error => tracing::warn!(target: "iog_guest", run = %run, message),
     }
+    HostAnswer::Log(())
 }
 
 fn shown(text: &str) -> String {

@@ -35,14 +35,8 @@ impl HostPort for RunPort {
     async fn call(&self, request: HostRequest) -> HostAnswer {
         match request {
             HostRequest::Data(request) => HostAnswer::Data(self.data.answer(&self.run, request).await),
-            HostRequest::Log(request) => {
-                log::write(&self.run, &request);
-                HostAnswer::Log(())
-            }
-            HostRequest::Progress(request) => {
-                progress::note(&self.run, &self.handle, request);
-                HostAnswer::Progress(())
-            }
+            HostRequest::Log(request) => log::answer(&self.run, &request),
+            HostRequest::Progress(request) => progress::answer(&self.run, &self.handle, request),
         }
     }
 }

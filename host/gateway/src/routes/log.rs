@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
-use iog_keeper::{Log, Served};
+use iog_keeper::{Bundle, Content, Log, PIECE_BYTES, ServeError, Served};
 use iog_protocol::api::{ApiErrorCode, Health};
 use iog_sandbox::Compiling;
+use iog_transport::{Maker, made};
 use serde::Serialize;
 
 use super::problem::{Named, Refused};
-use crate::db::Store;
+use crate::db::{Store, StoreError};
 use crate::queue::FairQueue;
 use crate::services::Services;
 use crate::vantage::Vantage;
@@ -35,10 +37,32 @@ pub(super) async fn tile(
     Named(path): Named,
 ) -> Result<Response, Refused> {
     let served = log.file(&*store, &format!("tile/{path}")).await?;
-    let Served { bytes, is_full } =
+    let Served { content, is_full } =
         served.ok_or_else(|| Refused::new(ApiErrorCode::NotFound, "the log has no such tile"))?;
-    let cache = if is_full { FOR_EVER } else { NOT_KEPT };
-    Ok(([(header::CONTENT_TYPE, BYTES), (header::CACHE_CONTROL, cache)], bytes).into_response())
+    let headers = [(header::CONTENT_TYPE, BYTES), (header::CACHE_CONTROL, if is_full { FOR_EVER } else { NOT_KEPT })];
+    let bundle = match content {
+        Content::Tile(bytes) => return Ok((headers, bytes).into_response()),
+        Content::Entries(bundle) => bundle,
+    };
+    let (length, most) = (bundle.left(), usize::try_from(PIECE_BYTES).unwrap_or(usize::MAX));
+    let (body, held) = made(length, most, Entries { bundle, store }).await?;
+    let mut response = (headers, Body::new(body)).into_response();
+    response.extensions_mut().insert(held);
+    Ok(response)
+}
+
+/// Entries of the log, which are read while they are sent.
+struct Entries {
+    bundle: Bundle,
+    store: Arc<Store>,
+}
+
+impl Maker for Entries {
+    type Error = ServeError<StoreError>;
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Self::Error> {
+        Ok(self.bundle.piece(&*self.store).await?.map(Bytes::from))
+    }
 }
 
 /// The documented health, and what an operator wants to see.

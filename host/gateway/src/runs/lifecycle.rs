@@ -11,8 +11,7 @@ use iog_module::NotRun;
 use iog_protocol::ids::{Digest, RequestId};
 use iog_protocol::run::{Outcome, RunRequest};
 use iog_protocol::time::Timestamp;
-use iog_sandbox::Provider;
-use serde_json::Value;
+use iog_sandbox::{Params, Provider};
 
 use super::ending::{Accepted, Ending};
 use super::under_way::{RunHandle, UnderWay};
@@ -82,20 +81,6 @@ struct Course<'a> {
     handle: &'a RunHandle,
 }
 
-/// The parameters of a request that waits, as text: read as JSON they take up to seventy times as much memory, and many
-/// requests may wait.
-struct Packed(String);
-
-impl Packed {
-    fn of(params: &mut Value) -> Self {
-        Self(std::mem::take(params).to_string())
-    }
-
-    fn unpacked(self) -> Value {
-        serde_json::from_str(&self.0).expect("what was written as JSON is read as JSON")
-    }
-}
-
 /// A request that may run, with what it runs on.
 struct Cleared<'a> {
     admitted: Admitted,
@@ -110,7 +95,7 @@ impl Lifecycle {
     /// [`LifecycleError`].
     pub async fn carry(
         &self,
-        mut asked: Authenticated,
+        asked: Authenticated,
         destination: Option<Destination>,
     ) -> Result<Vec<u8>, LifecycleError> {
         let (service, place) = destination.map(|to| (to.service, to.place)).unzip();
@@ -123,7 +108,7 @@ impl Lifecycle {
         };
         let entered = self.under_way.enter(&asked);
         let course = Course { service, used, handle: &entered.handle };
-        let reached = AssertUnwindSafe(self.reach_end(&mut asked, &course, place)).catch_unwind().await;
+        let reached = AssertUnwindSafe(self.reach_end(&asked, &course, place)).catch_unwind().await;
         let ending = reached.unwrap_or_else(|_| {
             tracing::error!(run = %asked.request.request_id, "a run made the gateway fail");
             Ending::ours("a panic; see the log".to_owned(), self.vantage.registry.current().size())
@@ -136,7 +121,7 @@ impl Lifecycle {
         journal::begin(&self.store, &new_run(asked, service, self.vantage.now())).await
     }
 
-    async fn reach_end(&self, asked: &mut Authenticated, course: &Course<'_>, place: Option<Place>) -> Ending {
+    async fn reach_end(&self, asked: &Authenticated, course: &Course<'_>, place: Option<Place>) -> Ending {
         let cleared = match self.decide(asked, course) {
             Ok(cleared) => cleared,
             Err(refused) => return *refused,
@@ -144,11 +129,9 @@ impl Lifecycle {
         let Some(mut place) = place else {
             return Ending::ours("a request without a place was admitted".to_owned(), cleared.registry_size);
         };
-        let packed = Packed::of(&mut asked.request.params);
         if let Err(cancelled) = wait(course, &mut place, &cleared).await {
             return *cancelled;
         }
-        asked.request.params = packed.unpacked();
         // The wait may have been long: what was revoked meanwhile must not start.
         let cleared = match self.decide(asked, course) {
             Ok(cleared) => cleared,
@@ -176,12 +159,13 @@ impl Lifecycle {
     /// Fourth: pins the data and runs the module on them.
     async fn execute(
         &self,
-        asked: &mut Authenticated,
+        asked: &Authenticated,
         course: &Course<'_>,
         cleared: &Cleared<'_>,
     ) -> Result<Executed, NotRun<QueryError>> {
-        let params = std::mem::take(&mut asked.request.params);
         let request = &asked.request;
+        // The run itself reads them, when it has its place and its memory.
+        let params = Params::Text(request.params.text().into());
         let provider = Provider { domain: self.vantage.domain.to_string(), asn: cleared.admitted.asn };
         let run = Run { id: &request.request_id, entry: &request.entry, params, provider, handle: course.handle };
         self.executor.execute(cleared.prepared, run).await
@@ -237,7 +221,7 @@ pub(crate) fn new_run(asked: &Authenticated, service: Option<&Service>, now: Tim
     let request = &asked.request;
     let target = service.and_then(|s| s.policy.quotas.targets.as_ref()).map(|quota| Target {
         parameter: quota.parameter.clone(),
-        value: Digest::of(request.params.get(&quota.parameter).unwrap_or_default().to_string().as_bytes()),
+        value: Digest::of(request.params.member(&quota.parameter).unwrap_or_default().to_string().as_bytes()),
     });
     NewRun {
         caller: asked.caller.domain.clone(),

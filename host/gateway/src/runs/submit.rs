@@ -118,7 +118,10 @@ impl Submitter {
     /// nothing, so it takes no place; the rate of refusals bounds it.
     fn destination(&self, asked: &Authenticated, named: Option<&ServiceName>) -> Result<Option<Destination>, Full> {
         let Some(service) = self.services.choose(&asked.request, named) else { return Ok(None) };
-        Ok(Some(Destination { service, place: self.queue.enter(&asked.caller.domain)? }))
+        // What is not prepared is refused before it waits; until then it counts as what it says that it is for.
+        let module = service.module().unwrap_or(asked.request.module);
+        let place = self.queue.enter(&asked.caller.domain, &module)?;
+        Ok(Some(Destination { service, place }))
     }
 
     /// The stored answer of a request that came again while there is no room for new ones.

@@ -154,7 +154,7 @@ async fn an_answer_counts_with_its_receipt_and_verifies_again_from_files() {
     assert_eq!(part.result().expect("a result").as_str(), r#"{"ok":7}"#);
     let verified = verify_with(&net.session.home, &net.session.registry, &part.bundle.unwrap()).unwrap();
     assert_eq!(Some(verified.receipt), part.receipt);
-    assert_eq!(verified.request.params["target"], "192.0.2.1");
+    assert_eq!(verified.request.params.member("target").unwrap(), "192.0.2.1");
     assert!(verified.module_today.is_ok());
     assert!(part.left_bytes > 1_000);
 }
@@ -183,7 +183,7 @@ async fn every_way_of_not_answering_has_a_reason_of_its_own() {
 async fn a_run_under_way_says_whether_it_waits_and_how_far_it_is() {
     let net = Net::new(QuotaConfig::default()).await;
     let parts = &net.gateway.parts;
-    let places: Vec<_> = (0..4).map(|_| parts.submitter.queue.enter(&id("other")).unwrap()).collect();
+    let places: Vec<_> = (0..4).map(|_| parts.submitter.queue.enter(&id("other"), &hello()).unwrap()).collect();
     let spiffe = net.session.home.trust_domain().spiffe(&id("gateway"));
     let client = GatewayClient::new(Remote::of_peer(net.session.http.0.clone(), &net.address, &spiffe));
     let told = |reply: RunReply| match reply {

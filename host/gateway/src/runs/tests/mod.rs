@@ -75,7 +75,7 @@ impl Gateway {
             refusals_per_hour_max: 3,
             ..CapacityConfig::default()
         };
-        let parts = Parts::new(&capacity, services, Recording { vantage, executor, store, receipts, compiling });
+        let parts = Parts::new(&capacity, 1, services, Recording { vantage, executor, store, receipts, compiling });
         Self { world, parts, clock, folder }
     }
 
@@ -216,7 +216,7 @@ async fn every_refusal_has_a_receipt_and_costs_no_quota() {
     let gateway = Gateway::new(quota).await;
     let mut refused = Vec::new();
     for (number, params) in [(1, serde_json::json!({})), (2, serde_json::json!({"target": 5}))] {
-        let (answer, receipt) = gateway.answer(&RunRequest { params, ..request(number) }).await;
+        let (answer, receipt) = gateway.answer(&RunRequest { params: params.into(), ..request(number) }).await;
         let Outcome::Refused { code, .. } = answer.outcome else { panic!("{:?}", answer.outcome) };
         assert_eq!(receipt.result_digest, None);
         refused.push(code);
@@ -254,7 +254,8 @@ async fn a_target_wider_than_the_provider_answers_is_refused() {
         min_prefix_v6: Some(48),
     };
     let gateway = Gateway::new(QuotaConfig { targets: Some(targets), ..QuotaConfig::default() }).await;
-    let ask = |number, target: &str| RunRequest { params: serde_json::json!({ "target": target }), ..request(number) };
+    let ask =
+        |number, target: &str| RunRequest { params: serde_json::json!({ "target": target }).into(), ..request(number) };
     let (answer, _) = gateway.answer(&ask(1, "0.0.0.0/0")).await;
     let Outcome::Refused { code, reason } = answer.outcome else { panic!("{:?}", answer.outcome) };
     assert_eq!(code, "policy-denied");
@@ -267,7 +268,8 @@ async fn targets_are_counted_by_their_value() {
     let targets =
         TargetsConfig { parameter: "target".into(), distinct_per_day_max: 1, min_prefix_v4: None, min_prefix_v6: None };
     let gateway = Gateway::new(QuotaConfig { targets: Some(targets), ..QuotaConfig::default() }).await;
-    let about = |number, target: &str| RunRequest { params: serde_json::json!({"target": target}), ..request(number) };
+    let about =
+        |number, target: &str| RunRequest { params: serde_json::json!({"target": target}).into(), ..request(number) };
     assert!(gateway.answer(&about(1, "192.0.2.1")).await.0.outcome.is_success());
     assert!(!gateway.answer(&about(2, "192.0.2.9")).await.0.outcome.is_success());
     assert!(gateway.answer(&about(3, "192.0.2.1")).await.0.outcome.is_success());
@@ -409,7 +411,9 @@ async fn tiles_and_bundles_show_the_log_and_nothing_of_a_run() {
     let head = iog_tlog::Checkpoint::open(&log.checkpoint(), &gateway.log_key()).unwrap();
     assert_eq!(head.size, 3);
     let id = iog_tlog::BundleId::new(0, 3).unwrap();
-    let bundle = log.bundle(&**gateway.store(), id).await.unwrap().unwrap();
+    let mut opened = log.bundle(&**gateway.store(), id).await.unwrap().unwrap();
+    let bundle = opened.piece(&**gateway.store()).await.unwrap().unwrap();
+    assert_eq!(opened.left(), 0, "three receipts are one piece");
     let entries = iog_tlog::EntryBundle::decode_exact(&bundle, id).unwrap().entries;
     let tree = iog_tlog::Tree::from_leaves(entries.iter().map(|entry| iog_tlog::leaf_hash(entry)));
     assert_eq!(tree.root(), head.root);
@@ -420,7 +424,7 @@ async fn tiles_and_bundles_show_the_log_and_nothing_of_a_run() {
 #[tokio::test]
 async fn a_waiting_run_whose_module_is_revoked_is_stopped_with_a_receipt() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
-    let places: Vec<_> = (0..4).map(|_| gateway.parts.submitter.queue.enter(&id("other")).unwrap()).collect();
+    let places: Vec<_> = (0..4).map(|_| gateway.parts.submitter.queue.enter(&id("other"), &hello()).unwrap()).collect();
     let parts = gateway.parts.clone();
     let stop = tokio::spawn(async move {
         let under_way = &parts.lifecycle.under_way;
@@ -443,7 +447,8 @@ async fn a_waiting_run_whose_module_is_revoked_is_stopped_with_a_receipt() {
 async fn what_does_not_fit_the_queue_is_not_accepted_but_known_answers_are_given() {
     let gateway = Gateway::new(QuotaConfig::default()).await;
     let first = gateway.submit(&request(1)).await.unwrap();
-    let _places: Vec<_> = (0..4).map(|_| gateway.parts.submitter.queue.enter(&id("caller")).unwrap()).collect();
+    let _places: Vec<_> =
+        (0..4).map(|_| gateway.parts.submitter.queue.enter(&id("caller"), &hello()).unwrap()).collect();
     assert!(matches!(gateway.submit(&request(2)).await, Err(SubmitError::Full(Full::Caller { max: 4 }))));
     assert_eq!(gateway.submit(&request(1)).await.unwrap(), first);
     assert_eq!(gateway.receipts().await, 1);
