@@ -7,6 +7,7 @@ use iog_protocol::registry::EffectiveModule;
 
 use crate::call::{Caller, as_signed};
 use crate::error::CallError;
+use crate::params;
 use crate::providers;
 use crate::spec::What;
 
@@ -21,8 +22,19 @@ pub struct About {
     pub digest: Digest,
     /// What it is for.
     pub summary: String,
-    /// Its entries, in the order of the manifest: the signature of each in WIT, with its types and comments.
-    pub entries: Vec<(EntryName, String)>,
+    /// Its entries, in the order of the manifest.
+    pub entries: Vec<AboutEntry>,
+}
+
+/// What can be called.
+#[derive(Debug, Clone)]
+pub struct AboutEntry {
+    /// Its name.
+    pub name: EntryName,
+    /// Its signature in WIT, with its types and comments.
+    pub wit: String,
+    /// The parameters that it needs, each as `NAME=VALUE` for a shell.
+    pub example: Vec<String>,
 }
 
 /// Looks a module up.
@@ -35,7 +47,10 @@ pub async fn about(caller: Caller<'_>, what: &What) -> Result<About, CallError> 
     let wasm = blobs::module(&session.home, &session.center, &effective.digest).await?;
     let module = as_signed(&session, &wasm, &effective).await?;
     let (manifest, facts) = (module.examined().manifest(), module.examined().facts());
-    let entry = |name: &EntryName| Some((name.clone(), facts.export(name.as_str())?.wit.clone()));
+    let entry = |name: &EntryName| {
+        let export = facts.export(name.as_str())?;
+        Some(AboutEntry { name: name.clone(), wit: export.wit.clone(), example: params::example_of(export) })
+    };
     Ok(About {
         name: effective.submission.name.clone(),
         version: effective.submission.version.clone(),

@@ -53,6 +53,7 @@ pub async fn ask(session: &Session, question: &Question<'_>, provider: &Provider
     let mut part = Part {
         domain: provider.domain.clone(),
         asn: provider.asn,
+        address: provider.address.as_ref().ok().cloned(),
         request_id: None,
         outcome: PartOutcome::Missing(Why::TimedOut { seconds: question.deadline.as_secs() }),
         receipt: None,
@@ -119,7 +120,7 @@ fn request(session: &Session, question: &Question<'_>, provider: &Provider) -> R
         caller: session.home.domain().clone(),
         module: *question.module,
         entry: question.entry.clone(),
-        params: question.params.clone(),
+        params: question.params.clone().into(),
         purpose: question.purpose.to_owned(),
         service: provider.service.clone(),
         actor: None,

@@ -15,7 +15,7 @@ pub enum CallError {
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The registry has no such module that may run.
-    #[error("the registry has no module `{what}`")]
+    #[error("the registry has no module `{what}`; `iog catalog search` lists what is offered")]
     NoModule {
         /// What was asked for.
         what: String,
@@ -37,7 +37,7 @@ pub enum CallError {
         modules: String,
     },
     /// Nobody offers it.
-    #[error("no provider in the catalog offers {what}")]
+    #[error("no provider in the catalog offers {what}; `iog catalog search` lists what is offered")]
     NoProviders {
         /// What was asked for.
         what: String,

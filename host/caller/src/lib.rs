@@ -22,7 +22,7 @@ pub use error::CallError;
 pub use iog_sandbox::{LimitKind, Usage};
 pub use merge_limits::MergeLimits;
 pub use params::ParamsMisfit;
-pub use report::{CallEvent, CallReport, Events, Merged, Part, PartOutcome, Quiet, Returns, Why};
+pub use report::{CallEvent, CallReport, Events, LeftOut, Merged, Part, PartOutcome, Quiet, Returns, Spoils, Why};
 pub use spec::{CallSpec, What, Whom};
 pub use unmerged::Unmerged;
 pub use verify::{VerifiedBundle, VerifyError, verify_bundle};

@@ -12,14 +12,12 @@ const TYPE_CHARS_MAX: usize = 200;
 /// Parameters that do not fit their entry: the caller's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParamsMisfit {
-    /// One that the entry needs is not there.
-    #[error("the parameter `{name}: {ty}` is missing; for example {example}")]
+    /// Some that the entry needs are not there.
+    #[error("missing {missing}; for example {example}")]
     Missing {
-        /// Its name.
-        name: String,
-        /// Its type in WIT.
-        ty: String,
-        /// How it could be written.
+        /// Each with its type in WIT and, where that has an end, the values that it has.
+        missing: String,
+        /// How they could be written.
         example: String,
     },
     /// One has a value that is not of its type.
@@ -42,7 +40,7 @@ pub enum ParamsMisfit {
         /// Those that it has.
         known: String,
     },
-    /// They are no object.
+    /// They are not an object.
     #[error("the parameters do not fit: {problem}")]
     Shape {
         /// What they are.
@@ -64,6 +62,17 @@ pub fn check(entry: &ExportFact, params: &Value) -> Result<(), ParamsMisfit> {
     }
 }
 
+/// The parameters that an entry needs, each as a shell takes it behind `--param`.
+#[must_use]
+pub fn example_of(entry: &ExportFact) -> Vec<String> {
+    needed(entry).map(|(name, ty)| argument(name, &written(&example(ty)))).collect()
+}
+
+/// The parameters that cannot be left out.
+fn needed(entry: &ExportFact) -> impl Iterator<Item = &(String, Fact)> {
+    entry.params.iter().filter(|(_, ty)| !matches!(ty, Fact::Option { .. }))
+}
+
 fn misfit(entry: &ExportFact, params: &Value, error: ValueError) -> ParamsMisfit {
     let Value::Object(given) = params else {
         return ParamsMisfit::Shape { problem: format!("expected {}, found {}", error.expected, error.found) };
@@ -73,13 +82,45 @@ fn misfit(entry: &ExportFact, params: &Value, error: ValueError) -> ParamsMisfit
     let Some((name, ty)) = entry.params.iter().find(|(name, _)| begins(path, name)) else {
         return ParamsMisfit::Unknown { name: path.to_owned(), known: known(entry) };
     };
-    let (name, ty, example) = (name.clone(), shortened(&ty.to_string()), format!("`{name}={}`", written(&example(ty))));
-    if !given.contains_key(&name) {
-        return ParamsMisfit::Missing { name, ty, example };
-    }
+    let Some(found) = given.get(name) else { return missing(entry, given) };
     let inside = if path == name { String::new() } else { format!(" at `{path}`") };
     let problem = format!("expected {}{inside}, found {}", error.expected, error.found);
+    let inner: &Fact = if let Fact::Option { some } = ty { some } else { ty };
+    let example = match (inner.bare(), found) {
+        // What looks like a number or a word of JSON counts as such until it is quoted.
+        (Fact::String, Value::Number(_) | Value::Bool(_) | Value::Null) => json!(found.to_string()).to_string(),
+        _ => written(&example(ty)),
+    };
+    let (name, ty, example) = (name.clone(), shortened(&ty.to_string()), format!("`{}`", argument(name, &example)));
     ParamsMisfit::Value { name, ty, problem, example }
+}
+
+/// All that the entry needs and that are not there, in one message.
+fn missing(entry: &ExportFact, given: &Map<String, Value>) -> ParamsMisfit {
+    let missing: Vec<_> = needed(entry).filter(|(name, _)| !given.contains_key(name)).collect();
+    let told = missing.iter().map(|(name, ty)| {
+        let choices = choices(ty).map(|choices| format!(" (one of {choices})")).unwrap_or_default();
+        format!("`{name}: {}`{choices}", shortened(&ty.to_string()))
+    });
+    let examples = missing.iter().map(|(name, ty)| format!("`{}`", argument(name, &written(&example(ty)))));
+    ParamsMisfit::Missing {
+        missing: told.collect::<Vec<_>>().join(" and "),
+        example: examples.collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// The values of a type that has few.
+fn choices(ty: &Fact) -> Option<String> {
+    match ty {
+        Fact::Enum { cases, .. } => Some(shortened(&format!("`{}`", cases.join("`, `")))),
+        _ => None,
+    }
+}
+
+/// A parameter as a shell takes it.
+fn argument(name: &str, value: &str) -> String {
+    let plain = value.chars().all(|c| c.is_alphanumeric() || "-_.:/".contains(c));
+    if plain { format!("{name}={value}") } else { format!("'{name}={value}'") }
 }
 
 /// Whether a place is a parameter, or something inside it.
@@ -163,7 +204,11 @@ mod tests {
                 "the parameter `side: side` does not fit: expected one of `source`, `destination`, found the string `src`; \
                  for example `side=source`",
             ),
-            (json!({"side": "source"}), "the parameter `measure: measure` is missing; for example `measure=bytes`"),
+            (
+                json!({"n": 5}),
+                "missing `side: side` (one of `source`, `destination`) and `measure: measure` (one of `bytes`, `packets`, \
+                 `flows`); for example `side=source` `measure=bytes`",
+            ),
             (
                 json!({"side": "source", "measure": "bytes", "v4-length": 300}),
                 "the parameter `v4-length: option<u8>` does not fit: expected u8, found the number 300; for example \
@@ -176,6 +221,18 @@ mod tests {
         let unknown = judged(&json!({"side": "source", "measure": "bytes", "top": 5})).unwrap_err();
         assert!(unknown.starts_with("the entry has no parameter `top`; it takes `side: side`, "), "{unknown}");
         assert!(judged(&json!([])).unwrap_err().starts_with("the parameters do not fit: expected an object"));
+    }
+
+    #[test]
+    fn what_is_a_number_only_for_want_of_quotes_is_shown_with_them() {
+        let params =
+            vec![("id".to_owned(), Fact::String), ("names".to_owned(), Fact::List { item: Fact::String.into() })];
+        let entry = ExportFact { name: "e".into(), params, result: None, wit: String::new() };
+        let told = |params| check(&entry, &params).unwrap_err().to_string();
+        let message = told(json!({"id": 5, "names": []}));
+        assert!(message.ends_with("found the number 5; for example `'id=\"5\"'`"), "{message}");
+        let message = told(json!({"id": "5"}));
+        assert_eq!(message, "missing `names: list<string>`; for example `'names=[\"TEXT\"]'`");
     }
 
     #[test]

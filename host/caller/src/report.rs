@@ -1,11 +1,12 @@
 //! What a call tells while it runs and what it hands back at its end: plain data, for people and for machines.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use iog_inspect::WitTypeFact;
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ModuleVersion, RequestId};
 use iog_protocol::run::{Outcome, ResultJson};
-use iog_sandbox::Usage;
+use iog_sandbox::{LimitKind, Usage};
 use serde::Serialize;
 
 use crate::unmerged::Unmerged;
@@ -110,7 +111,7 @@ pub enum Why {
         /// What does not hold.
         problem: String,
     },
-    /// Its receipt proves what it answered, and that is no value of the type that the entry returns: the provider's fault.
+    /// Its receipt proves what it answered, and that is not a value of the type that the entry returns: the provider's fault.
     #[error("answered something else than the entry returns: {problem}")]
     WrongType {
         /// What does not fit, and where.
@@ -146,6 +147,8 @@ pub struct Part {
     pub domain: DomainId,
     /// Its first AS number in the registry.
     pub asn: Option<Asn>,
+    /// Where it is asked, as the registry has it.
+    pub address: Option<String>,
     /// The request it was sent.
     pub request_id: Option<RequestId>,
     /// What came of it.
@@ -178,14 +181,67 @@ pub enum Merged {
         result: ResultJson,
         /// What the local run used.
         usage: Usage,
-        /// Whose answer is not in it, since the module's `merge` traps on it.
-        without: Option<DomainId>,
+        /// Whose answers are not in it, and why; sorted by domain.
+        without: Vec<LeftOut>,
     },
     /// It did not end with a result; the parts are there all the same.
     Failed {
         /// Why, and whose fault it is.
         why: Unmerged,
     },
+}
+
+/// An answer without which the others could be joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Whose.
+    pub domain: DomainId,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Spoils,
+}
+
+/// What the module's `merge` does with an answer that the others cannot be joined with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Spoils {
+    /// It traps.
+    Trapped,
+    /// It reaches a limit, by this answer alone or by this one and those that are kept.
+    Limit {
+        /// Which.
+        which: LimitKind,
+    },
+}
+
+impl Spoils {
+    /// Why answers cannot be joined, where it may be for some of them.
+    #[must_use]
+    pub fn by(why: &Unmerged) -> Option<Self> {
+        match why {
+            Unmerged::Trapped { .. } => Some(Self::Trapped),
+            Unmerged::Limit { which, .. } => Some(Self::Limit { which: *which }),
+            Unmerged::Shape { .. } | Unmerged::Here { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Spoils {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trapped => f.write_str("the module's `merge` traps on it"),
+            Self::Limit { which } => {
+                let limit = match which {
+                    LimitKind::Fuel => "fuel",
+                    LimitKind::Memory => "memory",
+                    LimitKind::Time => "time",
+                    LimitKind::Output => "the joint answer's length",
+                    LimitKind::HostCalls => "host calls",
+                };
+                write!(f, "with it `merge` reaches the limit of {limit}")
+            }
+        }
+    }
 }
 
 /// What the functions of a call return, as the module's file says it; nothing where they return nothing.

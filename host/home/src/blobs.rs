@@ -52,13 +52,18 @@ pub async fn manifest(home: &Home, center: &CenterClient, digest: &Digest) -> Re
     String::from_utf8(bytes).map_err(|_| BlobError::NotText { digest: *digest })
 }
 
+/// The file of this digest where the cache has it, for who asks nobody.
+#[must_use]
+pub fn kept(home: &Home, digest: &Digest) -> Option<Vec<u8>> {
+    let bytes = files::read(&home.modules_folder().join(digest.hex())).ok()?;
+    (Digest::of(&bytes) == *digest).then_some(bytes)
+}
+
 async fn blob(home: &Home, center: &CenterClient, digest: &Digest, bytes_max: usize) -> Result<Vec<u8>, BlobError> {
-    let path = home.modules_folder().join(digest.hex());
-    if let Ok(bytes) = files::read(&path)
-        && Digest::of(&bytes) == *digest
-    {
+    if let Some(bytes) = kept(home, digest) {
         return Ok(bytes);
     }
+    let path = home.modules_folder().join(digest.hex());
     let fetched = center.blob(digest, bytes_max).await;
     let bytes = fetched.map_err(|source| BlobError::Fetch { digest: *digest, source: Box::new(source) })?;
     files::write(&path, &bytes, Readers::All)?;

@@ -9,7 +9,7 @@ use iog_protocol::ids::DomainId;
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// The folder is not a home.
-    #[error("`{path}` is not the home of a domain; make one with `iog enroll`")]
+    #[error("`{path}` is not the home of a domain; name yours, or make one with `iog enroll`")]
     NotAHome {
         /// The folder.
         path: PathBuf,
