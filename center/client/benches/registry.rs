@@ -10,12 +10,10 @@ mod common;
 
 use axum::Router;
 use axum::http::{StatusCode, Uri};
-use common::{NOW, ORIGIN, Server, genesis, key, log_signer};
+use common::{NOW, ORIGIN, Server, genesis, log_signer, resident_kib, statement};
 use iog_client::{Pins, Replica};
-use iog_protocol::ids::{Asn, Digest};
-use iog_protocol::keys::SecretKey;
+use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
-use iog_protocol::statements::{Domain, Endpoint, Statement};
 use iog_tlog::{BundleId, Checkpoint, EntryBundle, Tree, leaf_hash, tiles_for};
 use std::fs;
 use std::path::Path;
@@ -111,24 +109,6 @@ fn made(registry: &Digest, domains: u64, first: u64, end: u64) -> Vec<Vec<u8>> {
     })
 }
 
-fn statement(registry: &Digest, domains: u64, number: u64) -> Vec<u8> {
-    let own = |role: u8| {
-        let mut seed = [role; 32];
-        seed[..8].copy_from_slice(&(number % domains).to_be_bytes());
-        SecretKey::from_seed(seed)
-    };
-    let domain = Domain {
-        id: format!("as{}", number % domains).parse().unwrap(),
-        organisation: format!("isp-{}", number % domains).parse().unwrap(),
-        asns: vec![Asn(64_500)],
-        endpoints: vec![Endpoint { transport: "https".into(), address: "gw.example:8443".into() }],
-        caller_key: own(40).public(),
-        receipt_key: own(41).public(),
-        sequence: number / domains + 1,
-    };
-    Statement::new(registry, domain).sign(&[&own(40), &key(2)]).unwrap().to_json()
-}
-
 fn finish(tree: &Tree, folder: &Path) {
     tiles_for(tree.len()).for_each(|id| put(folder, &id.path(), &tree.tile(id).unwrap()));
     put(folder, "checkpoint", &Checkpoint::new(ORIGIN, tree.len(), tree.root()).sign(&log_signer(1)));
@@ -169,10 +149,4 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) {
 fn processor() -> Duration {
     let spent = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(spent.split(' ').next().unwrap().parse().unwrap())
-}
-
-fn resident_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -31,7 +31,7 @@ fn request() -> RunRequest {
         caller: "as64501".parse().unwrap(),
         module: Digest::of(b"module"),
         entry: "trace".parse().unwrap(),
-        params: serde_json::json!({}),
+        params: serde_json::json!({}).into(),
         purpose: "test".into(),
         service: None,
         actor: None,

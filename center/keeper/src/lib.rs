@@ -9,12 +9,14 @@ mod beside;
 mod keeper;
 mod log;
 mod replay;
+mod served;
 mod storage;
 
 pub use beside::FileError;
 pub use keeper::{Group, KeepError, Keeper, Unsettled};
-pub use log::{Head, Log, ServeError, Served};
+pub use log::{Head, Log};
 pub use replay::{Problem, ReplayError, Replayed, Whose, was_signed};
+pub use served::{Bundle, Content, PIECE_BYTES, ServeError, Served};
 pub use storage::{SignedHead, Storage};
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use iog_tlog::{BundleError, BundleId, EntryBundle, Hash, TILE_WIDTH, TileId, Tree, VerifierKey};
+use iog_tlog::{BundleId, Hash, TILE_WIDTH, TileId, Tree, VerifierKey};
 
+use crate::served::{Bundle, Content, ServeError, Served};
 use crate::storage::Storage;
 
 /// The newest heads.
@@ -13,32 +14,6 @@ pub struct Head {
     pub signed: Arc<[u8]>,
     /// The newest checkpoint that witnesses cosigned; it may lag behind, since nobody waits for them.
     pub witnessed: Option<Arc<[u8]>>,
-}
-
-/// A file of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Whether it is complete and never changes.
-    pub is_full: bool,
-}
-
-/// A file of the log that cannot be served; ours.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError<E> {
-    /// The database did not answer.
-    #[error(transparent)]
-    Storage(E),
-    /// Entries that were shown are gone.
-    #[error("entries from {first} on are missing")]
-    Missing {
-        /// The first of those asked for.
-        first: u64,
-    },
-    /// An entry is larger than the format allows.
-    #[error("entries do not fit a bundle")]
-    Bundle(#[from] BundleError),
 }
 
 #[derive(Debug)]
@@ -102,18 +77,11 @@ impl Log {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn bundle<S: Storage>(&self, storage: &S, id: BundleId) -> Result<Option<Vec<u8>>, ServeError<S::Error>> {
-        let (first, width) = (id.first_entry(), u64::from(id.width()));
-        let end = first.saturating_add(width);
-        if end > self.size() {
+    pub async fn bundle<S: Storage>(&self, storage: &S, id: BundleId) -> Result<Option<Bundle>, ServeError<S::Error>> {
+        if id.first_entry().saturating_add(id.width().into()) > self.size() {
             return Ok(None);
         }
-        let page = storage.entries(first, width).await.map_err(ServeError::Storage)?;
-        if !page.iter().map(|(index, _)| *index).eq(first..end) {
-            return Err(ServeError::Missing { first });
-        }
-        let entries = page.into_iter().map(|(_, entry)| entry).collect();
-        Ok(Some(EntryBundle { entries }.encode()?))
+        Bundle::of(storage, id).await.map(Some)
     }
 
     /// The file at a path of C2SP tlog-tiles (`tile/0/000`, `tile/entries/000`); `None` for what is not there (yet) and
@@ -122,14 +90,12 @@ impl Log {
     /// # Errors
     /// [`ServeError`].
     pub async fn file<S: Storage>(&self, storage: &S, path: &str) -> Result<Option<Served>, ServeError<S::Error>> {
-        let (bytes, is_full) = if let Ok(id) = BundleId::parse(path) {
-            (self.bundle(storage, id).await?, id.width() == TILE_WIDTH)
-        } else if let Ok(id) = TileId::parse(path) {
-            (self.tile(id), id.is_full())
-        } else {
-            (None, false)
-        };
-        Ok(bytes.map(|bytes| Served { bytes, is_full }))
+        if let Ok(id) = BundleId::parse(path) {
+            let (bundle, is_full) = (self.bundle(storage, id).await?, id.width() == TILE_WIDTH);
+            return Ok(bundle.map(|bundle| Served { content: Content::Entries(bundle), is_full }));
+        }
+        let Ok(id) = TileId::parse(path) else { return Ok(None) };
+        Ok(self.tile(id).map(|bytes| Served { content: Content::Tile(bytes), is_full: id.is_full() }))
     }
 
     /// Adds leaves that are not shown yet: the index of the first, all leaves, and the root over them. `None` while others

@@ -23,6 +23,9 @@ pub trait Storage: Send + Sync {
     /// At most `count` entries from index `first` on, in order, each with its index: the bytes that are hashed as leaves.
     fn entries(&self, first: u64, count: u64) -> impl Future<Output = Result<Vec<(u64, Vec<u8>)>, Self::Error>> + Send;
 
+    /// How many bytes each of the same has, with its index.
+    fn lengths(&self, first: u64, count: u64) -> impl Future<Output = Result<Vec<(u64, u64)>, Self::Error>> + Send;
+
     /// The newest head, once one was committed.
     fn head(&self) -> impl Future<Output = Result<Option<Vec<u8>>, Self::Error>> + Send;
 

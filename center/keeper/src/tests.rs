@@ -56,6 +56,10 @@ impl Storage for Memory {
         Ok(asked.take(usize::try_from(count).unwrap()).cloned().collect())
     }
 
+    async fn lengths(&self, first: u64, count: u64) -> Result<Vec<(u64, u64)>, DiskFull> {
+        Ok(self.entries(first, count).await?.iter().map(|(index, entry)| (*index, entry.len() as u64)).collect())
+    }
+
     async fn head(&self) -> Result<Option<Vec<u8>>, DiskFull> {
         Ok(self.rows().head.clone())
     }
@@ -265,14 +269,45 @@ async fn files_of_the_log_are_those_of_what_is_shown() {
     let (tile, bundle) = (TileId::new(0, 0, 3).unwrap(), BundleId::new(0, 3).unwrap());
     let served = log.file(&place.storage, &tile.path()).await.unwrap().unwrap();
     let tree = Tree::from_leaves(["a", "b", "c"].map(|text| leaf_hash(text.as_bytes())));
-    assert_eq!(served, Served { bytes: tree.tile(tile).unwrap(), is_full: false });
+    assert_eq!(served, Served { content: Content::Tile(tree.tile(tile).unwrap()), is_full: false });
     let served = log.file(&place.storage, &bundle.path()).await.unwrap().unwrap();
-    let decoded = EntryBundle::decode_exact(&served.bytes, bundle).unwrap();
-    assert_eq!((decoded.entries, served.is_full), (entries(&["a", "b", "c"]), false));
+    let Content::Entries(opened) = served.content else { panic!("{served:?}") };
+    let pieces = read(opened, &place.storage).await.unwrap();
+    let decoded = EntryBundle::decode_exact(&pieces.concat(), bundle).unwrap();
+    assert_eq!((decoded.entries, served.is_full, pieces.len()), (entries(&["a", "b", "c"]), false, 1));
     for path in ["tile/0/000.p/4", "tile/entries/000.p/4", "tile/entries/000", "tile/9/000", "checkpoint", ""] {
         assert_eq!(log.file(&place.storage, path).await.unwrap(), None, "{path}");
     }
     place.storage.rows().entries.remove(1);
     let lost = log.file(&place.storage, &bundle.path()).await;
     assert!(matches!(lost, Err(ServeError::Missing { first: 0 })), "{lost:?}");
+}
+
+/// All pieces of a bundle.
+async fn read(mut bundle: Bundle, storage: &Memory) -> Result<Vec<Vec<u8>>, ServeError<DiskFull>> {
+    let mut pieces = Vec::new();
+    while let Some(piece) = bundle.piece(storage).await? {
+        pieces.push(piece);
+    }
+    Ok(pieces)
+}
+
+#[tokio::test]
+async fn a_large_bundle_is_read_piece_by_piece_and_breaks_off_where_it_is_not_as_it_was() {
+    let place = Place::new();
+    let mut keeper = place.open().await;
+    // Short ones, the longest there are, empty ones.
+    let texts: Vec<String> = (0..256).map(|at| "x".repeat([10, 65_535, 0, 30_000][at % 4])).collect();
+    append(&mut keeper, &place.storage, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let id = BundleId::new(0, 256).unwrap();
+    let opened = keeper.log().bundle(&place.storage, id).await.unwrap().unwrap();
+    let pieces = read(opened.clone(), &place.storage).await.unwrap();
+    assert_eq!(opened.left(), pieces.iter().map(|piece| piece.len() as u64).sum::<u64>());
+    assert!(pieces.iter().all(|piece| piece.len() as u64 <= PIECE_BYTES + 1), "one that is longer goes alone");
+    assert!(pieces.len() > 64, "{}", pieces.len());
+    let decoded = EntryBundle::decode_exact(&pieces.concat(), id).unwrap();
+    assert!(decoded.entries.iter().zip(&texts).all(|(entry, text)| entry == text.as_bytes()));
+    place.storage.rows().entries[200].1.push(b'x');
+    let altered = read(opened, &place.storage).await;
+    assert!(matches!(altered, Err(ServeError::Missing { .. })), "{altered:?}");
 }

@@ -6,9 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use axum::body::Bytes;
 use iog_machine::files::{self, Readers};
 use iog_protocol::ids::Digest;
-use iog_transport::{HoldsAtMost, Pieces, pieces};
+use iog_transport::{HoldsAtMost, Maker, Pieces, made};
 use sha2::{Digest as _, Sha256};
 use tokio::{fs::File, io::AsyncReadExt as _};
 
@@ -16,8 +17,6 @@ use crate::error::CenterError;
 
 /// Bytes of a file that are read at once.
 const PIECE_BYTES: usize = 32 * 1024;
-/// Pieces of a file in memory while it is sent: one with HTTP, one on its way there, and one that is read, twice.
-const PIECES_HELD: usize = 4;
 
 /// A folder of files named by digest.
 #[derive(Debug, Clone)]
@@ -65,21 +64,9 @@ impl Blobs {
             Err(source) => return Err(failed(source)),
         };
         let length = file.metadata().await.map_err(failed)?.len();
-        let mut reading = Reading { file, left: length, hash: Sha256::new(), digest: *digest };
-        let first = reading.piece().await?;
-        let (sender, body) = pieces(length);
-        tokio::spawn(async move {
-            let mut next = Ok(first);
-            loop {
-                let is_last = reading.left == 0 || next.is_err();
-                let next_piece = next.map(Into::into).map_err(Into::into);
-                if sender.send(next_piece).await.is_err() || is_last {
-                    return;
-                }
-                next = reading.piece().await;
-            }
-        });
-        Ok(Some(Blob { body, held: HoldsAtMost(PIECES_HELD * PIECE_BYTES) }))
+        let reading = Reading { file, left: length, is_begun: false, hash: Sha256::new(), digest: *digest };
+        let (body, held) = made(length, PIECE_BYTES, reading).await?;
+        Ok(Some(Blob { body, held }))
     }
 }
 
@@ -94,13 +81,20 @@ pub(crate) struct Blob {
 struct Reading {
     file: File,
     left: u64,
+    is_begun: bool,
     hash: Sha256,
     digest: Digest,
 }
 
-impl Reading {
-    /// The next piece; with the last of them the digest is compared.
-    async fn piece(&mut self) -> Result<Vec<u8>, CenterError> {
+impl Maker for Reading {
+    type Error = CenterError;
+
+    /// The next piece; with the last of them, which may be empty, the digest is compared.
+    async fn next(&mut self) -> Result<Option<Bytes>, CenterError> {
+        if self.is_begun && self.left == 0 {
+            return Ok(None);
+        }
+        self.is_begun = true;
         let altered = CenterError::Blob { digest: self.digest };
         let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE_BYTES);
         let mut piece = vec![0; length];
@@ -110,7 +104,7 @@ impl Reading {
         self.left -= length as u64;
         self.hash.update(&piece);
         let is_right = self.left > 0 || self.hash.clone().finalize().as_slice() == self.digest.as_bytes();
-        if is_right { Ok(piece) } else { Err(altered) }
+        if is_right { Ok(Some(piece.into())) } else { Err(altered) }
     }
 }
 

@@ -91,6 +91,18 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Whether a descriptor is later than what is listed, without asking the database: anybody can send a domain's old ones.
+    pub(crate) fn check_newer(&self, listed: &Listed) -> Result<(), Refusal> {
+        let Descriptor { domain, service, sequence, .. } = &listed.descriptor;
+        let all = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        match all.get(&(domain.clone(), service.clone())) {
+            Some(old) if old.descriptor.sequence >= *sequence => {
+                Err(stale(&listed.descriptor, old.descriptor.sequence))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps a descriptor and lists it, if its sequence is new and there is room.
     pub(crate) async fn publish(&self, listed: Listed) -> Result<(), Refusal> {
         let Descriptor { domain, service, sequence, .. } = &listed.descriptor;
@@ -101,10 +113,7 @@ impl Catalog {
                 self.insert(listed);
                 Ok(())
             }
-            Published::Stale { stored } => {
-                let detail = format!("service `{service}` has sequence {stored}; {sequence} is not later");
-                Err(Refusal::new(ApiErrorCode::StaleSequence, detail))
-            }
+            Published::Stale { stored } => Err(stale(&listed.descriptor, stored)),
             Published::Full => {
                 let detail = format!("domain `{domain}` has {services_max} services, or the catalog is full");
                 Err(Refusal::new(ApiErrorCode::QuotaExceeded, detail))
@@ -121,8 +130,8 @@ impl Catalog {
         }
     }
 
-    /// The envelopes that answer a question, by domain and service.
-    pub(crate) fn search(&self, query: &CatalogQuery, registry: &Registry, now: Timestamp) -> Vec<Vec<u8>> {
+    /// What answers a question, by domain and service.
+    pub(crate) fn search(&self, query: &CatalogQuery, registry: &Registry, now: Timestamp) -> Vec<Arc<Listed>> {
         let holds = |listed: &&Arc<Listed>| {
             let domain = registry.domain(&listed.descriptor.domain, now);
             query.matches(&listed.descriptor)
@@ -132,8 +141,14 @@ impl Catalog {
         let all = self.listed.read().unwrap_or_else(PoisonError::into_inner);
         let found: Vec<_> = all.values().filter(holds).collect();
         let sizes: Vec<_> = found.iter().map(|listed| (&listed.descriptor.domain, listed.envelope.len())).collect();
-        shares(&sizes).into_iter().map(|index| found[index].envelope.clone()).collect()
+        shares(&sizes).into_iter().map(|index| Arc::clone(found[index])).collect()
     }
+}
+
+fn stale(descriptor: &Descriptor, stored: u64) -> Refusal {
+    let Descriptor { service, sequence, .. } = descriptor;
+    let detail = format!("service `{service}` has sequence {stored}; {sequence} is not later");
+    Refusal::new(ApiErrorCode::StaleSequence, detail)
 }
 
 /// Which of the descriptors found (domain and bytes of each) go into one answer: every domain's first before anybody's second, small

@@ -21,7 +21,7 @@ use crate::{
     invite::{InviteOptions, invite_in},
     parts::{GenesisEntry, Intake, Lists, Parts},
     present::Present,
-    rates::SharedRates,
+    rates::{Askings, SharedRates},
     replay::replay,
     router::app,
     senders::Desks,
@@ -90,6 +90,7 @@ impl Center {
             present,
             sequencer,
             rates,
+            askings: Askings::default(),
             database,
         };
         Ok(Self { config, parts, writer, lock })

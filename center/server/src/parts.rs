@@ -9,22 +9,32 @@ use iog_transport::{ShareLimits, Shares};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    admissions::Admissions, blobs::Blobs, catalog::Catalog, certificates::Issuer, config::Limits, db::Database,
-    head::Published, present::Present, rates::SharedRates, senders::Desks, sequencer::Sequencer, tokens::TokenIssuer,
+    admissions::Admissions,
+    blobs::Blobs,
+    catalog::Catalog,
+    certificates::Issuer,
+    config::Limits,
+    db::Database,
+    head::Published,
+    present::Present,
+    rates::{Askings, SharedRates},
+    senders::Desks,
+    sequencer::Sequencer,
+    tokens::TokenIssuer,
 };
 
 /// Uploads taken into memory for each inspection that runs.
 const UPLOADS_PER_INSPECTION: usize = 5;
 /// Uploads of one publisher at once, so that nobody who leaves them unfinished stops others.
 const UPLOADS_PER_PEER: usize = 3;
-/// Long lists made at once: what is made is in memory before it finds room among the answers.
+/// Long lists counted at once, which takes a processor; they are made while they are sent.
 const LISTS_AT_ONCE: usize = 2;
 
 /// Entry 0 of the log, as its signers made it.
 #[derive(Clone)]
 pub(crate) struct GenesisEntry(pub(crate) Arc<[u8]>);
 
-/// Places for long lists while they are made.
+/// Places for long lists while they are counted.
 #[derive(Clone)]
 pub(crate) struct Lists(Arc<Semaphore>);
 
@@ -33,7 +43,7 @@ impl Lists {
         Self(Arc::new(Semaphore::new(LISTS_AT_ONCE)))
     }
 
-    /// Waits for a turn to make one; over when dropped.
+    /// Waits for a turn to count one; over when dropped.
     pub(crate) async fn turn(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.0).acquire_owned().await.expect("the semaphore is never closed")
     }
@@ -69,6 +79,7 @@ pub(crate) struct Parts {
     pub(crate) present: Present,
     pub(crate) sequencer: Sequencer,
     pub(crate) rates: SharedRates,
+    pub(crate) askings: Askings,
     pub(crate) database: Database,
     pub(crate) blobs: Blobs,
     pub(crate) catalog: Arc<Catalog>,
@@ -96,6 +107,7 @@ parts! {
     present: Present,
     sequencer: Sequencer,
     rates: SharedRates,
+    askings: Askings,
     database: Database,
     blobs: Blobs,
     catalog: Arc<Catalog>,

@@ -50,6 +50,7 @@ pub(crate) async fn replay(
     if !replayed.is_signed() && replayed.size() > 1 {
         return Err(other_log(format!("it has {} entries, but no checkpoint", replayed.size())));
     }
+    rates.count_blobs(&registry);
     check_roles(&registry, keys)?;
     Ok((registry, rates, replayed.keep(database).await?))
 }

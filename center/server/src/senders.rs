@@ -4,8 +4,9 @@
 
 use iog_protocol::{
     dsse::Envelope,
+    ids::KeyId,
     registry::{Registry, Said},
-    statements::{Predicate, Statement},
+    statements::{Domain, Predicate, Statement},
     time::Timestamp,
 };
 use iog_transport::{PeerKey, Share, ShareLimits, Shares};
@@ -45,8 +46,8 @@ impl Sender {
     /// Who sends it. A statement that comes whole must hold, and be what its signers may say by now; one that collects signatures needs
     /// one of somebody who is known, or counts as the connection's.
     fn of(sent: Sent<'_>, registry: &Registry, rates: &SharedRates, now: Timestamp) -> Result<Self, Refusal> {
-        if matches!(sent.statement.predicate, Predicate::Domain(_)) {
-            return Ok(Self::of_collecting(sent, registry, now));
+        if let Predicate::Domain(domain) = &sent.statement.predicate {
+            return Self::of_collecting(sent, domain, registry, now);
         }
         registry.check(sent.bytes).map_err(|invalid| Refusal::from(&invalid))?;
         let Some(said) = Said::read(sent.bytes) else { return Ok(Self::unknown(sent.peer)) };
@@ -57,20 +58,24 @@ impl Sender {
         Ok(Self { purse, key })
     }
 
-    /// The sender of a statement that root holders or members sign one after the other.
-    fn of_collecting(sent: Sent<'_>, registry: &Registry, now: Timestamp) -> Self {
-        if !sent.envelope.signers_among(&registry.root().keys).is_empty() {
-            return Self { purse: Purse::Governing, key: named("root") };
+    /// The sender of a statement that root holders or members sign one after the other. Everybody can read those that are in the log and
+    /// send them again, with some of their signatures: they count as nobody's.
+    fn of_collecting(sent: Sent<'_>, domain: &Domain, registry: &Registry, now: Timestamp) -> Result<Self, Refusal> {
+        let former = registry.domain_history(&domain.id).map(|(former, _)| former.sequence);
+        if former.is_some_and(|former| domain.sequence <= former) {
+            registry.check(sent.bytes).map_err(|invalid| Refusal::from(&invalid))?;
         }
-        let hinted = sent.envelope.signatures().iter().filter_map(|signature| signature.keyid.parse().ok());
-        let member = hinted.filter_map(|id| registry.domain_by_key_id(&id, now)).find(|record| {
-            let keys = [record.caller_key];
-            !sent.envelope.signers_among(&keys).is_empty()
-        });
-        member.map_or_else(
+        let root = registry.root();
+        if sent.envelope.first_signer(|id| root.keys.iter().find(|key| key.id() == *id).copied()).is_some() {
+            return Ok(Self { purse: Purse::Governing, key: named("root") });
+        }
+        let member = |id: &KeyId| registry.domain_by_key_id(id, now);
+        let signer = sent.envelope.first_signer(|id| member(id).map(|record| record.caller_key));
+        let record = signer.and_then(|key| member(&key.id()));
+        Ok(record.map_or_else(
             || Self::unknown(sent.peer),
             |record| Self { purse: Purse::Ordinary, key: named(&format!("domain {}", record.id)) },
-        )
+        ))
     }
 
     fn unknown(peer: &PeerKey) -> Self {
@@ -126,6 +131,44 @@ impl Desks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rates::tests::{NOW, key, registry};
+
+    /// A domain statement that the root and the domain's own key have signed.
+    fn domain(registry: &Registry, sequence: u64) -> (Statement, Envelope) {
+        let domain = Domain {
+            id: "isp-1".parse().unwrap(),
+            organisation: "isp".parse().unwrap(),
+            asns: Vec::new(),
+            endpoints: Vec::new(),
+            caller_key: key(7).public(),
+            receipt_key: key(8).public(),
+            sequence,
+        };
+        let statement = Statement::new(registry.genesis_digest(), domain);
+        let envelope = statement.sign(&[&key(1), &key(2), &key(7)]).unwrap();
+        (statement, envelope)
+    }
+
+    #[test]
+    fn what_everybody_can_read_in_the_log_is_nobodys_when_it_comes_again() {
+        let (mut registry, peer) = (registry(), PeerKey::Network([192, 0, 2, 1].into()));
+        let (statement, envelope) = domain(&registry, 1);
+        let entry = envelope.to_json();
+        let of = |registry: &Registry, statement: &Statement, envelope: &Envelope| {
+            let bytes = envelope.to_json();
+            Sender::of(Sent { bytes: &bytes, envelope, statement, peer: &peer }, registry, &SharedRates::default(), NOW)
+        };
+        let root = Sender { purse: Purse::Governing, key: named("root") };
+        assert_eq!(of(&registry, &statement, &envelope).unwrap(), root);
+        registry.apply(&entry).unwrap();
+        of(&registry, &statement, &envelope).unwrap_err();
+        let (next, signed) = domain(&registry, 2);
+        assert_eq!(of(&registry, &next, &signed).unwrap(), root);
+        let alone = next.sign(&[&key(7)]).unwrap();
+        assert_eq!(of(&registry, &next, &alone).unwrap().key, named("domain isp-1"));
+        let stranger = next.sign(&[&key(9)]).unwrap();
+        assert_eq!(of(&registry, &next, &stranger).unwrap(), Sender::unknown(&peer));
+    }
 
     #[test]
     fn who_fills_a_purse_takes_nothing_of_another() {

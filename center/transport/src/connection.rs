@@ -49,7 +49,7 @@ impl Arrival {
     /// Takes a place among the handshakes; `None` if its network has too many.
     pub(crate) fn of(context: &Context, address: SocketAddr) -> Option<Self> {
         let leave = Arc::new(Notify::new());
-        let holder = Holder { leave: Arc::clone(&leave), activity: None };
+        let holder = Holder { leave: Arc::clone(&leave), activity: None, cut: None };
         let place = context.pools.arriving.take_as(&PeerKey::of(None, address.ip()), 1, Some(holder))?;
         Some(Self { address, leave, _place: place })
     }
@@ -133,8 +133,11 @@ fn take_place(context: &Arc<Context>, stream: TlsStream<TcpStream>, address: Soc
         cut: Arc::default(),
     });
     let (activity, leave) = (Arc::new(Activity::default()), Arc::new(Notify::new()));
-    let holder = Holder { leave: Arc::clone(&leave), activity: Some(Arc::clone(&activity)) };
-    let place = context.pools.connections.take_as(&line.peer(), 1, Some(holder))?;
+    let peer = line.peer();
+    // Strangers of many networks could otherwise keep all others out, by requests that do not end.
+    let cut = (!peer.is_named()).then(|| Arc::clone(&line.cut));
+    let holder = Holder { leave: Arc::clone(&leave), activity: Some(Arc::clone(&activity)), cut };
+    let place = context.pools.connections.take_as(&peer, 1, Some(holder))?;
     Some(Known { stream, line, authorities, activity, leave, _place: place })
 }
 

@@ -32,7 +32,7 @@ pub use limits::ServeLimits;
 pub use peer::{PeerAddr, PeerIdentity};
 pub use peer_key::PeerKey;
 pub use received::{BodyError, Opening};
-pub use sent::{HoldsAtMost, Pieces, pieces};
+pub use sent::{HoldsAtMost, Maker, Pieces, made, pieces};
 pub use serve::{Drained, serve};
 pub use shares::{Share, ShareLimits, Shares};
 pub use tls::{ClientAuth, ClientTls, Identity, ServerTls};

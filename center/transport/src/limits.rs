@@ -29,7 +29,7 @@ pub struct ServeLimits {
     /// How long a connection may rest between requests, milliseconds. (HTTP/1 connections rest at most `header_ms`.)
     pub idle_ms: u64,
     /// Connections at once whose peers are known, an eighth as many handshakes besides. Strangers have half; for one more, the oldest
-    /// that rests of the network with most is closed.
+    /// that rests of the network with most is closed, and where none rests, a stranger's in the middle of its work.
     pub connections_max: usize,
     /// Connections at once of one member, of one IPv4 address or of one IPv6 /64; a /24 and a /48 have twice as many, a /56 one and a
     /// half times. More are closed at once.

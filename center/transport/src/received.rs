@@ -77,7 +77,7 @@ struct Charge {
     share: Option<Share>,
     /// What came, tiny frames counted as [`FRAME_BYTES`].
     bytes: usize,
-    /// How much of that is no bytes.
+    /// How much of that are not bytes of the body.
     padding: usize,
 }
 

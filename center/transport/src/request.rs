@@ -72,12 +72,14 @@ pub(crate) async fn answer(
     let (peer, kind) = (line.peer(), line.kind(&request));
     let Some(place) = line.place(kind, &peer) else {
         tracing::debug!(address = %line.address, "request refused: no place for it");
-        return line.refuse_late(request, Holds { running, _place: None, _received: None, _unsent: None }).await;
+        // To be refused is no work: who only is can be asked to leave for others.
+        drop(running);
+        return line.refuse_late(request, Holds { running: None, _place: None, _received: None, _unsent: None }).await;
     };
     let turn = if kind == Kind::Read { Some(line.context.pools.turns.turn(&peer).await) } else { None };
     let (place, opening) = if kind == Kind::Opening { (None, Some(place)) } else { (Some(place), None) };
     let received = line.received(&peer, opening);
-    let holds = Holds { running, _place: place, _received: Some(Arc::clone(&received)), _unsent: None };
+    let holds = Holds { running: Some(running), _place: place, _received: Some(Arc::clone(&received)), _unsent: None };
     if line.outflow.is_stuck() {
         drop(turn);
         return line.refuse_late(request, holds).await;
@@ -115,7 +117,7 @@ impl Line {
 
     /// What strangers hold can be taken away for others: their connection is cut then. Members keep what they hold.
     fn holder(&self, peer: &PeerKey) -> Option<Holder> {
-        (!peer.is_named()).then(|| Holder { leave: Arc::clone(&self.cut), activity: None })
+        (!peer.is_named()).then(|| Holder { leave: Arc::clone(&self.cut), activity: None, cut: None })
     }
 
     fn place(&self, kind: Kind, peer: &PeerKey) -> Option<Share> {

@@ -22,6 +22,9 @@ use crate::{
 /// Bytes handed to HTTP at once: one frame of HTTP/2.
 const PIECE_BYTES: usize = 16 * 1024;
 
+/// Pieces of a body in memory while it is made: one with HTTP, one on its way there, and one that is made, twice.
+const PIECES_HELD: usize = 4;
+
 /// How many bytes the body of an answer holds at once, for bodies that are made while they are sent; a response extension. Without it
 /// a body holds as many as it has.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,35 @@ pub struct Pieces {
 pub fn pieces(length: u64) -> (mpsc::Sender<Result<Bytes, BoxError>>, Pieces) {
     let (sender, made) = mpsc::channel(1);
     (sender, Pieces { made, left: length })
+}
+
+/// What makes the pieces of a body, one after the other.
+pub trait Maker: Send + 'static {
+    /// Why a piece cannot be made.
+    type Error: Into<BoxError> + Send;
+
+    /// The next piece; nothing after the last.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Bytes>, Self::Error>> + Send;
+}
+
+/// A body of exactly `length` bytes in pieces of at most `piece_bytes`, and what it holds. The first piece is made at once, the others
+/// while they are sent; where one of those fails the body breaks off.
+///
+/// # Errors
+/// Why the first piece cannot be made.
+pub async fn made<M: Maker>(length: u64, piece_bytes: usize, mut maker: M) -> Result<(Pieces, HoldsAtMost), M::Error> {
+    let mut next = Ok(maker.next().await?);
+    let (sender, body) = pieces(length);
+    tokio::spawn(async move {
+        while let Some(piece) = next.transpose() {
+            let is_last = piece.is_err();
+            if sender.send(piece.map_err(Into::into)).await.is_err() || is_last {
+                return;
+            }
+            next = maker.next().await;
+        }
+    });
+    Ok((body, HoldsAtMost(PIECES_HELD * piece_bytes)))
 }
 
 impl HttpBody for Pieces {
@@ -68,7 +100,8 @@ impl HttpBody for Pieces {
 
 /// What an answer holds until it is gone.
 pub(crate) struct Holds {
-    pub(crate) running: Running,
+    /// The request, as work of its connection; `None` where all it gets is a refusal.
+    pub(crate) running: Option<Running>,
     /// Its place among the requests in work.
     pub(crate) _place: Option<Share>,
     /// The bytes of the request.
@@ -101,7 +134,9 @@ pub(crate) struct SentBody {
 impl SentBody {
     pub(crate) fn new(inner: Body, size: Size, outflow: &Arc<Outflow>, holds: Holds) -> Self {
         let id = outflow.open(size, Instant::now());
-        holds.running.answers();
+        if let Some(running) = &holds.running {
+            running.answers();
+        }
         let held = Arc::new(Held { outflow: Arc::clone(outflow), id, _holds: holds });
         Self { inner, rest: Bytes::new(), is_unmade: false, held }
     }

@@ -1,7 +1,7 @@
 //! Who may hold how much of something that all share: connections, places for requests, bytes of bodies. A pool has a bound in all, a
 //! smaller one for all strangers, and one for each peer and the networks around it, so that nobody can take what others need. Where a
-//! bound of all is reached, whoever holds more gives way to whoever holds less: the oldest share of the network that holds most, if its
-//! holder can be asked to leave. Pure bookkeeping: nothing here waits.
+//! bound of all is reached, whoever holds more gives way to whoever holds less: the oldest share of the network that holds most, of those
+//! who rest first, and then of those who can be cut off at their work. Pure bookkeeping: nothing here waits.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -46,11 +46,24 @@ pub(crate) struct Holder {
     pub(crate) leave: Arc<Notify>,
     /// Where it is given, the holder is asked only while it rests.
     pub(crate) activity: Option<Arc<Activity>>,
+    /// Notified instead where it is at work and nobody rests: it ends in the middle of it.
+    pub(crate) cut: Option<Arc<Notify>>,
 }
 
 impl Holder {
-    fn may_be_asked(&self) -> bool {
+    fn rests(&self) -> bool {
         self.activity.as_ref().is_none_or(|activity| activity.is_idle())
+    }
+
+    fn may_be_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    fn tell(&self) {
+        match &self.cut {
+            Some(cut) if !self.rests() => cut.notify_one(),
+            _ => self.leave.notify_one(),
+        }
     }
 }
 
@@ -155,8 +168,8 @@ impl Taken {
         (!fits_all).then_some(Lack::OfAll)
     }
 
-    /// Takes one share away from whoever holds most and more than the asker would; `false` where there is no such. Strangers take
-    /// nothing away from members.
+    /// Takes one share away from whoever holds most, and as much as the asker would or more, so that who comes first does not stay for ever;
+    /// `false` where there is no such. Strangers take nothing away from members.
     fn displace_for(&mut self, peer: &PeerKey, amount: usize) -> bool {
         let least = self.circles.get(&peer.widest()).copied().unwrap_or(0).saturating_add(amount);
         let mut groups: Vec<_> = self
@@ -170,14 +183,17 @@ impl Taken {
             })
             .collect();
         groups.sort_unstable_by_key(|(held, oldest, _)| std::cmp::Reverse((*held, *oldest)));
-        let may_be_asked = |entry: &Entry| entry.holder.as_ref().is_some_and(Holder::may_be_asked);
-        let found = groups.into_iter().find_map(|(_, _, circle)| {
-            let (id, _) = self.entries.get(circle)?.iter().find(|(_, entry)| may_be_asked(entry))?;
-            Some((circle.clone(), *id))
-        });
+        let first_who = |may: fn(&Holder) -> bool| {
+            groups.iter().find_map(|(_, _, circle)| {
+                let mut entries = self.entries.get(circle)?.iter();
+                let (id, _) = entries.find(|(_, entry)| entry.holder.as_ref().is_some_and(may))?;
+                Some((Circle::clone(circle), *id))
+            })
+        };
+        let found = first_who(Holder::rests).or_else(|| first_who(Holder::may_be_cut));
         let Some(entry) = found.and_then(|(circle, id)| self.remove(&circle, id)) else { return false };
         if let Some(holder) = entry.holder {
-            holder.leave.notify_one();
+            holder.tell();
         }
         true
     }
@@ -247,7 +263,7 @@ mod tests {
     }
 
     fn holder() -> Option<Holder> {
-        Some(Holder { leave: Arc::default(), activity: None })
+        Some(Holder { leave: Arc::default(), activity: None, cut: None })
     }
 
     #[test]
@@ -315,7 +331,8 @@ mod tests {
         let holders: Vec<Arc<Notify>> = (0..2).map(|_| Arc::default()).collect();
         let shares: Vec<_> = (0..2)
             .map(|at| {
-                let holder = Holder { leave: Arc::clone(&holders[at]), activity: Some(Arc::clone(&activities[at])) };
+                let (leave, activity) = (Arc::clone(&holders[at]), Some(Arc::clone(&activities[at])));
+                let holder = Holder { leave, activity, cut: None };
                 pool.take_as(&from("192.0.2.1"), 1, Some(holder)).unwrap()
             })
             .collect();
@@ -327,6 +344,29 @@ mod tests {
         assert_eq!((asked(0), asked(1)), (false, true));
         assert!(pool.take(&from("203.0.113.1"), 1).is_none());
         drop((at_work, shares));
+    }
+
+    #[test]
+    fn who_is_at_work_is_cut_off_where_nobody_rests() {
+        let pool = Shares::new(ShareLimits { total: 4, unnamed: 2, per_peer: 2 });
+        let (rests, works) = (Arc::new(Activity::default()), Arc::new(Activity::default()));
+        let _at_work = works.start();
+        let take = |peer: PeerKey, activity: &Arc<Activity>| {
+            let cut: Arc<Notify> = Arc::default();
+            let holder =
+                Holder { leave: Arc::default(), activity: Some(Arc::clone(activity)), cut: Some(Arc::clone(&cut)) };
+            (pool.take_as(&peer, 1, Some(holder)), cut)
+        };
+        let was_cut = |cut: &Arc<Notify>| std::pin::pin!(cut.notified()).as_mut().enable();
+        let (older, cut_older) = take(from("192.0.2.1"), &works);
+        let (resting, cut_resting) = take(from("192.0.2.1"), &rests);
+        let (first, cut_first) = take(from("198.51.100.1"), &works);
+        assert!(first.is_some() && !was_cut(&cut_older) && !was_cut(&cut_resting), "who rests leaves first");
+        let (second, _) = take(from("203.0.113.1"), &works);
+        assert!(second.is_some() && was_cut(&cut_older) && !was_cut(&cut_first), "then the oldest is cut off");
+        assert!(take(from("203.0.113.1"), &works).0.is_none(), "nobody holds more than it would");
+        drop((older, resting, first, second));
+        assert_eq!(pool.lock().total, 0);
     }
 
     #[test]

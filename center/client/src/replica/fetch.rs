@@ -49,7 +49,7 @@ impl Bundle {
         Ok(Self { id, leaves, bytes, places })
     }
 
-    /// The place of an entry in it; entries before the bundle are none of its.
+    /// The place of an entry in it; entries before the bundle are not in it.
     pub(super) fn place(&self, entry: u64) -> usize {
         let place = entry.saturating_sub(self.id.first_entry()).min(u64::from(TILE_WIDTH));
         usize::try_from(place).expect("a place in a bundle is at most 256").min(self.places.len())

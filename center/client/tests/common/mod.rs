@@ -80,6 +80,32 @@ pub(crate) fn domain(genesis: &[u8], id: &str, caller: u8) -> Vec<u8> {
     Statement::new(&Digest::of(genesis), domain).sign(&[&key(caller), &key(2)]).unwrap().to_json()
 }
 
+/// The statement with this number of so many domains that the root admits and then updates in turn.
+pub(crate) fn statement(registry: &Digest, domains: u64, number: u64) -> Vec<u8> {
+    let own = |role: u8| {
+        let mut seed = [role; 32];
+        seed[..8].copy_from_slice(&(number % domains).to_be_bytes());
+        SecretKey::from_seed(seed)
+    };
+    let domain = Domain {
+        id: format!("as{}", number % domains).parse().unwrap(),
+        organisation: format!("isp-{}", number % domains).parse().unwrap(),
+        asns: vec![Asn(64_500)],
+        endpoints: vec![Endpoint { transport: "https".into(), address: "gw.example:8443".into() }],
+        caller_key: own(40).public(),
+        receipt_key: own(41).public(),
+        sequence: number / domains + 1,
+    };
+    Statement::new(registry, domain).sign(&[&own(40), &key(2)]).unwrap().to_json()
+}
+
+/// Memory of this process that is resident.
+pub(crate) fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// A log: its entries, and the files a center serves for it.
 #[derive(Clone)]
 pub(crate) struct Log {

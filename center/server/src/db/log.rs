@@ -41,6 +41,20 @@ impl Storage for Database {
         rows.iter().map(entry).collect::<Result<_, sqlx::Error>>().map_err(CenterError::database(READ))
     }
 
+    async fn lengths(&self, first: u64, count: u64) -> Result<Vec<(u64, u64)>, CenterError> {
+        let sql = "SELECT log_index, CAST(OCTET_LENGTH(entry) AS BIGINT) FROM entries WHERE log_index >= $1 \
+                   ORDER BY log_index LIMIT $2";
+        let rows = sqlx::query(sql)
+            .bind(signed(first))
+            .bind(signed(count))
+            .fetch_all(self.pool())
+            .await
+            .map_err(CenterError::database(READ))?;
+        let unsigned = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
+        let length = |row: &sqlx::any::AnyRow| Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)));
+        rows.iter().map(length).collect::<Result<_, sqlx::Error>>().map_err(CenterError::database(READ))
+    }
+
     async fn head(&self) -> Result<Option<Vec<u8>>, CenterError> {
         let note: Option<String> = sqlx::query_scalar("SELECT note FROM checkpoint WHERE id = 0")
             .fetch_optional(self.pool())

@@ -1,5 +1,8 @@
 //! One bucket of a rate. It is kept as the moment at which it is full again, so that a full one is nothing at all. Pure.
 
+/// Buckets after which those that are full again are forgotten.
+pub(crate) const BUCKETS_MIN: usize = 4_096;
+
 /// So many at once, then one more in each span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {

@@ -5,7 +5,9 @@
 //! passed in.
 
 mod alarms;
+mod asking;
 mod bucket;
+mod declined;
 mod table;
 
 use std::{
@@ -14,20 +16,24 @@ use std::{
 };
 
 use iog_protocol::{
+    manifest::MANIFEST_BYTES_MAX,
     registry::{DOMAINS_MAX, LOG_BYTES_MAX, LOG_ENTRIES_MAX, MODULES_MAX, REVIEWS_OF_KEY_MAX, Registry, Said},
-    statements::Predicate,
+    statements::{Predicate, Submission},
     time::Timestamp,
 };
 
 use alarms::Alarms;
 pub(crate) use alarms::Usage;
+pub(crate) use asking::{Asking, Askings};
+use bucket::BUCKETS_MIN;
+pub(crate) use declined::Declined;
 use table::{AHEAD_MAX_S, Account, Cost, Dated, cost};
 pub(crate) use table::{Purse, memory_s};
 
+/// Bytes of all submitted files at most: 1 MiB for each module that there may be, four times the largest of the platform's own.
+const BLOB_BYTES_MAX: u64 = (MODULES_MAX as u64) << 20;
 /// The part of the log's entries and bytes that is left to the root and to who stops something: one in so many.
 const RESERVED_PART: u64 = 16;
-/// Buckets after which those that are full again are forgotten.
-const BUCKETS_MIN: usize = 4_096;
 
 /// The rates of a center. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -44,23 +50,6 @@ impl SharedRates {
     }
 }
 
-/// Why a valid statement does not become an entry now: its sender's fault, or nobody's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Declined {
-    /// Its sender's clock is wrong.
-    #[error("`issued` is {issued}; the center's clock says {now}, and at most {AHEAD_MAX_S} seconds more are taken")]
-    Early { issued: Timestamp, now: Timestamp },
-    /// It was under way for too long: it has to be signed again.
-    #[error("`issued` is {issued}; the center's clock says {now}, and at most {behind_max_s} seconds less are taken")]
-    Late { issued: Timestamp, now: Timestamp, behind_max_s: i64 },
-    /// Too much was said lately.
-    #[error("{who} said as much as may be said for now: come back in {retry_after_s} seconds")]
-    Rate { who: &'static str, retry_after_s: u64 },
-    /// There is no room, whoever asks and whenever.
-    #[error("there is no room for more {what}; at most {max} are allowed")]
-    Full { what: &'static str, max: u64 },
-}
-
 /// What was said lately, and how large the log is.
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
@@ -68,6 +57,7 @@ pub(crate) struct Rates {
     buckets: BTreeMap<Account, i64>,
     forget_at: usize,
     log_bytes: u64,
+    blob_bytes: u64,
     alarms: Alarms,
 }
 
@@ -88,6 +78,7 @@ impl Rates {
         let buckets = self.judge(registry, said, bytes, now)?;
         self.buckets.extend(buckets);
         self.log_bytes += bytes as u64;
+        self.blob_bytes += blob_bytes(said);
         self.forget(now);
         self.look(registry, now);
         Ok(())
@@ -101,6 +92,11 @@ impl Rates {
     /// Counts the bytes of an entry.
     pub(crate) const fn count_bytes(&mut self, bytes: usize) {
         self.log_bytes += bytes as u64;
+    }
+
+    /// Counts the files of all modules that a registry has.
+    pub(crate) fn count_blobs(&mut self, registry: &Registry) {
+        self.blob_bytes = registry.modules().map(|module| of_submission(&module.submission)).sum();
     }
 
     /// Counts what was said in an entry that was appended at `at`, POSIX seconds, whatever the rates were then. The registry
@@ -122,6 +118,7 @@ impl Rates {
         let mut usages = vec![
             Usage::new("entries of the log", registry.size(), LOG_ENTRIES_MAX),
             Usage::new("bytes of the log", self.log_bytes, LOG_BYTES_MAX),
+            Usage::new("bytes of modules' files", self.blob_bytes, BLOB_BYTES_MAX),
             Usage::new("domains", registry.domain_count() as u64, DOMAINS_MAX as u64),
             Usage::new("modules", registry.module_count() as u64, MODULES_MAX as u64),
         ];
@@ -160,7 +157,10 @@ impl Rates {
             Predicate::Domain(domain) if registry.domain_history(&domain.id).is_none() => {
                 room("domains", registry.domain_count() as u64, DOMAINS_MAX as u64)
             }
-            Predicate::Submission(_) => room("modules", registry.module_count() as u64, MODULES_MAX as u64),
+            Predicate::Submission(_) => {
+                room("bytes of modules' files", self.blob_bytes + blob_bytes(said), BLOB_BYTES_MAX)?;
+                room("modules", registry.module_count() as u64, MODULES_MAX as u64)
+            }
             Predicate::Review(_) => {
                 let record = said.statement.module().and_then(|subject| registry.module(&subject.digest()));
                 let keys = registry.keyset().auditors.iter().map(|auditor| &auditor.key);
@@ -203,9 +203,22 @@ fn check_time(Dated { issued, behind_max_s }: Dated, now: Timestamp) -> Result<(
     if behind_s > behind_max_s { Err(Declined::Late { issued, now, behind_max_s }) } else { Ok(()) }
 }
 
+/// Bytes of the files that a statement brings.
+fn blob_bytes(said: &Said) -> u64 {
+    match &said.statement.predicate {
+        Predicate::Submission(submission) => of_submission(submission),
+        _ => 0,
+    }
+}
+
+/// Of the manifest a submission says no size; it counts as the longest.
+const fn of_submission(submission: &Submission) -> u64 {
+    submission.size.saturating_add(MANIFEST_BYTES_MAX as u64)
+}
+
 fn room(what: &'static str, used: u64, max: u64) -> Result<(), Declined> {
     if used >= max { Err(Declined::Full { what, max }) } else { Ok(()) }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

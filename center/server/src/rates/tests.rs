@@ -14,14 +14,15 @@ use iog_protocol::{
 
 use super::*;
 
-const NOW: Timestamp = Timestamp::from_unix(1_790_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_unix(1_790_000_000);
 const BYTES: usize = 1_000;
 
-fn key(seed: u8) -> SecretKey {
+pub(crate) fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
 }
 
-fn registry() -> Registry {
+/// A registry of its genesis alone; two keys of the root sign.
+pub(crate) fn registry() -> Registry {
     let keyset = Keyset {
         version: 1,
         expires: NOW.plus_days(365),
@@ -228,4 +229,19 @@ fn an_operator_hears_of_a_tenth_of_every_bound() {
     rates.log_bytes = LOG_BYTES_MAX / 10;
     assert_eq!(alarms(&rates).len(), 2);
     assert_eq!(rates.usages(&registry, NOW.plus_days(1)).iter().filter(|usage| usage.is_alarm()).count(), 1);
+}
+
+#[test]
+fn the_files_of_modules_have_a_bound_in_all_which_stops_submissions_alone() {
+    let (registry, mut rates) = (registry(), Rates::default());
+    rates.admit(&registry, &submission("iog/a", 40), BYTES, NOW).unwrap();
+    assert_eq!(rates.blob_bytes, 1 + MANIFEST_BYTES_MAX as u64);
+    let alarms = |rates: &Rates| rates.usages(&registry, NOW).into_iter().filter(|usage| usage.is_alarm()).count();
+    assert_eq!(alarms(&rates), 0);
+    rates.blob_bytes = BLOB_BYTES_MAX / 10;
+    assert_eq!(alarms(&rates), 1, "an operator hears of it at a tenth");
+    rates.blob_bytes = BLOB_BYTES_MAX - 1;
+    let declined = rates.check(&registry, &submission("iog/b", 40), BYTES, NOW).unwrap_err();
+    assert!(matches!(declined, Declined::Full { max: BLOB_BYTES_MAX, .. }), "{declined}");
+    rates.check(&registry, &review(1, NOW, 41), BYTES, NOW).unwrap();
 }

@@ -11,6 +11,7 @@ use super::{Connected, json, read};
 use crate::{
     catalog::{self, Catalog},
     present::Present,
+    rates::{Asking, Askings},
     refusal::Refusal,
 };
 
@@ -18,10 +19,13 @@ pub(crate) async fn post(
     Connected(domain): Connected,
     State(catalog): State<Arc<Catalog>>,
     State(present): State<Present>,
+    State(askings): State<Askings>,
     body: Body,
 ) -> Result<Response, Refusal> {
     let bytes = read(body, Descriptor::ENVELOPE_BYTES_MAX).await?;
     let listed = catalog::accept(&bytes, &domain, &present.registry(), present.now())?;
+    catalog.check_newer(&listed)?;
+    askings.take(Asking::Catalog(domain), present.now())?;
     let (service, sequence) = (listed.descriptor.service.clone(), listed.descriptor.sequence);
     catalog.publish(listed).await?;
     Ok(json(StatusCode::CREATED, &CatalogPublished { service, sequence }))

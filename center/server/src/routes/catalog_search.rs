@@ -6,22 +6,28 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     response::Response,
 };
-use http::StatusCode;
 use iog_protocol::{
-    api::{ApiErrorCode, CatalogAnswer},
+    api::{ApiErrorCode, Base64Bytes},
     catalog::CatalogQuery,
 };
 
-use super::json;
-use crate::{catalog::Catalog, present::Present, refusal::Refusal};
+use super::long::LongList;
+use crate::{
+    catalog::{Catalog, Listed},
+    parts::Lists,
+    present::Present,
+    refusal::Refusal,
+};
 
 pub(crate) async fn get(
     State(catalog): State<Arc<Catalog>>,
     State(present): State<Present>,
+    State(lists): State<Lists>,
     query: Result<Query<CatalogQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query.map_err(|error| Refusal::new(ApiErrorCode::BadRequest, error.body_text()))?;
+    let turn = lists.turn().await;
     let found = catalog.search(&query, &present.registry(), present.now());
-    let descriptors = found.into_iter().map(Into::into).collect();
-    Ok(json(StatusCode::OK, &CatalogAnswer { descriptors }))
+    let envelope = |listed: &Arc<Listed>| Base64Bytes(listed.envelope.clone());
+    LongList::default().with("descriptors", found, 0, envelope).answer(turn).await
 }

@@ -10,6 +10,7 @@ pub(crate) mod enroll;
 pub(crate) mod genesis;
 pub(crate) mod health;
 pub(crate) mod log;
+mod long;
 pub(crate) mod module_list;
 pub(crate) mod module_show;
 pub(crate) mod module_submit;

@@ -17,6 +17,7 @@ use super::{json, read};
 use crate::{
     error::CenterError,
     present::Present,
+    rates::{Asking, Askings},
     refusal::Refusal,
     tokens::{self, TokenIssuer},
 };
@@ -48,10 +49,12 @@ impl<S: Sync> FromRequestParts<S> for Certified {
 pub(crate) async fn post(
     State(tokens): State<Arc<TokenIssuer>>,
     State(present): State<Present>,
+    State(askings): State<Askings>,
     Certified(certificate): Certified,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    askings.take(Asking::Token(certificate.leaf_sha256), present.now())?;
     let body = read(body, BODY_BYTES_MAX).await?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.split(';').next().map(str::trim) != Some(FORM) {

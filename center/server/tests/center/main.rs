@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
 
+mod askings;
 mod common;
 mod flood;
 mod log;

@@ -44,7 +44,7 @@ async fn join_tokens_admit_once_and_only_their_own_domain() {
     let statement = iog_protocol::statements::parse_payload(stranger.envelope.payload()).unwrap();
     stranger.envelope = signed(&statement, &[40]);
     refused(&enroll(&world, request(&stranger, &token)).await, ApiErrorCode::SignatureInvalid);
-    // A certificate request that is none does not use the token up.
+    // What is not a certificate request does not use the token up.
     let mut bad = member.request(&token);
     bad.csr_pem = "none".into();
     refused(&enroll(&world, serde_json::to_vec(&bad).unwrap()).await, ApiErrorCode::CertificateRequestInvalid);

@@ -17,7 +17,7 @@ use iog_protocol::{
 use iog_transport::{Identity, PeerIdentity};
 use serde_json::json;
 
-fn descriptor(module: &Module, domain: &str, sequence: u64, state: ServiceState) -> Descriptor {
+pub(crate) fn descriptor(module: &Module, domain: &str, sequence: u64, state: ServiceState) -> Descriptor {
     Descriptor {
         domain: domain.parse().unwrap(),
         service: "packets".parse().unwrap(),
@@ -48,7 +48,7 @@ fn descriptor(module: &Module, domain: &str, sequence: u64, state: ServiceState)
     }
 }
 
-async fn publish(world: &World, member: &Member, descriptor: &Descriptor) -> iog_transport::Response {
+pub(crate) async fn publish(world: &World, member: &Member, descriptor: &Descriptor) -> iog_transport::Response {
     let signed = Signed::sign(descriptor, &[&member.caller]).unwrap();
     member.post(world, paths::CATALOG, "application/vnd.dsse+json", signed.to_bytes()).await
 }

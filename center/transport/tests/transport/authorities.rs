@@ -36,7 +36,7 @@ async fn a_chain_is_good_under_a_key_that_is_named_and_no_other() {
     assert_eq!(who(&client(&old, None), &server).await.as_deref(), Some("nobody"), "certificates stay optional");
     for bad in [
         identity(&foreign, "as1"),
-        // A leaf of a stranger's under the certificate of an authority that counts, which is no secret.
+        // A leaf of a stranger's under the certificate of an authority that counts, which is public.
         with_chain(&foreign, &[&old]),
         with_chain(&foreign, &[&foreign, &old]),
         with_chain(&foreign, &[&old, &foreign]),

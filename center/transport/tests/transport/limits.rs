@@ -243,6 +243,30 @@ async fn strangers_take_places_from_who_has_most_and_none_from_members() {
 }
 
 #[tokio::test]
+async fn who_is_only_refused_again_and_again_gives_way() {
+    let ca = authority();
+    // Four connections and one place are strangers'; who is refused waits for it longer than this test takes.
+    let limits = ServeLimits { connections_max: 8, reads_max: 2, refusal_ms: 20_000, ..ServeLimits::default() };
+    let server = Server::start(&ca, ClientAuth::Optional, limits).await;
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut busy = Vec::new();
+    for network in 1..=4 {
+        let mut stream = from(&ca, &server, [127, 1, network, 1]).await.unwrap();
+        stream.write_all(ask("/slow").as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        busy.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut honest = from(&ca, &server, [127, 1, 5, 1]).await.unwrap();
+    honest.write_all(ask("/who").as_bytes()).await.unwrap();
+    honest.flush().await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"nobody") {
+        assert!(honest.read_buf(&mut answer).await.unwrap() > 0, "it is answered");
+    }
+}
+
+#[tokio::test]
 async fn handshakes_that_stand_still_do_not_stop_others() {
     let ca = authority();
     let limits = ServeLimits { connections_max: 8, ..ServeLimits::default() };
