@@ -1,14 +1,15 @@
 //! `iog call`: one question to one provider or to all, and what came back. Exit code 0 when everybody answered, 1 when
 //! nobody did, 3 when some did not.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use iog_caller::merge_limits::MEMORY_BYTES_DEFAULT_MAX;
 use iog_caller::{
-    CallEvent, CallReport, CallSpec, Caller, Events, LimitKind, MergeLimits, Merged, Part, PartOutcome, Unmerged, Whom,
-    Why, call,
+    CallError, CallEvent, CallReport, CallSpec, Caller, Events, LeftOut, LimitKind, MergeLimits, Merged, Part,
+    PartOutcome, Unmerged, Whom, Why, call,
 };
 use iog_desk::views::{CallView, Shown};
 use iog_home::Home;
@@ -20,7 +21,7 @@ use iog_sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value};
 
 use crate::args::{CallArgs, MergeArgs};
-use crate::ui::{Progress, Text, Tone, Ui, size};
+use crate::ui::{Progress, Text, Tone, Ui, counted, size};
 use crate::{call_help, parts, runtime};
 
 /// Providers asked at the same time.
@@ -38,15 +39,27 @@ pub(crate) fn run(ui: Ui, args: &CallArgs) -> Result<ExitCode> {
     let caller = Caller { home: &home, machine: &Machine::default(), sandbox: &sandbox };
     let spec = spec(args)?;
     let drawn = Drawn(ui.spinner("bringing the registry up to date"));
-    let report = runtime::start()?.block_on(call(caller, &spec, &drawn)).context("the call did not come to be")?;
+    let report = runtime::start()?.block_on(call(caller, &spec, &drawn));
     drawn.0.end();
-    print(ui, &report);
+    let report = report.map_err(|error| not_called(error, args))?;
+    print(ui, &report, home.root());
     ui.view(&CallView::of(&report)?)?;
     Ok(match report.answered() {
         all if all == report.parts.len() => ExitCode::SUCCESS,
         0 => ExitCode::FAILURE,
         _ => ExitCode::from(PARTIAL),
     })
+}
+
+/// Why there was no call, and where parameters do not fit what shows those that would.
+fn not_called(error: CallError, args: &CallArgs) -> anyhow::Error {
+    match error {
+        CallError::Params(misfit) => {
+            let service = args.service.as_deref().unwrap_or_default();
+            anyhow!("{misfit}; `iog call {service} --help` shows what it takes").context("nobody was asked")
+        }
+        other => anyhow::Error::from(other).context("the call did not come to be"),
+    }
 }
 
 /// One place, with as much memory as a merge may take.
@@ -108,17 +121,19 @@ impl Events for Drawn {
             }
             CallEvent::Asked { .. } => {}
             CallEvent::Answered { domain, .. } => self.0.says(&format!("`{domain}` answered")),
-            CallEvent::Missing { domain, why } => self.0.tells(&format!("{domain}: {why}")),
+            // Why is in the table, once for all of which it is the same.
+            CallEvent::Missing { domain, .. } => self.0.says(&format!("`{domain}` gave no answer")),
             CallEvent::Merging { answers } => self.0.says(&format!("merging {answers} answers")),
         }
     }
 }
 
-fn print(ui: Ui, report: &CallReport) {
+/// Prints what came back; `home` is the caller's.
+pub(crate) fn print(ui: Ui, report: &CallReport, home: &Path) {
     ui.line(format!("{}@{} `{}`", report.module_name, report.module_version, report.entry));
     ui.line(format!("  {}", report.module));
     if let Some(why) = &report.offline {
-        ui.line(Text::toned(Tone::Warn, &format!("the center is away ({why}); used the registry at hand")));
+        ui.prose(Text::toned(Tone::Warn, &format!("the center is away ({why}); used the registry at hand")));
     }
     parts::print(ui, &report.parts, |_, part| match &part.receipt {
         Some(receipt) => format!("leaf {}", receipt.leaf_index).into(),
@@ -127,24 +142,24 @@ fn print(ui: Ui, report: &CallReport) {
     match &report.merged {
         Some(Merged::Result { result, without, .. }) => {
             print_result(ui, "merged answer", report.returns.merge.as_ref(), result);
-            if let Some(domain) = without {
-                let left_out = format!("merged without the answer of `{domain}`, on which the module's `merge` traps");
-                ui.line(Text::toned(Tone::Bad, &left_out));
+            for LeftOut { domain, why } in without {
+                ui.prose(Text::toned(Tone::Bad, &format!("merged without the answer of `{domain}`: {why}")));
             }
         }
         Some(Merged::Failed { why }) => {
             print_parts(ui, report);
-            ui.line(Text::toned(Tone::Bad, &format!("not merged: {why}{}", remedy(why))));
+            ui.prose(Text::toned(Tone::Bad, &format!("not merged: {why}{}", remedy(why))));
         }
         None => print_parts(ui, report),
     }
-    print_unknown(ui, &report.parts);
+    print_unknown(ui, &report.parts, home);
     ui.gap();
-    ui.line(format!("{} left {} of {} domains", size(report.left_bytes()), report.answered(), report.parts.len()));
+    let (asked, answered) = (counted(report.parts.len() as u64, "domain", "domains"), report.answered());
+    ui.prose(format!("{answered} of {asked} answered; {} left them", size(report.left_bytes())));
     if let Some(bundle) = report.parts.iter().find_map(|part| part.bundle.as_ref()) {
         let folder = bundle.parent().unwrap_or(bundle);
-        ui.line(format!("receipts are in `{}`; verify them offline with", folder.display()));
-        ui.line(format!("  iog receipt verify {}", folder.display()));
+        ui.prose("receipts are kept; verify them offline with");
+        ui.line(format!("  iog receipt verify {} --home {}", folder.display(), home.display()));
     }
 }
 
@@ -157,7 +172,7 @@ fn print_parts(ui: Ui, report: &CallReport) {
 }
 
 /// Says of gateways that were lost on the way how the receipts of runs that nobody here knows of can be had.
-fn print_unknown(ui: Ui, parts: &[Part]) {
+fn print_unknown(ui: Ui, parts: &[Part], home: &Path) {
     let lost = |part: &&Part| {
         let lost = matches!(&part.outcome, PartOutcome::Missing(Why::Unreachable { .. } | Why::TimedOut { .. }));
         lost && part.receipt.is_none()
@@ -169,13 +184,19 @@ fn print_unknown(ui: Ui, parts: &[Part]) {
     }
     ui.title("not known here");
     ui.words(
-        "These gateways went away or gave no answer. If the request had reached them, the run has a receipt all the same, and \
-         asking again is another run. No command fetches a receipt later yet; the gateway gives it to this domain's \
-         certificate and token at",
+        "These gateways went away or gave no answer. If the request had reached them, the run has an answer and a receipt all \
+         the same, and asking again is another run. No command of iog fetches them later yet; the gateway gives them to this \
+         domain's certificate and token:",
     );
-    ui.line("    GET /v1/runs/REQUEST/receipt");
-    let rows = lost.iter().map(|(part, id)| vec![part.domain.to_string(), id.to_string()]);
-    ui.table(&["domain", "request"], &rows.collect::<Vec<_>>());
+    let rows = lost.iter().map(|(part, id)| {
+        let address = part.address.as_deref().unwrap_or("not in the registry");
+        vec![part.domain.to_string(), address.to_owned(), id.to_string()]
+    });
+    ui.table(&["domain", "address", "request"], &rows.collect::<Vec<_>>());
+    let home = home.display();
+    ui.line(format!("  curl --cacert {home}/tls/ca.pem --cert {home}/tls/identity.pem \\"));
+    ui.line(format!("    -H \"Authorization: Bearer $(jq -r .token {home}/token.json)\" \\"));
+    ui.line("    https://ADDRESS/v1/runs/REQUEST");
 }
 
 /// What its caller can do about a merge that failed.
@@ -193,7 +214,7 @@ fn print_result(ui: Ui, name: &str, ty: Option<&WitTypeFact>, result: &ResultJso
     print_value(ui, ty, result);
 }
 
-/// A result for people, by its type. What is no JSON is foreign as it is.
+/// A result for people, by its type. What is not JSON is foreign as it is.
 pub(crate) fn print_value(ui: Ui, ty: Option<&WitTypeFact>, result: &ResultJson) {
     match result.to_value() {
         Ok(value) => ui.shown(&Shown::of(ty, &value)),

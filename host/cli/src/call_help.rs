@@ -27,11 +27,14 @@ pub(crate) fn run(ui: Ui, args: &CallArgs, sandbox: &Sandbox) -> Result<ExitCode
     ui.title(&format!("{}@{}", found.name, found.version));
     ui.words(&found.summary);
     ui.line(format!("  {}", found.digest));
-    for (at, (entry, wit)) in found.entries.iter().enumerate() {
+    for (at, entry) in found.entries.iter().enumerate() {
         let default = if at == 0 { ", where --entry says nothing" } else { "" };
         ui.gap();
-        ui.line(format!("  entry `{entry}`{default}:"));
-        ui.block(wit);
+        ui.line(format!("  entry `{}`{default}:", entry.name));
+        ui.block(&entry.wit);
+        let chosen = if at == 0 { String::new() } else { format!(" --entry {}", entry.name) };
+        let params: String = entry.example.iter().map(|param| format!(" --param {param}")).collect();
+        ui.line(format!("  for example: iog call {service} --all{chosen}{params}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,8 +16,8 @@ use iog_sandbox::{Sandbox, SandboxConfig};
 
 use crate::args::{CatalogCommand, HomeArg};
 use crate::link::{Link, clock, now};
-use crate::runtime;
-use crate::ui::{Text, Tone, Ui, grouped};
+use crate::ui::{Text, Tone, Ui, counted};
+use crate::{catalog_page, runtime};
 
 pub(crate) fn run(ui: Ui, command: CatalogCommand) -> Result<ExitCode> {
     let runtime = runtime::start()?;
@@ -44,15 +44,13 @@ async fn find(query: &CatalogQuery, home: &HomeArg) -> Result<Services> {
 async fn search(ui: Ui, query: &CatalogQuery, home: &HomeArg) -> Result<()> {
     let found = find(query, home).await?;
     if found.services.is_empty() {
-        ui.line("no service matches");
+        ui.line("no service matches; `iog catalog search` without words lists all");
     }
     let rows: Vec<_> = alike(&found.services).iter().map(|group| row(group)).collect();
     ui.table_with(&["service", "domain", "module", "summary"], &rows);
     if found.refused > 0 {
-        ui.line(format!(
-            "{} entries of the catalog are left out: their signature does not hold or they expired",
-            found.refused
-        ));
+        let entries = counted(found.refused as u64, "entry", "entries");
+        ui.prose(format!("left out: {entries} of the catalog, expired or with a signature that does not hold"));
     }
     ui.view(&found)
 }
@@ -73,12 +71,7 @@ fn alike(services: &[Descriptor]) -> Vec<Vec<&Descriptor>> {
 /// A row of the catalog, and under it the domains where it stands for several.
 fn row(group: &[&Descriptor]) -> (Vec<Text>, Option<Text>) {
     let first = group[0];
-    let domain = |descriptor: &Descriptor| {
-        let asns: Vec<String> = descriptor.coverage.asns.iter().map(|asn| format!("AS{asn}")).collect();
-        let asns = if asns.is_empty() { String::new() } else { format!(" ({})", asns.join(" ")) };
-        format!("{}{asns}", descriptor.domain)
-    };
-    let domains: Vec<String> = group.iter().map(|descriptor| domain(descriptor)).collect();
+    let domains: Vec<String> = group.iter().map(|descriptor| catalog_page::domain(descriptor)).collect();
     let (domain, under) = match domains.as_slice() {
         [one] => (one.clone(), None),
         several => (format!("{} domains", several.len()), Some(Text::toned(Tone::Faint, &several.join(", ")))),
@@ -89,33 +82,10 @@ fn row(group: &[&Descriptor]) -> (Vec<Text>, Option<Text>) {
 
 async fn show(ui: Ui, service: &str, domain: Option<&str>, home: &HomeArg) -> Result<()> {
     let found = find(&CatalogQuery::default(), home).await?.named(service, domain);
+    let of = domain.map_or(String::new(), |domain| format!(" of domain `{domain}`"));
     let any = !found.services.is_empty();
-    ensure!(any, "the catalog has no service `{service}`; `iog catalog search` lists what there is");
-    for descriptor in &found.services {
-        ui.title(&format!("{} of {}", descriptor.service, descriptor.domain));
-        ui.block(&descriptor.summary);
-        ui.line(format!("module   {}@{}", descriptor.module_name, descriptor.module_version));
-        ui.line(format!("         {}", descriptor.module));
-        for entry in &descriptor.entries {
-            ui.line(format!("entry    {}", entry.name));
-            ui.block(&entry.wit);
-        }
-        for dataset in &descriptor.datasets {
-            let rows = dataset.rows.map_or("unknown".to_owned(), grouped);
-            ui.line(format!("data     {} ({}), class {}, rows {rows}", dataset.slot, dataset.schema, dataset.class));
-        }
-        let limits = &descriptor.limits;
-        ui.line(format!(
-            "limits   {} fuel, {} MiB, {} s, {} KiB",
-            grouped(limits.fuel),
-            limits.memory_mib,
-            limits.wall_s,
-            limits.result_kib
-        ));
-        ui.line(format!("expires  {}", descriptor.expires));
-        ui.line("access");
-        ui.block(&descriptor.access);
-    }
+    ensure!(any, "the catalog has no service `{service}`{of}; `iog catalog search` lists what there is");
+    catalog_page::print(ui, &found.services);
     ui.view(&found)
 }
 

@@ -62,13 +62,16 @@ fn start(ui: Ui, args: &CenterInitArgs) -> Result<()> {
     let made = init(&args.dir, &options, now()).context("the center was not set up")?;
     let unsigned = made.genesis_statement.display();
     let signed = made.genesis_statement.with_file_name("genesis.json");
-    ui.line(format!("configuration  {}", made.config.display()));
-    ui.line(format!("genesis        {unsigned} (not signed yet)"));
+    ui.named(&[
+        ("configuration", made.config.display().to_string().into()),
+        ("genesis", format!("{unsigned} (not signed yet)").into()),
+    ]);
     ui.gap();
-    ui.line("next, each root holder, with a key that never lies on this machine for longer:");
+    ui.prose("next, each root holder, with a key that never lies on this machine for longer:");
     ui.line(format!("  iog root sign {unsigned} --key ROOT.key --out {}", signed.display()));
-    ui.line("then:");
+    ui.prose("then start it, and write the network file for publishers, auditors and root holders:");
     ui.line(format!("  iog center serve --config {}", made.config.display()));
+    ui.line(format!("  iog center network --config {}", made.config.display()));
     ui.object(&json!({"config": made.config, "genesis_unsigned": made.genesis_statement, "genesis": signed}));
     Ok(())
 }
@@ -129,7 +132,13 @@ fn network(ui: Ui, config: &Path, out: &Path) -> Result<()> {
         iog_desk::reach::pins(network.genesis.as_bytes()).context("have the root holders signed the genesis?")?;
     let text = serde_json::to_string_pretty(&network).context("cannot write the network file")?;
     std::fs::write(out, text).with_context(|| format!("cannot write `{}`", out.display()))?;
-    ui.line(format!("{}: center {}, genesis {}", out.display(), network.center, pins.genesis));
+    ui.named(&[
+        ("file", out.display().to_string().into()),
+        ("center", network.center.as_str().into()),
+        ("genesis", pins.genesis.to_string().into()),
+    ]);
+    ui.gap();
+    ui.prose("next: hand it to publishers, auditors and root holders, who name it with --network or in IOG_NETWORK");
     ui.object(&json!({"file": out.to_string_lossy(), "center": network.center, "genesis": pins.genesis}));
     Ok(())
 }
@@ -142,12 +151,12 @@ fn authority(ui: Ui, config: &Path) -> Result<()> {
     ui.lines(of(Standing::Named).map(|digest| format!("named    {digest}")));
     ui.lines(of(Standing::Next).map(|digest| format!("next     {digest}")));
     if of(Standing::Next).next().is_some() {
-        ui.line(
+        ui.prose(
             "next: start the center again, and have root name all but retired ones with `iog root keyset --authority`",
         );
     }
     if of(Standing::Retired).next().is_some() {
-        ui.line("the retired one counts nowhere; put `ca-next.pem` and its key in its place before you make another");
+        ui.prose("the retired one counts nowhere; put `ca-next.pem` and its key in its place before you make another");
     }
     let (retired, named): (Vec<_>, Vec<_>) = held.iter().partition(|held| held.standing == Standing::Retired);
     let digests = |held: Vec<&HeldAuthority>| held.into_iter().map(|held| held.digest).collect::<Vec<_>>();
@@ -168,7 +177,7 @@ async fn invitation(ui: Ui, args: &InviteArgs) -> Result<()> {
         hours: args.hours.into(),
     };
     let token = invite(&config, &options, now()).await.context("nobody was invited")?;
-    ui.line(format!("join token for `{}`, good until {}; hand it over in confidence:", token.domain, token.expires));
+    ui.prose(format!("join token for `{}`, good until {}; hand it over in confidence:", token.domain, token.expires));
     ui.line(token.to_string());
     ui.gap();
     ui.line("the domain's operator runs:");

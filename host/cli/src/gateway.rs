@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, ensure};
 use iog_desk::decide::endpoints::moved;
 use iog_gateway::config::GatewayConfig;
+use iog_gateway::memory::MemoryBound;
 use iog_gateway::{Deps, Gateway};
 use iog_home::Home;
 use iog_home::enroll::{self, EnrollOptions};
 use iog_machine::Machine;
+use iog_machine::files::{self, Readers};
 use iog_protocol::enroll::JoinToken;
 use iog_protocol::statements::Statement;
-use iog_sandbox::{Sandbox, SandboxConfig};
+use iog_sandbox::Sandbox;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -51,15 +53,16 @@ pub(crate) fn enroll(ui: Ui, args: &EnrollArgs) -> Result<ExitCode> {
         home.domain_file().organisation,
         home.root().display()
     ));
-    ui.line(format!("caller key   {caller}"));
-    ui.line(format!("receipt key  {}", home.receipt_key()?.public()));
+    ui.named(&[
+        ("caller key", caller.to_string().into()),
+        ("receipt key", home.receipt_key()?.public().to_string().into()),
+    ]);
     ui.gap();
-    ui.line("next: tell root these keys by another way than the network; root admits the domain with `iog root admit`");
-    ui.line(format!(
-        "then: iog gateway init --home {}   or   iog call … --home {}",
-        home.root().display(),
-        home.root().display()
-    ));
+    ui.prose("next: tell root these keys by another way than the network; root admits the domain with");
+    ui.line(format!("  iog root admit {} --caller-key {caller} --key ROOT.key", home.domain()));
+    ui.prose("then ask others, or offer data of your own:");
+    ui.line(format!("  iog catalog search --home {}", home.root().display()));
+    ui.line(format!("  iog gateway init --home {}", home.root().display()));
     ui.object(&json!({"domain": home.domain(), "home": home.root(), "caller_key": caller.to_string(), "genesis": home.domain_file().genesis}));
     Ok(ExitCode::SUCCESS)
 }
@@ -84,7 +87,7 @@ async fn enroll_update(ui: Ui, args: &EnrollUpdateArgs) -> Result<()> {
     for address in &args.endpoint {
         let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
         if !named.iter().any(|name| name == host) {
-            ui.line(format!("note: `{host}` is not among the names of the certificate ({})", named.join(" ")));
+            ui.prose(format!("note: `{host}` is not among the names of the certificate ({})", named.join(" ")));
         }
     }
     ui.object(&json!({"domain": next.id, "sequence": next.sequence, "endpoints": args.endpoint, "index": index}));
@@ -96,9 +99,11 @@ fn init(ui: Ui, config: &Path, home: &Path) -> Result<()> {
     ensure!(!config.exists(), "`{}` exists already", config.display());
     let home = home.canonicalize().with_context(|| format!("cannot find `{}`", home.display()))?;
     let text = TEMPLATE.replace("{home}", &home.display().to_string()).replace("{domain}", opened.domain().as_str());
-    std::fs::write(config, text).with_context(|| format!("cannot write `{}`", config.display()))?;
+    files::replace(config, text.as_bytes(), Readers::All)
+        .with_context(|| format!("cannot write `{}`", config.display()))?;
     GatewayConfig::load(config).context("the template does not fit this version")?;
-    ui.line(format!("wrote `{}`: bind your datasets and services in it, then run", config.display()));
+    ui.prose(format!("wrote `{}`: bind your datasets and services in it, then run", config.display()));
+    ui.line(format!("  iog data check --config {}", config.display()));
     ui.line(format!("  iog gateway serve --config {}", config.display()));
     ui.object(&json!({"config": config.to_string_lossy(), "home": home.to_string_lossy()}));
     Ok(())
@@ -113,18 +118,27 @@ async fn serve(ui: Ui, config: &Path) -> Result<()> {
     ensure!(!home.trust_domain().is_demo(), "`{}` is reserved for `iog demo`", home.trust_domain());
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on `{listen}`"))?;
     let address = listener.local_addr().context("the listener has no address")?;
-    let sandbox = Sandbox::new(&SandboxConfig { runs_max: config.capacity.runs_max, ..SandboxConfig::default() })?;
+    let sandbox = config.sandbox();
+    let memory = MemoryBound::of(&config, &sandbox);
+    let sandbox = Sandbox::new(&sandbox)?;
     let deps = Deps { sandbox, machine: Machine::default() };
     let gateway = Gateway::open(config, deps).await.context("the gateway does not start")?;
     let domain = gateway.home().domain().clone();
     let services: Vec<String> = gateway.config().service.keys().map(ToString::to_string).collect();
     let compiling = gateway.compiling().to_string();
     ui.line(format!("gateway of `{domain}` listens on {address}"));
-    ui.line(format!("services: {}", services.join(", ")));
-    ui.line(format!("modules are compiled {compiling}"));
-    ui.object(
-        &json!({"listening": address.to_string(), "domain": domain, "services": services, "compiling": compiling}),
-    );
+    let named =
+        if services.is_empty() { "none; bind some in the configuration".to_owned() } else { services.join(", ") };
+    ui.prose(format!("services: {named}"));
+    ui.prose(format!("modules are compiled {compiling}"));
+    ui.prose(format!("it takes at most {} MiB of memory by its configuration", memory.total_mib()));
+    ui.object(&json!({
+        "listening": address.to_string(),
+        "domain": domain,
+        "services": services,
+        "compiling": compiling,
+        "memory_bytes_max": memory,
+    }));
     gateway.serve(listener, signals::interrupted()).await.context("the gateway did not end well")?;
     Ok(())
 }

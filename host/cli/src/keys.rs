@@ -29,9 +29,11 @@ pub(crate) fn run(ui: Ui, command: KeyCommand) -> Result<()> {
         }
     };
     let public = key.public();
-    ui.line(format!("secret key  {}", file.display()));
-    ui.line(format!("public key  {public}"));
-    ui.line(format!("key id      {}", public.id()));
+    ui.named(&[
+        ("secret key", file.display().to_string().into()),
+        ("public key", public.to_string().into()),
+        ("key id", public.id().to_string().into()),
+    ]);
     ui.object(&json!({"file": file.to_string_lossy(), "public": public.to_string(), "id": public.id().to_string()}));
     Ok(())
 }

@@ -5,6 +5,7 @@ mod args;
 mod call;
 mod call_help;
 mod catalog;
+mod catalog_page;
 mod center;
 mod data;
 pub mod demo;
@@ -15,6 +16,8 @@ pub mod module;
 mod module_build;
 mod module_files;
 mod module_try;
+#[cfg(test)]
+mod pages;
 mod parts;
 mod receipt;
 mod review;

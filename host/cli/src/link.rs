@@ -22,6 +22,14 @@ pub(crate) fn open(arg: &CenterArg) -> Result<Link> {
     Ok(Link::of_home(&home, clock())?)
 }
 
+/// What names the same center in a command that is to be typed next.
+pub(crate) fn again(arg: &CenterArg) -> String {
+    match &arg.network {
+        Some(file) => format!("--network {}", file.display()),
+        None => format!("--home {}", arg.home.home.display()),
+    }
+}
+
 /// A module of the registry by digest, `name@version` or name (its newest version).
 pub(crate) fn module<'a>(registry: &'a Registry, reference: &str) -> Result<&'a ModuleRecord> {
     let named: ModuleNamed = reference.parse()?;

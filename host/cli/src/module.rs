@@ -16,9 +16,10 @@ use iog_protocol::registry::Registry;
 use serde_json::json;
 
 use crate::args::{CenterArg, ModuleCommand};
+use crate::catalog_page::limits;
 use crate::link::{self, module, now};
 use crate::module_build::command::{self, Order};
-use crate::ui::{Text, Tone, Ui, grouped, size};
+use crate::ui::{Text, Tone, Ui, counted, size};
 use crate::{keys, module_files, module_try, runtime};
 
 pub(crate) fn run(ui: Ui, command: ModuleCommand) -> Result<ExitCode> {
@@ -40,16 +41,12 @@ pub(crate) fn run(ui: Ui, command: ModuleCommand) -> Result<ExitCode> {
 
 fn look(ui: Ui, wasm: &Path, manifest: Option<&Path>) -> Result<()> {
     let (facts, capabilities) = seen(wasm, manifest)?;
-    ui.line(format!("digest   {}", facts.digest));
-    ui.line(format!("size     {}", size(facts.size)));
+    let imports = listed(&facts.imports);
+    let fields = [("digest", facts.digest.to_string()), ("size", size(facts.size)), ("imports", imports)];
+    ui.named(&fields.map(|(name, text)| (name, Text::from(text))));
     match &capabilities {
         Some(capabilities) => print_capabilities(ui, capabilities),
-        None => {
-            if facts.imports.is_empty() {
-                ui.line("imports  none");
-            }
-            ui.lines(facts.imports.iter().map(|import| format!("imports  {import}")));
-        }
+        None => ui.prose("with --manifest it also says which columns it reads and within which limits it runs"),
     }
     ui.title("interface");
     ui.block(&facts.wit);
@@ -71,21 +68,17 @@ fn seen(wasm: &Path, manifest: Option<&Path>) -> Result<(Facts, Option<Capabilit
 /// What a module can touch and ask, for people.
 pub(crate) fn print_capabilities(ui: Ui, capabilities: &Capabilities) {
     ui.title("capabilities");
-    for import in &capabilities.imports {
-        ui.line(format!("  imports  {import}"));
-    }
+    let mut fields: Vec<(&str, Text)> = vec![("imports", listed(&capabilities.imports).into())];
     for (slot, uses) in &capabilities.datasets {
-        ui.line(format!("  reads    {slot} ({}): {}", uses.schema, uses.columns.join(", ")));
+        fields.push(("reads", format!("{slot} ({}): {}", uses.schema, listed(&uses.columns)).into()));
     }
-    let limits = &capabilities.limits;
-    ui.line(format!(
-        "  limits   {} fuel, {} MiB, {} s, {} KiB of result; release class {}",
-        grouped(limits.fuel),
-        limits.memory_mib,
-        limits.wall_s,
-        limits.result_kib,
-        capabilities.release
-    ));
+    fields.push(("limits", limits(&capabilities.limits).into()));
+    fields.push(("class", capabilities.release.to_string().into()));
+    ui.named(&fields);
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 struct Offer<'a> {
@@ -105,10 +98,11 @@ async fn submit(ui: Ui, offer: &Offer<'_>) -> Result<()> {
     let registry = link.registry().await?;
     let needed = registry.needed_reviews(module(&registry, &submitted.digest.to_string())?);
     let logged = SubmissionLogged { digest: submitted.digest, index: submitted.index, needed };
-    ui.line(format!(
-        "submitted {} as entry {}; it needs {needed} approving organisations",
-        logged.digest, logged.index
-    ));
+    let organisations = counted(needed.into(), "organisation", "organisations");
+    ui.line(format!("submitted as entry {} of the log", logged.index));
+    ui.line(format!("  {}", logged.digest));
+    ui.prose(format!("next: auditors of {organisations} approve it; each runs"));
+    ui.line(format!("  iog review show {} {}", logged.digest, link::again(offer.center)));
     ui.view(&logged)
 }
 
@@ -131,11 +125,13 @@ async fn show(ui: Ui, reference: Option<&str>, arg: &CenterArg) -> Result<()> {
     let Some(reference) = reference else { return list(ui, &registry) };
     let page = ModulePage::of(&registry, module(&registry, reference)?, now());
     let line = &page.line;
-    ui.line(format!("module     {}", line.release()));
-    ui.line(format!("digest     {}", line.digest));
-    ui.line(Text::from("state      ").then(state(line)));
-    ui.line(format!("publisher  {}", line.publisher));
-    ui.line(format!("source     {} at {}", page.source.repository, page.source.commit));
+    ui.named(&[
+        ("module", line.release().into()),
+        ("digest", line.digest.to_string().into()),
+        ("state", state(line)),
+        ("publisher", line.publisher.to_string().into()),
+        ("source", format!("{} at {}", page.source.repository, page.source.commit).into()),
+    ]);
     print_capabilities(ui, &line.capabilities);
     ui.view(line)
 }

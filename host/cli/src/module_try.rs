@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::args::TryArgs;
 use crate::call::{params, print_value};
 use crate::trial::{TryReport, TrySpec, try_module};
-use crate::ui::{Text, Tone, Ui, grouped, size};
+use crate::ui::{Text, Tone, Ui, counted, grouped, size};
 use crate::{module_files, runtime};
 
 pub(crate) fn run(ui: Ui, args: &TryArgs) -> Result<ExitCode> {
@@ -49,7 +49,9 @@ fn datasets(given: &[String], manifest: &Manifest) -> Result<BTreeMap<SlotName, 
         let slot: SlotName = slot.parse().with_context(|| format!("`{slot}` is not a slot name"))?;
         let Some(declared) = manifest.data.get(&slot) else {
             let known: Vec<String> = manifest.data.keys().map(|slot| format!("`{slot}`")).collect();
-            bail!("the manifest has no slot `{slot}`; its slots are {}", known.join(", "));
+            let known =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+            bail!("the manifest has no slot `{slot}`; {known}");
         };
         let config = dataset(Path::new(file), &declared.schema)?;
         ensure!(bound.insert(slot.clone(), config).is_none(), "the slot `{slot}` is bound twice");
@@ -72,23 +74,26 @@ fn dataset(file: &Path, schema: &str) -> Result<DatasetConfig> {
     Ok(DatasetConfig::file(schema, PathBuf::from(file), format, timestamp))
 }
 
-fn print(ui: Ui, report: &TryReport) {
+pub(crate) fn print(ui: Ui, report: &TryReport) {
     let good = matches!(report.outcome, RunOutcome::Succeeded { .. });
     if let Some(result) = &report.result {
         ui.title("result");
         print_value(ui, report.returns.as_ref(), result);
     }
     ui.title("run");
-    ui.line(format!("  entry        {}", report.entry));
     let tone = if good { Tone::Good } else { Tone::Bad };
-    ui.line(Text::from("  outcome      ").then(Text::toned(tone, &report.ended)));
     let (usage, limits) = (&report.usage, &report.limits);
-    ui.line(format!("  fuel         {} of {}", grouped(usage.fuel), grouped(limits.fuel)));
-    ui.line(format!("  peak memory  {} of {} MiB", size(usage.memory_peak_bytes), limits.memory_mib));
-    ui.line(format!("  read         {} rows, {}", grouped(usage.rows), size(usage.bytes)));
-    let bytes = report.result.as_ref().map_or(0, |result| result.as_str().len());
-    ui.line(format!("  result       {} of {} KiB, class {}", size(bytes as u64), limits.result_kib, report.class));
-    ui.line(format!("  time         {} ms of {} s", usage.wall_us / 1000, limits.wall_s));
+    let bytes = report.result.as_ref().map_or(0, |result| result.as_str().len()) as u64;
+    let of = |used: String, most: String| Text::from(format!("{used} of {most}"));
+    ui.named(&[
+        ("entry", report.entry.to_string().into()),
+        ("outcome", Text::toned(tone, &report.ended)),
+        ("fuel", of(grouped(usage.fuel), grouped(limits.fuel))),
+        ("peak memory", of(size(usage.memory_peak_bytes), format!("{} MiB", limits.memory_mib))),
+        ("read", format!("{}, {}", counted(usage.rows, "row", "rows"), size(usage.bytes)).into()),
+        ("result", of(size(bytes), format!("{} KiB, class {}", limits.result_kib, report.class))),
+        ("time", of(format!("{} ms", usage.wall_us / 1000), format!("{} s", limits.wall_s))),
+    ]);
 }
 
 fn object(report: &TryReport) -> Result<Value> {

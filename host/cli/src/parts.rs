@@ -1,6 +1,7 @@
 //! What the domains of a call did, as a table for people: a row a domain, and one row for all of which the same is to be said.
 
 use iog_caller::{Part, PartOutcome};
+use iog_protocol::receipt::Cost;
 
 use crate::ui::{Text, Tone, Ui, grouped};
 
@@ -35,20 +36,27 @@ fn groups(parts: &[Part]) -> Vec<Vec<usize>> {
 }
 
 fn of_one(part: &Part, receipt: Text) -> Vec<Text> {
-    let cost = part.receipt.as_ref().map(|receipt| receipt.cost).unwrap_or_default();
-    let (rows, fuel, left) = (grouped(cost.rows), grouped(cost.fuel), grouped(part.left_bytes));
-    vec![part.domain.to_string().into(), outcome(part), rows.into(), fuel.into(), left.into(), receipt]
+    let (rows, fuel) = (cost(&[part], |cost| cost.rows), cost(&[part], |cost| cost.fuel));
+    vec![part.domain.to_string().into(), outcome(part), rows, fuel, grouped(part.left_bytes).into(), receipt]
+}
+
+/// What the receipts of these parts show of a cost; without any nothing is known.
+fn cost(parts: &[&Part], of: fn(&Cost) -> u64) -> Text {
+    let costs: Vec<u64> =
+        parts.iter().filter_map(|part| part.receipt.as_ref()).map(|receipt| of(&receipt.cost)).collect();
+    if costs.is_empty() { "-".into() } else { grouped(costs.into_iter().fold(0, u64::saturating_add)).into() }
 }
 
 fn of_several(parts: &[Part], group: &[usize]) -> Vec<Text> {
-    let sum = |of: fn(&Part) -> u64| grouped(group.iter().map(|at| of(&parts[*at])).fold(0, u64::saturating_add));
-    let receipts = group.iter().filter(|at| parts[**at].receipt.is_some()).count();
+    let group: Vec<&Part> = group.iter().map(|at| &parts[*at]).collect();
+    let left = group.iter().map(|part| part.left_bytes).fold(0, u64::saturating_add);
+    let receipts = group.iter().filter(|part| part.receipt.is_some()).count();
     vec![
         format!("{} domains", group.len()).into(),
-        outcome(&parts[group[0]]),
-        sum(|part| part.receipt.as_ref().map_or(0, |receipt| receipt.cost.rows)).into(),
-        sum(|part| part.receipt.as_ref().map_or(0, |receipt| receipt.cost.fuel)).into(),
-        sum(|part| part.left_bytes).into(),
+        outcome(group[0]),
+        cost(&group, |cost| cost.rows),
+        cost(&group, |cost| cost.fuel),
+        grouped(left).into(),
         Text::from(if receipts == 0 { "none".to_owned() } else { format!("{receipts} of {}", group.len()) }),
     ]
 }
@@ -78,6 +86,7 @@ mod tests {
         Part {
             domain: domain.parse().unwrap(),
             asn: None,
+            address: None,
             request_id: None,
             outcome: PartOutcome::Missing(why),
             receipt: None,
@@ -92,7 +101,7 @@ mod tests {
         let groups = groups(&parts);
         assert_eq!(groups, [vec![0, 2], vec![1]]);
         let row: Vec<String> = of_several(&parts, &groups[0]).iter().map(|cell| cell.rendered(false)).collect();
-        assert_eq!(row, ["2 domains", "refused (a): not today", "0", "0", "20", "none"]);
+        assert_eq!(row, ["2 domains", "refused (a): not today", "-", "-", "20", "none"]);
         assert_eq!(named(&parts, &groups[0]), "as64500, as64502");
     }
 }

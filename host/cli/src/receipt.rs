@@ -1,18 +1,22 @@
 //! `iog receipt …`: what providers signed, checked again from files and the pinned genesis alone. Never uses the network.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use iog_caller::verify::ReceiptSummary;
 use iog_desk::Archive;
 use iog_desk::views::receipts::{Found, ReceiptCheck, ReceiptPage};
-use iog_desk::views::{ReceiptChecks, Receipts};
+use iog_desk::views::{ReceiptChecks, Receipts, Shown};
 use iog_home::Home;
+use iog_inspect::{ExportFact, Facts, WitTypeFact};
 use iog_protocol::ids::Digest;
 use iog_protocol::manifest::ReleaseClass;
+use serde_json::Value;
 
 use crate::args::{ReceiptArgs, ReceiptCommand};
-use crate::ui::{Text, Tone, Ui, grouped};
+use crate::ui::{Text, Tone, Ui, counted, grouped, size};
 
 pub(crate) fn run(ui: Ui, command: &ReceiptCommand) -> Result<ExitCode> {
     match command {
@@ -37,7 +41,7 @@ fn verify(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
     let rows: Vec<Vec<Text>> = checks.receipts.iter().map(row).collect();
     ui.table(&["file", "gateway", "outcome", "receipt"], &rows);
     ui.gap();
-    ui.line(format!(
+    ui.prose(format!(
         "{} of {} hold, by genesis {} and {} log entries at hand",
         checks.verified,
         checks.receipts.len(),
@@ -63,9 +67,12 @@ fn row(check: &ReceiptCheck) -> Vec<Text> {
 fn show(ui: Ui, args: &ReceiptArgs) -> Result<ExitCode> {
     let archive = open(args)?;
     let mut receipts = Vec::new();
+    let mut modules: BTreeMap<Digest, Option<Facts>> = BTreeMap::new();
     for file in archive.files() {
         let page = page(&archive, file)?;
-        print(ui, &page);
+        let module = page.receipt.module;
+        let facts = modules.entry(module).or_insert_with(|| archive.facts(&module));
+        print(ui, &page, facts.as_ref().and_then(|facts| facts.export(page.receipt.entry.as_str())));
         receipts.push(page);
     }
     ui.view(&Receipts { receipts })?;
@@ -77,35 +84,62 @@ fn page(archive: &Archive, file: &Path) -> Result<ReceiptPage> {
     Ok(ReceiptPage::of(file, held)?)
 }
 
-fn print(ui: Ui, held: &ReceiptPage) {
+/// Prints a receipt with what was asked and answered, by the types of `export`: the entry, where the module is at hand.
+pub(crate) fn print(ui: Ui, held: &ReceiptPage, export: Option<&ExportFact>) {
     let receipt = &held.receipt;
     ui.title(&format!("receipt of `{}` for run {}", receipt.gateway, receipt.request_id));
-    ui.line(format!("asked by   {} on {}, purpose `{}`", receipt.caller, receipt.issued, held.request.purpose));
-    ui.line(format!("module     {} entry `{}`", receipt.module, receipt.entry));
     let approval = receipt.module_log_index.map_or("none".to_owned(), |index| format!("log entry {index}"));
-    ui.line(format!("approval   {approval}; registry had {} entries", receipt.registry_size));
-    ui.line(format!("outcome    {}", receipt.outcome));
-    if let Some(digest) = &receipt.result_digest {
-        ui.line(format!("result     {digest}"));
+    let proof = format!("leaf {} of {} in the provider's receipt log", receipt.leaf_index, receipt.log_size);
+    let asked = format!("{} on {}, purpose `{}`", receipt.caller, receipt.issued, held.request.purpose);
+    let digest = |digest: &Option<Digest>| digest.as_ref().map(ToString::to_string);
+    let fields = [
+        ("asked by", Some(asked)),
+        ("module", Some(receipt.module.to_string())),
+        ("entry", Some(receipt.entry.to_string())),
+        ("approval", Some(format!("{approval}; registry had {} entries", receipt.registry_size))),
+        ("outcome", Some(receipt.outcome.to_string())),
+        ("result", digest(&receipt.result_digest)),
+        ("class", receipt.release.map(|class| class.to_string())),
+        ("cost", Some(cost(receipt))),
+        ("engine", Some(format!("{} with cost table {}", receipt.engine, receipt.cost_table))),
+        ("policy", Some(receipt.policy.to_string())),
+        ("snapshot", Some(format!("{} (salted commitment)", receipt.snapshot_commitment))),
+        ("proof", Some(proof)),
+    ];
+    let fields: Vec<(&str, Text)> = fields.into_iter().filter_map(|(name, text)| Some((name, text?.into()))).collect();
+    ui.named(&fields);
+    if let Some(reason) = &held.module_today {
+        ui.words(Text::toned(Tone::Warn, &format!("note: at that time by today's registry: {reason}")));
     }
-    if let Some(class) = &receipt.release {
-        ui.line(format!("class      {class}"));
-    }
+    print_run(ui, held, export);
+}
+
+fn cost(receipt: &ReceiptSummary) -> String {
     let cost = &receipt.cost;
-    ui.line(format!(
-        "cost       {} fuel, {} rows, {} bytes read, {} bytes of memory, {} ms{}",
+    format!(
+        "{} fuel, {}, {} read, {} of memory, {} ms{}",
         grouped(cost.fuel),
-        grouped(cost.rows),
-        grouped(cost.bytes),
-        grouped(cost.memory_bytes),
+        counted(cost.rows, "row", "rows"),
+        size(cost.bytes),
+        size(cost.memory_bytes),
         grouped(cost.wall_ms),
         if receipt.release == Some(ReleaseClass::Open) { "" } else { " (rounded up)" }
-    ));
-    ui.line(format!("engine     {} with cost table {}", receipt.engine, receipt.cost_table));
-    ui.line(format!("policy     {}", receipt.policy));
-    ui.line(format!("snapshot   {} (salted commitment)", receipt.snapshot_commitment));
-    ui.line(format!("proof      leaf {} of {} in the provider's receipt log", receipt.leaf_index, receipt.log_size));
-    if let Some(reason) = &held.module_today {
-        ui.line(Text::toned(Tone::Warn, &format!("note       at that time by today's registry: {reason}")));
+    )
+}
+
+fn print_run(ui: Ui, held: &ReceiptPage, export: Option<&ExportFact>) {
+    let print = |name: &str, ty: Option<&WitTypeFact>, value: &Value| {
+        ui.title(name);
+        if export.is_some() { ui.shown(&Shown::of(ty, value)) } else { ui.block(&value.to_string()) }
+    };
+    if export.is_none() {
+        ui.gap();
+        ui.words("the module's file is not in this home, so nothing says what types these have:");
+    }
+    let params = export.map(|export| WitTypeFact::Record { name: String::new(), fields: export.params.clone() });
+    let asked = held.request.params.value().unwrap_or_else(|_| Value::String(held.request.params.text().to_owned()));
+    print("asked", params.as_ref(), &asked);
+    if let Some(result) = &held.result {
+        print("answered", export.and_then(|export| export.result.as_ref()), result);
     }
 }

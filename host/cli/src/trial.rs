@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
+use iog_caller::params;
 use iog_data::{Engine, QueryError};
 use iog_gateway::config::{Allowance, DatasetConfig, LimitsConfig};
 use iog_gateway::datasets::{self, Bound};
@@ -68,7 +69,7 @@ pub struct TryReport {
 /// Runs a module once on local files.
 ///
 /// # Errors
-/// Why it cannot be tried; a trap or a limit is an outcome, not an error.
+/// Why it cannot be tried, parameters that do not fit among it; a trap or a limit is an outcome, not an error.
 pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryReport> {
     let tools = Tools { sandbox: sandbox.clone(), engine: Engine::new().context(NOT_QUERIED)? };
     let bound = open(&spec.datasets).await?;
@@ -81,11 +82,13 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
         let known: Vec<_> = entries.iter().map(|e| format!("`{e}`")).collect();
         bail!("the module has no entry `{entry}`; its entries are {}", known.join(", "));
     }
+    let export = prepared.module.facts().export(entry.as_str());
+    export.map_or(Ok(()), |export| params::check(export, &spec.params)).context("nothing was run")?;
     let executor = Executor { sandbox: sandbox.clone(), query_memory_bytes: QUERY_MEMORY_BYTES };
     let run = Run {
         id: &RequestId::from_bytes([0; 16]),
         entry: &entry,
-        params: spec.params.clone(),
+        params: spec.params.clone().into(),
         provider: spec.provider.clone(),
         handle: &RunHandle::new(prepared.module.digest()),
     };
@@ -95,7 +98,6 @@ pub async fn try_module(sandbox: &Sandbox, spec: &TrySpec<'_>) -> Result<TryRepo
         RunOutcome::Succeeded { json } => ResultJson::parse(json.clone()).ok(),
         _ => None,
     };
-    let export = prepared.module.facts().export(entry.as_str());
     Ok(TryReport {
         returns: export.and_then(|export| export.result.clone()),
         entry,
@@ -190,8 +192,10 @@ mod tests {
         let report = try_module(&sandbox(), &starved).await.unwrap();
         assert_eq!(report.outcome, RunOutcome::Limit(iog_sandbox::LimitKind::Fuel));
         let wrong = TrySpec { params: serde_json::json!({ "target": 5 }), ..spec(folder.path()) };
-        let report = try_module(&sandbox(), &wrong).await.unwrap();
-        assert!(report.ended.contains("target"), "{}", report.ended);
+        let error = try_module(&sandbox(), &wrong).await.unwrap_err();
+        let told = "nothing was run: the parameter `target: string` does not fit: expected string, found the number 5; \
+                    for example `'target=\"5\"'`";
+        assert_eq!(format!("{error:#}"), told);
         let nobody = TrySpec { entry: Some("other".parse().unwrap()), ..spec(folder.path()) };
         let error = try_module(&sandbox(), &nobody).await.unwrap_err().to_string();
         assert_eq!(error, "the module has no entry `other`; its entries are `packets-to`");

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use iog_caller::verify::verify_with;
 use iog_caller::{VerifiedBundle, VerifyError, bundle};
 use iog_home::connect::{self, ConnectError};
-use iog_home::{Home, HomeError};
+use iog_home::{Home, HomeError, blobs};
+use iog_inspect::{Facts, InspectLimits, inspect};
 use iog_protocol::ids::Digest;
 use iog_protocol::registry::Registry;
 
@@ -93,5 +94,11 @@ impl Archive {
     /// [`VerifyError`]: the first thing that does not hold.
     pub fn verify(&self, file: &Path) -> Result<VerifiedBundle, VerifyError> {
         verify_with(&self.home, &self.registry, file)
+    }
+
+    /// What is in a module's file, where the home keeps it: it has the digest that receipts name.
+    #[must_use]
+    pub fn facts(&self, module: &Digest) -> Option<Facts> {
+        inspect(&blobs::kept(&self.home, module)?, &InspectLimits::default()).ok()
     }
 }

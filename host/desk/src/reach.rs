@@ -141,7 +141,7 @@ impl Network {
     /// Reads a network file.
     ///
     /// # Errors
-    /// When it cannot be read or is none.
+    /// When it cannot be read or is not one.
     pub fn read(file: &Path) -> Result<Self, ReachError> {
         let cannot = |source| ReachError::Read { file: file.to_owned(), source };
         if std::fs::metadata(file).map_err(cannot)?.len() > NETWORK_FILE_BYTES_MAX {

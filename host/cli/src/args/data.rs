@@ -12,7 +12,7 @@ pub(crate) enum DataCommand {
     /// Every file gives one Parquet file of the same name, and one line of what was read, what was skipped and why. Of a
     /// file that is refused nothing is written, and it does not stop the others.
     #[command(
-        after_help = "Exit code 0 if every file was read, 1 if one was refused.\n\nExamples:\n  iog data import /var/cache/nfdump/nfcapd.20* --out flows --new\n  iog data import exports.pcap --format exports-in-pcap --neighbours interfaces.csv --out flows\n  iog data import rib.20*.bz2 updates.20*.gz --out routes --collector rrc06"
+        after_help = "Exit code 0 if every file was read, 3 if some gave nothing that could be used, 1 if none gave anything.\n\nExamples:\n  iog data import /var/cache/nfdump/nfcapd.20* --out flows --new\n  iog data import exports.pcap --format exports-in-pcap --neighbours interfaces.csv --out flows\n  iog data import rib.20*.bz2 updates.20*.gz --out routes --collector rrc06"
     )]
     Import(ImportArgs),
     /// Listen to routers and write what they send into Parquet files that a gateway can read while it grows.
@@ -24,6 +24,7 @@ pub(crate) enum DataCommand {
     )]
     Check(DatasetArgs),
     /// Show the datasets as you see them, and as callers do: rows, span, columns, and which of them each service reads.
+    #[command(after_help = "Example:\n  iog data describe --config gateway.toml border")]
     Describe(DatasetArgs),
 }
 

@@ -141,6 +141,9 @@ pub(crate) struct MergeArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogCommand {
     /// List services, all or those that match.
+    #[command(
+        after_help = "Examples:\n  iog catalog search\n  iog catalog search trace --schema flow/1\n  iog catalog search --asn 64500 --json"
+    )]
     Search {
         /// Words to find in names and summaries.
         query: Option<String>,
@@ -154,6 +157,9 @@ pub(crate) enum CatalogCommand {
         home: HomeArg,
     },
     /// One service in full: entries, parameters, datasets, limits.
+    #[command(
+        after_help = "Examples:\n  iog catalog show ip-traceback\n  iog catalog show ip-traceback --domain as64500"
+    )]
     Show {
         /// Service name.
         service: String,
@@ -164,6 +170,7 @@ pub(crate) enum CatalogCommand {
         home: HomeArg,
     },
     /// Publish the services of a gateway now (a running gateway does so by itself).
+    #[command(after_help = "Example:\n  iog catalog publish --config gateway.toml")]
     Publish {
         /// The gateway's configuration.
         #[arg(long, default_value = "gateway.toml")]
@@ -173,9 +180,15 @@ pub(crate) enum CatalogCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReceiptCommand {
-    /// What a receipt says, after verifying it.
+    /// What a receipt says, after verifying it, with what was asked and what was answered.
+    #[command(
+        after_help = "Examples:\n  iog receipt show .iog/receipts/20261121T215349Z-7410449c/as64500.json\n  iog receipt show --json"
+    )]
     Show(ReceiptArgs),
     /// Verify receipts from files and the pinned genesis alone, without any network.
+    #[command(
+        after_help = "Examples:\n  iog receipt verify\n  iog receipt verify receipts/as64500.json --genesis sha256:…"
+    )]
     Verify(ReceiptArgs),
 }
 
@@ -193,6 +206,9 @@ pub(crate) struct ReceiptArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModuleCommand {
     /// Build a module's component from its Rust source, or all modules of a workspace.
+    #[command(
+        after_help = "Examples:\n  iog module build\n  iog module build modules --out modules/prebuilt\n  iog module build --check"
+    )]
     Build {
         /// Folder with `iog.toml`, or of a workspace of modules.
         #[arg(default_value = ".")]
@@ -206,12 +222,13 @@ pub(crate) enum ModuleCommand {
         /// Install the wasm toolchain if none is there (Debian packages; needs root).
         #[arg(long)]
         install_toolchain: bool,
-        /// Run build scripts and macros of crates that our own modules are not built from. They run as you, with your files
-        /// and keys in reach.
+        /// Run build scripts and macros of crates that our own modules are not built from, and confine nothing: all of it runs
+        /// as you, with your files and keys in reach.
         #[arg(long)]
         trust_build_scripts: bool,
     },
     /// What a component can do: imports, entries, columns it reads, sizes, WIT.
+    #[command(after_help = "Example:\n  iog module inspect ip-traceback.wasm --manifest iog.toml")]
     Inspect {
         /// The component.
         wasm: PathBuf,
@@ -225,6 +242,9 @@ pub(crate) enum ModuleCommand {
     )]
     Try(TryArgs),
     /// Submit a component and its manifest to the center for review.
+    #[command(
+        after_help = "Example:\n  iog module submit ip-traceback.wasm --manifest iog.toml --key publisher.key --network network.json"
+    )]
     Submit {
         /// The component.
         wasm: PathBuf,
@@ -238,6 +258,9 @@ pub(crate) enum ModuleCommand {
         center: CenterArg,
     },
     /// Modules of the registry and whether they may run.
+    #[command(
+        after_help = "Examples:\n  iog module show\n  iog module show iog/ip-traceback@1.0.0 --network network.json"
+    )]
     Show {
         /// Module name, `name@version` or digest (default: all).
         module: Option<String>,
@@ -270,6 +293,7 @@ pub(crate) struct TryArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum GatewayCommand {
     /// Write a commented `gateway.toml` to start from.
+    #[command(after_help = "Example:\n  iog gateway init --config gateway.toml --home .iog")]
     Init {
         /// Where to write it.
         #[arg(long, default_value = "gateway.toml")]
@@ -278,6 +302,7 @@ pub(crate) enum GatewayCommand {
         home: HomeArg,
     },
     /// Serve until interrupted.
+    #[command(after_help = "Example:\n  iog gateway serve --config gateway.toml")]
     Serve {
         /// The gateway's configuration.
         #[arg(long, default_value = "gateway.toml")]
@@ -293,12 +318,14 @@ pub(crate) enum CenterCommand {
     )]
     Init(CenterInitArgs),
     /// Serve until interrupted.
+    #[command(after_help = "Example:\n  iog center serve --config center/center.toml")]
     Serve {
         /// The center's configuration.
         #[arg(long, default_value = "center/center.toml")]
         config: PathBuf,
     },
     /// Write the network file for publishers, auditors and root holders: where the center is and how to know it.
+    #[command(after_help = "Example:\n  iog center network --out network.json")]
     Network {
         /// The center's configuration.
         #[arg(long, default_value = "center/center.toml")]
@@ -310,12 +337,16 @@ pub(crate) enum CenterCommand {
     /// Make the certificate authority that is to follow, and show the digests with which root names them in a keyset.
     ///
     /// Start the center again afterwards: it issues with the authority that the keyset in force names first.
+    #[command(after_help = "Example:\n  iog center authority --config center/center.toml")]
     Authority {
         /// The center's configuration.
         #[arg(long, default_value = "center/center.toml")]
         config: PathBuf,
     },
     /// Make a join token for a domain.
+    #[command(
+        after_help = "Example:\n  iog center invite --domain as64500 --organisation north --asn 64500 --name gw.example.net"
+    )]
     Invite(InviteArgs),
 }
 
@@ -375,13 +406,40 @@ pub(crate) struct InviteArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make an Ed25519 key: `FILE` (secret, mode 0600) and `FILE.pub`.
+    #[command(after_help = "Example:\n  iog key new alice.key")]
     New {
         /// Where the secret key goes.
         file: PathBuf,
     },
     /// The public key of a secret one.
+    #[command(after_help = "Example:\n  iog key show alice.key")]
     Show {
         /// A secret key file.
         file: PathBuf,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Commands that have no further ones below them, by what is typed.
+    fn leaves(command: &clap::Command, typed: &str) -> Vec<(String, clap::Command)> {
+        if !command.has_subcommands() {
+            return vec![(typed.to_owned(), command.clone())];
+        }
+        command.get_subcommands().flat_map(|below| leaves(below, &format!("{typed} {}", below.get_name()))).collect()
+    }
+
+    #[test]
+    fn every_command_has_an_example_of_itself() {
+        let commands = leaves(&Cli::command(), "iog");
+        assert!(commands.len() > 30, "{}", commands.len());
+        for (typed, command) in commands {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains(&format!("\n  {typed}")), "`{typed} --help` has no example");
+        }
+    }
 }

@@ -9,11 +9,14 @@ use super::whose::CenterArg;
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReviewCommand {
     /// Modules that wait for reviews.
+    #[command(after_help = "Example:\n  iog review list --network network.json")]
     List {
         #[command(flatten)]
         center: CenterArg,
     },
-    /// Everything an auditor signs for: capabilities, what changed, queries, WIT and (with --text) the disassembly's facts.
+    /// Everything an auditor signs for: capabilities, what changed since the version before, findings, manifest with its
+    /// queries, and the interface.
+    #[command(after_help = "Example:\n  iog review show iog/ip-traceback@1.1.0 --network network.json")]
     Show {
         /// Module digest, or `name@version`.
         module: String,
@@ -21,12 +24,24 @@ pub(crate) enum ReviewCommand {
         center: CenterArg,
     },
     /// Sign an approving review.
+    #[command(
+        after_help = "Example:\n  iog review approve iog/ip-traceback@1.1.0 --key alice.key --network network.json"
+    )]
     Approve(ReviewArgs),
     /// Sign a rejecting review with its reason.
+    #[command(
+        after_help = "Example:\n  iog review reject iog/ip-traceback@1.1.0 --key alice.key --blocking --note 'reads more columns than it uses'"
+    )]
     Reject(ReviewArgs),
     /// Stop a module or domain for some hours, as an auditor, its owner or root.
+    #[command(
+        after_help = "Example:\n  iog review suspend iog/ip-traceback@1.1.0 --key alice.key --reason-code vulnerability --reason 'leaks addresses'"
+    )]
     Suspend(StopArgs),
     /// Stop a module or domain for good: two organisations' auditors, its owner or root.
+    #[command(
+        after_help = "Example:\n  iog review revoke domain:as64500 --key root1.key --key root2.key --reason-code left --reason 'has left the network'"
+    )]
     Revoke(StopArgs),
 }
 

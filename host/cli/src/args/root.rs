@@ -26,6 +26,7 @@ pub(crate) enum RootCommand {
         yes: bool,
     },
     /// Domains in force and those that wait to be admitted.
+    #[command(after_help = "Example:\n  iog root domains --network network.json")]
     Domains {
         #[command(flatten)]
         center: CenterArg,

@@ -1,14 +1,15 @@
 //! `iog data collect flows`: flow exports over UDP into Parquet. One thread receives and decodes, one writes; between
 //! them is a short queue. What cannot keep up is dropped by the kernel and counted there.
 
+use std::cmp::Reverse;
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use iog_import::columns::{Sink, flow_schema};
-use iog_import::listen::{ListenLimits, Listener, Outcome};
+use iog_import::listen::{ExporterCounts, ListenLimits, Listener, Outcome};
 use iog_import::netflow::Reason;
 use iog_protocol::time::Timestamp;
 use serde_json::json;
@@ -34,6 +35,9 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Seconds after which rows are handed on though their batch is not full.
 const FLUSH_S: i64 = 1;
+
+/// Senders that the summary names, those first of whom most was not used.
+const SENDERS_SHOWN: usize = 20;
 
 /// Seconds between two lines about what was not used.
 const COMPLAIN_S: i64 = 60;
@@ -141,18 +145,38 @@ impl Collector {
             return Ok(());
         }
         let received_us = now().unix().saturating_mul(1_000_000);
-        match self.listener.datagram(from, received_us, bytes, sink)? {
+        let outcome = self.listener.datagram(from, received_us, bytes, sink)?;
+        match outcome {
             Outcome::Rows(_) => {}
-            Outcome::Damaged(fault) => {
-                self.unused.damaged += 1;
-                self.unused.last = Some(format!("from {from}: damaged at byte {}: {}", fault.offset, fault.reason));
-            }
-            Outcome::Full { what, max, .. } => {
-                self.unused.full += 1;
-                self.unused.last = Some(format!("from {from}: {what} is at its bound of {max}"));
-            }
+            Outcome::Damaged(_) => self.unused.damaged += 1,
+            Outcome::Full { .. } => self.unused.full += 1,
+        }
+        if let Some(why) = outcome.refusal() {
+            tracing::info!(%from, bytes = bytes.len(), "a datagram was not used: {why}");
+            self.unused.last = Some(format!("from {from}: {why}"));
         }
         Ok(())
+    }
+
+    /// What was not used of each sender, most first.
+    fn senders(&self) -> Vec<(IpAddr, &ExporterCounts)> {
+        let of = |(from, counts): ([u8; 16], _)| (Ipv6Addr::from(from).to_canonical(), counts);
+        let mut senders: Vec<(IpAddr, &ExporterCounts)> = self.listener.exporters().map(of).collect();
+        senders.retain(|(_, counts)| counts.refused > 0);
+        senders.sort_by_key(|(from, counts)| (Reverse(counts.refused), *from));
+        senders
+    }
+
+    fn tell_senders(&self, senders: &[(IpAddr, &ExporterCounts)]) {
+        for (from, counts) in senders.iter().take(SENDERS_SHOWN) {
+            let (refused, all) = (grouped(counts.refused), grouped(counts.datagrams));
+            let why = counts.first_refusal.as_deref().unwrap_or_default();
+            self.ui.line(format!("    from {from}: {refused} of {all} datagrams, the first: {why}"));
+        }
+        if senders.len() > SENDERS_SHOWN {
+            let more = grouped((senders.len() - SENDERS_SHOWN) as u64);
+            self.ui.line(format!("    from {more} more senders (--json names all, -v says every datagram)"));
+        }
     }
 
     /// Says once in a while how many datagrams were of no use, when there were new ones.
@@ -204,6 +228,8 @@ impl Collector {
                 self.ui.line(format!("  not used: {} datagrams {what}", grouped(*count)));
             }
         }
+        let senders = self.senders();
+        self.tell_senders(&senders);
         self.ui.object(&json!({
             "rows": tally.rows,
             "messages": tally.messages,
@@ -213,6 +239,12 @@ impl Collector {
             "damaged": damaged,
             "full": full,
             "dropped": dropped,
+            "senders": senders.iter().map(|(from, counts)| json!({
+                "from": from.to_string(),
+                "datagrams": counts.datagrams,
+                "not_used": counts.refused,
+                "first": counts.first_refusal,
+            })).collect::<Vec<_>>(),
         }));
     }
 }

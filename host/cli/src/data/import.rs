@@ -48,6 +48,9 @@ enum Outcome {
     Refused(anyhow::Error),
 }
 
+/// The exit code where some files gave something and others nothing.
+const PARTLY: u8 = 3;
+
 pub(crate) fn run(ui: Ui, args: &ImportArgs) -> Result<ExitCode> {
     let options = options(args)?;
     let jobs: Vec<Job<'_>> = args.files.iter().map(|input| job(input, args)).collect();
@@ -275,7 +278,20 @@ fn report(ui: Ui, schema: Option<&'static str>, done: &[(&Path, Outcome)]) -> Ex
     ui.line(format!("{rows_too}{shown} from {files}{known_too}, {refused} refused"));
     let files: Vec<Value> = done.iter().map(|(input, outcome)| object(input, outcome)).collect();
     ui.object(&json!({"schema": schema, "rows": rows, "refused": refused, "files": files}));
-    if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match count(gave_nothing) {
+        0 => ExitCode::SUCCESS,
+        all if all == done.len() => ExitCode::FAILURE,
+        _ => ExitCode::from(PARTLY),
+    }
+}
+
+/// Whether there was something in the file, and nothing of it could be used.
+fn gave_nothing(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Read(report, _) => report.gave_nothing(),
+        Outcome::Known => false,
+        Outcome::Refused(_) => true,
+    }
 }
 
 fn line(input: &Path, outcome: &Outcome) -> Option<Vec<Text>> {
@@ -298,7 +314,7 @@ fn skipped(why: &Skip, number: u64) -> String {
 }
 
 /// What reasons count, in their words.
-const COUNTED: [&str; 5] = ["records", "bytes", "packets", "flows", "messages"];
+const COUNTED: [&str; 8] = ["records", "bytes", "packets", "flows", "messages", "values", "elements", "headers"];
 
 fn object(input: &Path, outcome: &Outcome) -> Value {
     match outcome {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::parts;
-use crate::ui::{Text, Tone, Ui, grouped, size};
+use crate::ui::{Text, Tone, Ui, counted, grouped, size};
 
 /// Edges and entry points that people are shown; machines get all.
 const SHOWN_MAX: usize = 12;
@@ -94,7 +94,7 @@ impl Finished<'_> {
         print_places(ui, "goes dark at (no answer)", &graph.dark, Tone::Warn);
         print_places(ui, "sources inside", &graph.inside, Tone::Warn);
         if !graph.silent.is_empty() {
-            ui.line(format!("  {} domains gave no answer", graph.silent.len()));
+            ui.words(format!("{} gave no answer", counted(graph.silent.len() as u64, "domain", "domains")));
         }
         ui.title("What it cost");
         self.print_cost(ui);
@@ -115,12 +115,12 @@ impl Finished<'_> {
         let good = self.receipts_ok.iter().filter(|ok| **ok).count();
         let verified =
             format!("{good} of {} verified offline from files and the pinned genesis", self.receipts_ok.len());
-        let most = format!("at most {} and {} (receipts round up)", grouped(read), grouped(fuel));
+        let most = format!("at most {} rows and {} fuel (receipts round up)", grouped(read), grouped(fuel));
         let registry = format!("{} log entries, no independent witness in a demo", self.log_size);
         ui.named(&[
             ("data at the providers", size(self.dataset_bytes).into()),
             ("left the providers", format!("{} ({share}receipts included)", size(left)).into()),
-            ("rows and fuel", most.into()),
+            ("read and used", most.into()),
             ("receipts", verified.into()),
             ("registry", registry.into()),
         ]);
@@ -161,7 +161,7 @@ fn print_edges(ui: Ui, graph: &Graph) {
     let rows: Vec<Vec<Text>> = edges.iter().take(SHOWN_MAX).map(row).collect();
     ui.table(&["hop", "flows", "bytes", ""], &rows);
     if edges.len() > SHOWN_MAX {
-        ui.line(format!("  and {} lighter edges (--json has all)", edges.len() - SHOWN_MAX));
+        ui.words(format!("and {} lighter edges (--json has all)", edges.len() - SHOWN_MAX));
     }
 }
 
@@ -172,10 +172,32 @@ fn print_places(ui: Ui, what: &str, places: &[Place], tone: Tone) {
         let to: Vec<String> = place.to.iter().map(|asn| format!("AS{asn}")).collect();
         let towards = if to.is_empty() { String::new() } else { format!(", towards {}", to.join(" ")) };
         let name = Text::toned(tone, &format!("AS{}", place.asn));
-        let counts = format!("  {} flows, {}{towards}", grouped(place.flows), size(place.bytes));
-        ui.line(Text::from(format!("  {what}: ")).then(name).then(counts));
+        let counts = format!("  {}, {}{towards}", counted(place.flows, "flow", "flows"), size(place.bytes));
+        ui.words(Text::from(format!("{what}: ")).then(name).then(counts));
     }
     if places.len() > SHOWN_MAX / 2 {
-        ui.line(format!("  {what}: {} more", places.len() - SHOWN_MAX / 2));
+        ui.words(format!("{what}: {} more", places.len() - SHOWN_MAX / 2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages;
+
+    #[test]
+    fn the_end_of_the_demo() {
+        let call = pages::report();
+        let (name, version) = (call.module_name.clone(), call.module_version.clone());
+        let finished = Finished {
+            domains: 8,
+            module: (&name, &version, call.module),
+            log_size: 24,
+            call: &call,
+            receipts_ok: &[true, true, true, true, true, false, false, false],
+            dataset_bytes: 54_321_000,
+            generated: true,
+        };
+        insta::assert_snapshot!("demo", Ui::pages(|ui| finished.print(ui).unwrap()));
     }
 }

@@ -5,6 +5,9 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use anyhow::{Context as _, Result};
+use iog_sandbox::{Program, Reach};
+
 /// What is left of the caller's environment.
 const KEPT: [&str; 12] = [
     "PATH",
@@ -26,7 +29,16 @@ const KEPT_PREFIXES: [&str; 4] = ["CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES
 
 /// A program to be called in `stage`, which holds nothing but what was laid out there.
 pub(super) fn command(stage: &Path, program: &str) -> Command {
-    let mut command = Command::new(program);
+    prepared(Command::new(program), stage)
+}
+
+/// The same, where it and all that it starts see nothing of this machine but `reach`.
+pub(super) fn command_within(reach: &Reach, stage: &Path, program: &str) -> Result<Command> {
+    let command = reach.command(&Program::Itself, program);
+    Ok(prepared(command.with_context(|| format!("`{program}` cannot be confined"))?, stage))
+}
+
+fn prepared(mut command: Command, stage: &Path) -> Command {
     clean_environment(&mut command);
     command.current_dir(stage).stdin(Stdio::null());
     command

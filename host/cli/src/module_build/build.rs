@@ -2,18 +2,21 @@
 //! sources and toolchain give the same bytes wherever the checkout lies. It signs nothing and judges nothing;
 //! `iog-inspect` does that with the result.
 
+use std::fs::DirBuilder;
 use std::io::{BufRead as _, BufReader, Read};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
+use iog_sandbox::Reach;
 
 use super::docs;
 use super::files::digest;
 use super::source::Sources;
 use super::strangers;
 use super::toolchain::{self, TARGET};
-use super::{asking, crates};
+use super::{asking, confined, crates};
 
 /// Bytes of a line of cargo's that are shown as one.
 const LINE_BYTES_MAX: u64 = 16 * 1024;
@@ -56,14 +59,17 @@ impl Built {
 
 /// Builds the module in `options.module_dir` and checks that the result is a valid component. What is compiled is a copy
 /// of the sources in a folder of its own, to the lock file as it is, so that cargo compiles nothing that the source digest does
-/// not cover; what a source includes by itself (`include!`) the compiler reads from wherever it lies.
+/// not cover; and unless strangers are trusted, the compiler sees nothing else of this machine that a source could include.
 ///
 /// # Errors
 /// When no toolchain for the target is found (the message names the commands that install one), the crate does not
 /// compile (`said` gets cargo's own words), would run code of strangers, or the core module is not what its WIT says.
 pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built> {
     let sources = Sources::read(&options.module_dir)?;
-    std::fs::create_dir_all(&options.target_dir)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&options.target_dir)
         .with_context(|| format!("cannot make `{}`", options.target_dir.display()))?;
     let target_dir = options.target_dir.canonicalize().context("the target folder went away")?;
     let stages = target_dir.join("iog-sources");
@@ -73,6 +79,7 @@ pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built
     }
     sources.lay_out(&stage)?;
     if !options.trust_build_scripts {
+        confined::ensure_held()?;
         // Before cargo is called at all: what it would run may be named by files that it reads first.
         let module_dir = options.module_dir.canonicalize().context("the module's folder went away")?;
         let here = std::env::current_dir().context("the current folder went away")?;
@@ -83,7 +90,11 @@ pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built
         strangers::refuse_code(&layout.runs, &sources.lock()?)?;
     }
     let toolchain = toolchain::find(&stage, options.install_toolchain)?;
-    let mut command = asking::command(&stage, "cargo");
+    let mut command = if options.trust_build_scripts {
+        asking::command(&stage, "cargo")
+    } else {
+        confined::cargo(&stage, &target_dir, &toolchain)?
+    };
     command
         .args(["build", "--release", "--locked", "--target", TARGET, "--package", &sources.package])
         .args(&toolchain.cargo_args)
@@ -96,6 +107,7 @@ pub(crate) fn build(options: &BuildOptions, said: &dyn Fn(&str)) -> Result<Built
         relay(words, said);
     }
     let status = child.wait().context("`cargo` went away")?;
+    ensure!(!Reach::was_not_held(status), "the kernel did not confine `cargo`, so nothing was built");
     ensure!(status.success(), "cargo could not build `{}`", sources.package);
     let core = target_dir.join(TARGET).join("release").join(&layout.artefact);
     let core = std::fs::read(&core).with_context(|| format!("cargo made no `{}`", core.display()))?;

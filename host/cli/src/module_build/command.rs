@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::build::{BuildOptions, build};
+use super::files;
 use super::record::{Comparison, Record, compare};
 use crate::module_files::{MANIFEST_FILE, component_file, is_module, prebuilt};
 use crate::ui::{Text, Tone, Ui, size};
@@ -24,7 +25,7 @@ pub(crate) fn run(ui: Ui, order: Order<'_>) -> Result<bool> {
     let mut reported = Vec::new();
     for (module_dir, out) in jobs(order.dir, order.out)? {
         let spinner = ui.spinner(&format!("building {}", module_dir.display()));
-        let target_dir = target_dir(&module_dir);
+        let target_dir = target_dir(&module_dir)?;
         let (install_toolchain, trust_build_scripts) = (order.install_toolchain, order.trust_build_scripts);
         let options = BuildOptions { module_dir, target_dir, install_toolchain, trust_build_scripts };
         let said = |line: &str| ui.foreign(line);
@@ -64,10 +65,22 @@ fn jobs(dir: &Path, out: Option<PathBuf>) -> Result<Vec<(PathBuf, PathBuf)>> {
     Ok(named.map(|(name, module)| (module, component_file(&folder, &name))).collect())
 }
 
-/// Modules of one workspace share cargo's work, wherever the command was started.
-fn target_dir(module_dir: &Path) -> PathBuf {
+/// Where cargo works: modules of one workspace share a folder, wherever the command was started. It is in the user's own cache and
+/// never in the checkout, since cargo takes what it finds there for work of its own: libraries that it loads, components that it
+/// need not compile.
+fn target_dir(module_dir: &Path) -> Result<PathBuf> {
     let up = module_dir.join("..");
-    if up.join("Cargo.toml").is_file() { up.join("target") } else { module_dir.join("target") }
+    let workspace = if up.join("Cargo.toml").is_file() { up } else { module_dir.to_owned() };
+    let workspace = workspace.canonicalize().context("no such folder")?;
+    let named = files::digest(workspace.as_os_str().as_encoded_bytes());
+    Ok(cache()?.join("iog/modules").join(named.trim_start_matches("sha256:")))
+}
+
+/// The user's cache, as the XDG base directories have it.
+fn cache() -> Result<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")));
+    cache.context("nothing says where to build: set `HOME` or `XDG_CACHE_HOME`")
 }
 
 /// What a rebuild says, and whether the component may stay.

@@ -11,7 +11,7 @@ use wit_parser::{Docs, PackageMetadata, Resolve, TypeDefKind, World, WorldId, Wo
 /// world, or more than one that it could be.
 ///
 /// # Errors
-/// When the folder's WIT cannot be read, or the component is none.
+/// When the folder's WIT cannot be read, or the file is not a component.
 pub(super) fn documented(component: Vec<u8>, wit: &Path) -> Result<Vec<u8>> {
     if !wit.is_dir() {
         return Ok(component);

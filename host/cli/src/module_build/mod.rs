@@ -5,6 +5,7 @@
 mod asking;
 mod build;
 pub(crate) mod command;
+mod confined;
 mod crates;
 mod docs;
 mod files;

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use iog_machine::files::{self, Readers};
 use serde::{Deserialize, Serialize};
 
 use super::build::{BuildOptions, Built, build};
@@ -60,11 +61,12 @@ impl Record {
         if let Some(dir) = component.parent() {
             std::fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
         }
-        std::fs::write(component, bytes).with_context(|| format!("cannot write `{}`", component.display()))?;
-        let path = component.with_extension("json");
         let mut text = serde_json::to_string_pretty(self).context("cannot write a record")?;
         text.push('\n');
-        std::fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+        // The record last: one that is there speaks of a component that is there.
+        let files = [(component.to_owned(), bytes), (component.with_extension("json"), text.as_bytes())];
+        let failed = || format!("cannot write `{}` and its record", component.display());
+        files::replace_all(&files, Readers::All).with_context(failed)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Everything that a component is made of: the module's crate, the crates of the same checkout that it uses, the WIT they
 //! are generated from, the workspace's profile and the part of its lock file that counts. `Sources` holds these files
-//! as they are built, in a layout of their own, so that the digest covers what cargo compiles and nothing else; the compiler
-//! is not confined, and a source may still include a file from elsewhere (`include!`). It runs no cargo: a test compares
-//! digests in milliseconds.
+//! as they are built, in a layout of their own, so that the digest covers what cargo compiles and nothing else. It runs no
+//! cargo: a test compares digests in milliseconds.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -18,8 +18,8 @@ const KNOWN: &str = include_str!("../../../../modules/Cargo.lock");
 const CONFIGURATIONS: [&str; 4] = [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
 
 /// How to go on.
-const REMEDY: &str = "read them, then say --trust-build-scripts to run them as yourself, with your files and keys in reach; \
-                      better as a user without keys";
+pub(super) const REMEDY: &str = "read it, then say --trust-build-scripts to build it as yourself, with your files and keys in reach; \
+                                 better as a user without keys";
 
 #[derive(Deserialize)]
 struct Lock {

@@ -136,6 +136,12 @@ pub(super) fn cargo_home() -> PathBuf {
     home.canonicalize().unwrap_or(home)
 }
 
+/// Where rustup keeps compilers.
+pub(super) fn rustup_home() -> PathBuf {
+    let in_home = || std::env::home_dir().unwrap_or_default().join(".rustup");
+    std::env::var_os("RUSTUP_HOME").map_or_else(in_home, PathBuf::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

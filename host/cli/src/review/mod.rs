@@ -17,7 +17,7 @@ use iog_protocol::statements::{RevocationSeverity, Severity, Verdict};
 
 use crate::args::{CenterArg, ReviewArgs, ReviewCommand};
 use crate::link::{self, module, now};
-use crate::ui::{Ui, grouped, size};
+use crate::ui::{Ui, counted, grouped, size};
 use crate::{keys, module as modules, runtime};
 
 pub(crate) fn run(ui: Ui, command: ReviewCommand) -> Result<ExitCode> {
@@ -38,7 +38,7 @@ async fn list(ui: Ui, arg: &CenterArg) -> Result<()> {
     let queue = Queue::of(&registry, now());
     let rows: Vec<Vec<String>> = queue.modules.iter().map(row).collect();
     if rows.is_empty() {
-        ui.line("no module waits for reviews");
+        ui.line("no module waits for reviews; `iog module show` lists all modules");
     }
     ui.table(&["module", "reviews", "needed", "why it does not run"], &rows);
     ui.view(&queue)
@@ -56,16 +56,18 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     let files = link.files(&record.submission).await?;
     let sheet = ReviewSheet::of(&registry, record, files, now())?;
     let (document, line) = (&sheet.document, &sheet.document.line);
-    ui.line(format!("module        {}", line.release()));
-    ui.line(format!("digest        {}", line.digest));
-    ui.line(format!("manifest      {}", line.manifest));
-    ui.line(format!("size          {}", size(line.size)));
-    ui.line(format!("publisher     {}", line.publisher));
-    ui.line(format!("source        {} at {}", sheet.source.repository, sheet.source.commit));
+    ui.named(&[
+        ("module", line.release().into()),
+        ("digest", line.digest.to_string().into()),
+        ("manifest", line.manifest.to_string().into()),
+        ("size", size(line.size).into()),
+        ("publisher", line.publisher.to_string().into()),
+        ("source", format!("{} at {}", sheet.source.repository, sheet.source.commit).into()),
+    ]);
     modules::print_capabilities(ui, &line.capabilities);
     ui.title("change");
     for told in change_lines(sheet.change.as_ref(), &line.capabilities) {
-        ui.line(told);
+        ui.words(told);
     }
     print_findings(ui, &document.findings);
     ui.title("manifest");
@@ -73,12 +75,18 @@ async fn show(ui: Ui, reference: &str, arg: &CenterArg) -> Result<()> {
     ui.title("interface");
     ui.block(&document.wit);
     ui.gap();
-    ui.line(format!(
-        "{} core functions in {} modules, {} memories",
-        grouped(sheet.core.functions),
-        sheet.core.modules,
-        sheet.core.memories
+    let core = &sheet.core;
+    ui.prose(format!(
+        "{} in {}, {}",
+        counted(core.functions, "core function", "core functions"),
+        counted(core.modules, "module", "modules"),
+        counted(core.memories, "memory", "memories")
     ));
+    ui.gap();
+    ui.prose("to judge it, with your auditor's key:");
+    let (module, center) = (line.digest, link::again(arg));
+    ui.line(format!("  iog review approve {module} --key KEY {center}"));
+    ui.line(format!("  iog review reject {module} --key KEY --note 'WHY' --blocking {center}"));
     ui.view(document)
 }
 
@@ -153,11 +161,12 @@ async fn sign(ui: Ui, args: &ReviewArgs, verdict: Verdict) -> Result<()> {
     let submission = &record.submission;
     let logged = decision.logged(submission.module, accepted.index, accepted.approval_index);
     ui.line(format!(
-        "{} {}@{} ({}): entry {}",
-        logged.verdict, submission.name, submission.version, logged.module, logged.index
+        "{} {}@{}: entry {} of the log",
+        logged.verdict, submission.name, submission.version, logged.index
     ));
+    ui.line(format!("  {}", logged.module));
     if let Some(approval) = logged.approval_index {
-        ui.line(format!("enough reviews stand: the center logged its approval as entry {approval}"));
+        ui.prose(format!("enough reviews stand: the center logged its approval as entry {approval}"));
     }
     ui.view(&logged)
 }

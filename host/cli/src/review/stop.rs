@@ -22,7 +22,7 @@ pub(super) async fn stop(ui: Ui, args: &StopArgs, severity: RevocationSeverity) 
     let logged = StopLogged::of(&after, stop.target, accepted.index, now());
     ui.line(format!("{} is {}: entry {} of the log", args.target, logged.state, logged.index));
     if severity == RevocationSeverity::Revoke && logged.state != "revoked" {
-        ui.line("your vote to revoke it is logged; another organisation, its owner or root has to agree");
+        ui.prose("your vote to revoke it is logged; another organisation, its owner or root has to agree");
     }
     ui.view(&logged)
 }

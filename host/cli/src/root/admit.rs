@@ -23,11 +23,17 @@ pub(super) async fn domains(ui: Ui, arg: &CenterArg) -> Result<()> {
     let domains = Domains::of(&registry, &link.center.domains().await?.pending, now());
     let mut rows: Vec<Vec<Text>> = domains.in_force.iter().map(row).collect();
     rows.extend(domains.pending.iter().map(waiting_row));
+    if rows.is_empty() {
+        ui.prose("no domains yet; `iog center invite` makes a join token for one");
+    }
     ui.table(&["domain", "organisation", "AS", "endpoints", "state"], &rows);
     let keys: Vec<Vec<String>> = domains.pending.iter().filter_map(keys_row).collect();
     if !keys.is_empty() {
-        ui.title("keys of those that wait: compare them with what each domain told you by another way");
+        ui.title("keys of those that wait");
+        ui.words("compare them with what each domain told you by another way than the network, then admit it:");
         ui.table(&["domain", "caller key", "receipt key"], &keys);
+        ui.gap();
+        ui.line(format!("  iog root admit DOMAIN --key ROOT.key --caller-key KEY {}", link::again(arg)));
     }
     ui.view(&domains)
 }
@@ -81,7 +87,7 @@ pub(super) async fn admit(ui: Ui, args: &AdmitArgs) -> Result<()> {
     let index = posted.context("the center did not take the statement")?.logged().map(|logged| logged.index);
     match index {
         Some(index) => ui.line(format!("admitted: entry {index} of the log")),
-        None => ui.line("signed; it waits for further signatures"),
+        None => ui.prose("signed; it waits for further signatures, by the same command with another key"),
     }
     ui.object(&json!({"domain": domain, "index": index, "caller_key": waiting.domain.caller_key.to_string(), "statement": sheet}));
     Ok(())
@@ -89,17 +95,19 @@ pub(super) async fn admit(ui: Ui, args: &AdmitArgs) -> Result<()> {
 
 fn show(ui: Ui, domain: &Domain, registry: &Registry) {
     let asked = Asked::of(registry, domain);
-    ui.line(format!("domain        {}", domain.id));
-    ui.line(format!("organisation  {}", domain.organisation));
-    ui.line(format!("AS numbers    {}", numbers(&asked.asns)));
-    ui.lines(asked.endpoints.iter().map(|endpoint| format!("endpoint      {endpoint}")));
-    ui.line(format!("caller key    {}", asked.caller_key));
-    ui.line(format!("receipt key   {}", asked.receipt_key));
-    let Some(old) = Replaced::of(registry, domain) else { return };
-    ui.line(format!("replaces      statement {} of the log, sequence {}", old.index, old.sequence));
-    for name in &old.changes {
-        ui.line(format!("changes       {name}"));
+    let mut fields: Vec<(&str, Text)> = vec![
+        ("domain", domain.id.to_string().into()),
+        ("organisation", domain.organisation.to_string().into()),
+        ("AS numbers", numbers(&asked.asns).into()),
+    ];
+    fields.extend(asked.endpoints.iter().map(|endpoint| ("endpoint", Text::from(endpoint))));
+    fields.push(("caller key", asked.caller_key.to_string().into()));
+    fields.push(("receipt key", asked.receipt_key.to_string().into()));
+    if let Some(old) = Replaced::of(registry, domain) {
+        fields.push(("replaces", format!("statement {} of the log, sequence {}", old.index, old.sequence).into()));
+        fields.extend(old.changes.iter().map(|name| ("changes", Text::from(*name))));
     }
+    ui.named(&fields);
 }
 
 /// Whether root may sign: the key it was told is the statement's, it said so beforehand, or it says so when asked.

@@ -1,5 +1,5 @@
 //! Whether a signer agrees to what it was shown. Where nobody can be asked and nobody agreed beforehand, nothing is signed:
-//! silence is no consent.
+//! silence is not consent.
 
 use anyhow::{Result, bail};
 

@@ -1,5 +1,6 @@
 //! A statement as its signer is shown it: all of it.
 
+use iog_desk::text::escaped;
 use iog_desk::views::SigningSheet;
 use iog_desk::views::signing_sheet::Member;
 
@@ -9,7 +10,16 @@ use crate::ui::Ui;
 pub(super) fn show(ui: Ui, sheet: &SigningSheet) {
     let print = |members: &[Member]| {
         let width = members.iter().map(|member| member.path.chars().count()).max().unwrap_or(0);
-        ui.lines(members.iter().map(|member| format!("  {:<width$}  {}", member.path, member.value)));
+        for member in members {
+            let line = format!("  {:<width$}  {}", member.path, escaped(&member.value));
+            if ui.fits(&line) {
+                ui.line(line);
+            } else {
+                // Carried over, a part of a value could pass for a member: each line of it has a mark instead.
+                ui.line(format!("  {}", member.path));
+                ui.block(&escaped(&member.value));
+            }
+        }
     };
     ui.title("what is signed");
     print(&sheet.about);

@@ -66,9 +66,22 @@ impl Ui {
         self.line("");
     }
 
-    /// A foreign text that has lines of its own, each marked as such.
+    /// Whether a line is no wider than the terminal.
+    pub(crate) fn fits(self, line: &str) -> bool {
+        wrap::width(line) <= self.columns
+    }
+
+    /// Our own words, parted at their blanks where the terminal ends. Commands to copy are lines, which are never parted.
+    pub(crate) fn prose(self, text: impl Into<Text>) {
+        self.lines(text.into().wrapped(self.columns, usize::MAX));
+    }
+
+    /// A foreign text that has lines of its own, each marked as such; one that is wider than the terminal is parted here, since
+    /// what the terminal carries over has no mark.
     pub(crate) fn block(self, text: &str) {
-        self.lines(lines(text).map(|line| format!("{FOREIGN}{line}")));
+        let room = self.columns - FOREIGN.len();
+        let parted = lines(text).flat_map(|line| Text::from(line).wrapped(room, usize::MAX));
+        self.lines(parted.map(|line| Text::from(FOREIGN).then(line)));
     }
 
     /// A heading with room above it.
@@ -126,7 +139,7 @@ impl Ui {
     pub(crate) fn named(self, fields: &[(&str, Text)]) {
         let fields: Vec<(String, Text)> =
             fields.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
-        self.set_in(|room| table::named(&fields, room));
+        self.set_in(|room| table::named_within(&fields, room, usize::MAX));
     }
 
     /// Lines for people, set in, that are made for what room there is.
@@ -206,7 +219,33 @@ fn plain_json(value: &Value) -> String {
     plain
 }
 
+#[cfg(test)]
+thread_local! {
+    /// What a test's page has so far.
+    static PAGE: std::cell::RefCell<Option<String>> = const { std::cell::RefCell::new(None) };
+}
+
+#[cfg(test)]
+impl Ui {
+    /// What people see of something on a terminal of so many columns.
+    pub(crate) fn page(columns: usize, print: impl FnOnce(Self)) -> String {
+        PAGE.set(Some(String::new()));
+        print(Self { mode: Mode::People, colour: false, columns });
+        PAGE.take().unwrap_or_default()
+    }
+
+    /// The same on 80 and on 200 columns, for a golden file.
+    pub(crate) fn pages(print: impl Fn(Self)) -> String {
+        let ruler = |columns: usize| format!("{:-^columns$}", format!(" {columns} "));
+        [80, 200].map(|columns| format!("{}\n{}", ruler(columns), Self::page(columns, &print))).join("\n")
+    }
+}
+
 fn out(text: &str) {
+    #[cfg(test)]
+    if PAGE.with_borrow_mut(|page| page.as_mut().map(|page| page.extend([text, "\n"])).is_some()) {
+        return;
+    }
     let mut stdout = std::io::stdout().lock();
     // A reader that closed the pipe has seen enough; 141 is what a shell says of SIGPIPE, so a failure is not hidden.
     if writeln!(stdout, "{text}").is_err() {
@@ -221,7 +260,67 @@ fn note(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// A cell: a word, a number, a sentence, a digest, wide characters, nothing.
+    fn cells() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-z]{1,10}",
+            "[0-9]{1,14}",
+            "([a-z]{1,12} ){1,20}[a-z]{1,12}",
+            Just(format!("sha256:{}", "0a".repeat(32))),
+            "[東京ß\u{301}]{0,40}",
+            "\\PC{0,60}",
+            Just(String::new()),
+        ]
+    }
+
+    /// Cells of a row, and what stands under it.
+    type Row = (Vec<String>, Option<String>);
+
+    fn tables() -> impl Strategy<Value = (Vec<String>, Vec<Row>)> {
+        (1_usize..10).prop_flat_map(|columns| {
+            let heads = prop::collection::vec("[a-z]{0,8}(-[a-z]{1,12}){0,3}", columns);
+            let row = (prop::collection::vec(cells(), columns), prop::option::of(cells()));
+            (heads, prop::collection::vec(row, 0..6))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn no_table_is_wider_than_the_terminal_or_loses_a_word((heads, rows) in tables(), columns in 40_usize..240) {
+            let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+            let row = |(cells, under): &Row| {
+                (cells.iter().map(Text::from).collect(), under.as_ref().map(Text::from))
+            };
+            let texts: Vec<(Vec<Text>, Option<Text>)> = rows.iter().map(row).collect();
+            let page = Ui::page(columns, |ui| ui.table_with(&heads, &texts));
+            for line in page.lines() {
+                prop_assert!(wrap::width(line) <= columns, "{columns} columns: {line:?}");
+            }
+            let short = |text: &&String| text.chars().all(|c| c.is_ascii_alphanumeric());
+            for word in rows.iter().flat_map(|(cells, _)| cells).filter(short) {
+                prop_assert!(page.contains(word.as_str()), "{word} of\n{page}");
+            }
+        }
+
+        #[test]
+        fn named_texts_and_foreign_lines_are_no_wider_either(name in cells(), text in cells(), columns in 40_usize..240) {
+            let page = Ui::page(columns, |ui| {
+                ui.named(&[(name.as_str(), Text::from(&text)), ("other", "x".into())]);
+                ui.words(&text);
+                ui.prose(&text);
+                ui.block(&text);
+            });
+            for line in page.lines() {
+                prop_assert!(wrap::width(line) <= columns, "{columns} columns: {line:?}");
+            }
+        }
+    }
 
     #[test]
     fn json_keeps_its_values_and_drives_nothing() {

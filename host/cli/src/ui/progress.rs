@@ -43,11 +43,6 @@ impl Progress {
         self.0.set_message(escaped(text));
     }
 
-    /// A line above it, which stays.
-    pub(crate) fn tells(&self, text: &str) {
-        self.0.println(escaped(text));
-    }
-
     /// How many steps there are.
     pub(crate) fn of(&self, total: u64) {
         self.0.set_length(total);

@@ -130,6 +130,23 @@ fn every_kind_of_type() {
 }
 
 #[test]
+fn rows_that_end_in_the_same_words_are_one() {
+    let row = |asn: u32, reason: &str| json!({"domain": format!("as{asn}"), "asn": asn, "reason": reason});
+    let (late, away) = ("no answer within 60 s", "unreachable: connection refused");
+    let rows = json!([row(64500, late), row(64501, away), row(64502, late), row(64503, "gone"), row(64504, "gone")]);
+    let asn = option(named("asn", Fact::U32));
+    let ty = list(record(&[("domain", Fact::String), ("asn", asn), ("reason", Fact::String)]));
+    let shown = page(&ty, &rows, 80);
+    let words: Vec<Vec<&str>> = shown.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0][..5], ["as64500,", "as64502", "AS64500,", "AS64502", "no"], "{shown}");
+    assert_eq!(words[1][..3], ["as64501", "AS64501", "unreachable:"], "{shown}");
+    assert_eq!(words.len(), 4, "single words may be values: their rows stay\n{shown}");
+    let counts = list(record(&[("n", Fact::U8), ("reason", Fact::String)]));
+    let counted = page(&counts, &json!([{"n": 1, "reason": late}, {"n": 1, "reason": late}]), 80);
+    assert_eq!(counted.lines().count(), 3, "numbers are never folded\n{counted}");
+}
+
+#[test]
 fn a_table_that_is_too_wide_is_parted_and_then_a_list() {
     let row = |at: usize| {
         json!({"prefix": format!("2001:db8:{at}::/48"), "asn": 64500 + at, "seen-by": ["as64500", "as64501", "as64502"],

@@ -161,15 +161,27 @@ impl Table {
     }
 }
 
-/// Names and texts in two columns; the texts may take several lines.
+/// Names and texts in two columns; the texts may take several lines. One with a word, such as a digest, that would only be
+/// whole below its name stands there.
 pub(super) fn named(fields: &[(String, Text)], columns: usize) -> Vec<Text> {
+    named_within(fields, columns, TEXT_LINES_MAX)
+}
+
+/// The same, of at most so many lines a text.
+pub(super) fn named_within(fields: &[(String, Text)], columns: usize, lines_max: usize) -> Vec<Text> {
     let widest = fields.iter().map(|(name, _)| width(name)).max().unwrap_or(0).min(columns / 3);
     let room = columns.saturating_sub(widest + GAP);
     let mut lines = Vec::new();
     for (name, text) in fields {
         let names = wrapped(name, widest, CELL_LINES_MAX, true);
         let names: Vec<Text> = names.iter().map(|name| Text::toned(Tone::Faint, name)).collect();
-        let texts = text.wrapped(room, TEXT_LINES_MAX);
+        let below = columns.saturating_sub(INDENT);
+        if (room + 1..=below).contains(&text.longest_word()) {
+            lines.extend(names);
+            lines.extend(set_in(text.wrapped(below, lines_max), INDENT));
+            continue;
+        }
+        let texts = text.wrapped(room, lines_max);
         lines.extend(aligned(&[names, texts], &[widest, room], &[false, false]));
     }
     lines

@@ -72,8 +72,16 @@ impl Text {
         if self.is_number() {
             return self.width();
         }
-        let words = self.pieces.iter().flat_map(|(_, text)| text.split(' ')).map(wrap::width);
-        words.map(|word| if word > WORD_MAX { WORD_PART_MIN } else { word }).max().unwrap_or(0)
+        self.words_wide().map(|word| if word > WORD_MAX { WORD_PART_MIN } else { word }).max().unwrap_or(0)
+    }
+
+    /// The columns of its longest word.
+    pub(super) fn longest_word(&self) -> usize {
+        self.words_wide().max().unwrap_or(0)
+    }
+
+    fn words_wide(&self) -> impl Iterator<Item = usize> {
+        self.pieces.iter().flat_map(|(_, text)| text.split(' ')).map(wrap::width)
     }
 
     /// The text in lines of at most `columns`, the last of `lines_max` with an ellipsis. Only a text of one meaning keeps its

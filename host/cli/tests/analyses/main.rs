@@ -105,7 +105,7 @@ impl Analysis {
         let spec = RunSpec {
             module: self.sandbox.load(&self.wasm).await.unwrap(),
             entry: "merge".into(),
-            params: json!({ "parts": parts }),
+            params: json!({ "parts": parts }).into(),
             provider: Provider { domain: "caller".into(), asn: None },
             grants: Grants::ALL,
             limits,

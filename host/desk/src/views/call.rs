@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use iog_caller::verify::ReceiptSummary;
-use iog_caller::{CallReport, LimitKind, Merged, Part, PartOutcome, Unmerged, Usage, Why};
+use iog_caller::{CallReport, LeftOut, LimitKind, Merged, Part, PartOutcome, Unmerged, Usage, Why};
 use iog_protocol::ids::{Asn, Digest, DomainId, EntryName, ModuleName, ModuleVersion, RequestId};
 use iog_protocol::run::ResultJson;
 use serde::Serialize;
@@ -90,8 +90,8 @@ pub enum MergedView {
         result: Value,
         /// What merging cost here.
         usage: Usage,
-        /// Whose answer is not in it, since the module's `merge` traps on it.
-        without: Option<DomainId>,
+        /// Whose answers are not in it, and why; sorted by domain.
+        without: Vec<LeftOut>,
     },
     /// None; the results of the parts are there all the same.
     Failed {

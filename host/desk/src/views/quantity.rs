@@ -42,7 +42,7 @@ impl Quantity {
         }
     }
 
-    /// A number in its unit; `None` where it is out of every range that has one, or is no number.
+    /// A number in its unit; `None` where it is out of every range that has one, or is not a number.
     #[must_use]
     pub fn shown(self, value: &Value) -> Option<String> {
         match self {

@@ -1,6 +1,8 @@
 //! A value of any WIT type for people: lines, tables and what is indented under them, by its type alone. It decides what is
 //! shown and in which words, not how wide it is; the texts are foreign, and whoever shows them escapes them.
 
+use std::collections::BTreeMap;
+
 use iog_inspect::WitTypeFact as Fact;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -133,6 +135,11 @@ fn list(item: &Fact, values: &[Value], depth: usize) -> Option<Shown> {
         return Some(Shown::Cell(nothing("none")));
     }
     let max = ROWS_MAX[depth.min(1)];
+    if let Fact::Record { fields, .. } = item
+        && fields.iter().all(|(_, ty)| is_name(ty))
+    {
+        return names(fields, values, max);
+    }
     let more = values.len().saturating_sub(max);
     let values = &values[..values.len() - more];
     let Fact::Record { fields, .. } = item else {
@@ -146,6 +153,59 @@ fn list(item: &Fact, values: &[Value], depth: usize) -> Option<Shown> {
 }
 
 type Field = (String, Fact);
+
+/// A table of names and words alone, in which rows that end in the same words are one.
+fn names(fields: &[Field], values: &[Value], max: usize) -> Option<Shown> {
+    let columns: Vec<&Field> = fields.iter().collect();
+    let rows = values.iter().map(|value| row(&columns, &[], value.as_object()?, 0));
+    let mut rows = folded(rows.collect::<Option<_>>()?);
+    let more = rows.len().saturating_sub(max);
+    rows.truncate(max);
+    Some(Shown::Table(Table { heads: fields.iter().map(|(name, ty)| head(name, ty)).collect(), rows, more }))
+}
+
+/// One row for all that have the same sentences in the same places, such as the reason of many domains; it stands where the
+/// first of them does, and names what the others have in their other cells.
+fn folded(rows: Vec<Row>) -> Vec<Row> {
+    let mut groups: Vec<Vec<Row>> = Vec::new();
+    let mut places: BTreeMap<Vec<Option<String>>, usize> = BTreeMap::new();
+    for row in rows {
+        let said = |cell: &Cell| cell.text.contains(' ').then(|| cell.text.clone());
+        let key: Vec<Option<String>> = row.cells.iter().map(said).collect();
+        let alone = key.iter().all(Option::is_none);
+        match places.get(&key).filter(|_| !alone) {
+            Some(place) => groups[*place].push(row),
+            None => {
+                places.insert(key, groups.len());
+                groups.push(vec![row]);
+            }
+        }
+    }
+    groups.into_iter().map(one_row).collect()
+}
+
+fn one_row(mut group: Vec<Row>) -> Row {
+    if group.len() == 1 {
+        return group.remove(0);
+    }
+    let same = |at: usize| group.iter().all(|row| row.cells[at] == group[0].cells[at]);
+    let nothing_differs = (0..group[0].cells.len()).all(same);
+    let column = |at: usize| match &group[0].cells[at] {
+        Cell { text, .. } if nothing_differs && text.contains(' ') => words(&format!("{text} ({} times)", group.len())),
+        cell if same(at) => cell.clone(),
+        _ => joined(group.iter().map(|row| row.cells[at].clone())),
+    };
+    Row { cells: (0..group[0].cells.len()).map(column).collect(), under: Vec::new() }
+}
+
+/// Whether a type's values name something or are words, and count nothing.
+fn is_name(ty: &Fact) -> bool {
+    match ty {
+        Fact::Option { some } => is_name(some),
+        Fact::String | Fact::Char | Fact::Enum { .. } => true,
+        other => Quantity::of(other) == Some(Quantity::Asn),
+    }
+}
 
 fn row(columns: &[&Field], blocks: &[&Field], members: &Map<String, Value>, depth: usize) -> Option<Row> {
     let member = |name: &str| members.get(name).unwrap_or(&Value::Null);

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use iog_caller::verify::{ReceiptSummary, VerifyError};
-use iog_caller::{CallReport, LimitKind, Merged, Part, PartOutcome, Returns, Unmerged, Usage, VerifiedBundle, Why};
+use iog_caller::{
+    CallReport, LeftOut, LimitKind, Merged, Part, PartOutcome, Returns, Spoils, Unmerged, Usage, VerifiedBundle, Why,
+};
 use iog_desk::views::domains::{NotWaiting, Waiting};
 use iog_desk::views::review_sheet::SheetError;
 use iog_desk::views::{
@@ -118,6 +120,7 @@ fn a_call_with_every_kind_of_part() {
     let part = |domain: &str, outcome| Part {
         domain: domain.parse().unwrap(),
         asn: Some(Asn(64500)),
+        address: None,
         request_id: Some(RequestId::from_bytes([9; 16])),
         outcome,
         receipt: None,
@@ -139,7 +142,10 @@ fn a_call_with_every_kind_of_part() {
         merged: Some(Merged::Result {
             result: result("[1234]"),
             usage: Usage { fuel: 5, ..Usage::default() },
-            without: None,
+            without: vec![
+                LeftOut { domain: "as64502".parse().unwrap(), why: Spoils::Trapped },
+                LeftOut { domain: "as64503".parse().unwrap(), why: Spoils::Limit { which: LimitKind::Fuel } },
+            ],
         }),
     };
     insta::assert_snapshot!("call", golden(&CallView::of(&report).unwrap()));
@@ -190,7 +196,7 @@ fn bundle() -> VerifiedBundle {
             caller: "as64501".parse().unwrap(),
             module: older().module,
             entry: "packets-to".parse().unwrap(),
-            params: json!({"target": "203.0.113.10"}),
+            params: json!({"target": "203.0.113.10"}).into(),
             purpose: "operations".to_owned(),
             service: None,
             actor: None,
