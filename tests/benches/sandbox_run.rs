@@ -78,7 +78,7 @@ async fn whole_run() -> anyhow::Result<serde_json::Value> {
     let wasm = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../modules/prebuilt/top-talkers.wasm"))?;
     let sandbox = Sandbox::new(&SandboxConfig::compiling_here())?;
     let module = sandbox.load(&wasm).await?;
-    let params = json!({"side": "source", "measure": "bytes"});
+    let params = json!({"side": "source", "measure": "bytes"}).into();
     let spec = RunSpec {
         module,
         entry: "top".to_owned(),
@@ -133,7 +133,7 @@ async fn first_call(config: &SandboxConfig) -> anyhow::Result<serde_json::Value>
             let spec = RunSpec {
                 module,
                 entry: "run".to_owned(),
-                params: json!({"x": 7}),
+                params: json!({"x": 7}).into(),
                 provider: Provider::default(),
                 grants: Grants::default(),
                 limits: Limits::default(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::deployment::{Deployment, home};
+use crate::harness::process::status;
 use crate::harness::settings::{TARGET, TRACEBACK, service_over, traceback};
 
 /// How long the gateway may take until it has given the bomb up: its wall time and what the machine takes besides.
@@ -42,15 +43,8 @@ fn manifest() -> String {
     format!("{head}\n[limits]{tail}")
 }
 
-/// The number in one line of a process's status.
-fn status(pid: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel says it");
-    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
-}
-
 /// Children of a process.
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let parent = format!("PPid:\t{pid}\n");
     let all = fs::read_dir("/proc")
         .expect("there is a `/proc`")

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use iog_caller::{CallReport, CallSpec, Merged, Part, PartOutcome, Quiet, Whom, Why, call, verify_bundle};
+use iog_caller::{CallError, CallReport, CallSpec, Merged, Part, PartOutcome, Quiet, Whom, Why, call, verify_bundle};
 use iog_home::Home;
+use iog_protocol::api::paths;
 use iog_protocol::keys::SecretKey;
+use iog_tlog::Checkpoint;
+use iog_transport::Request;
 use iog_transport::ca::Validity;
 use serde_json::{Value, json};
 
@@ -21,6 +24,10 @@ const SOUTH: &str = "as64501";
 
 /// Asks every provider of a service, as `iog call --all` does.
 pub(crate) async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
+    asked(net, service, params).await.expect("there is somebody to ask")
+}
+
+async fn asked(net: &Net, service: &str, params: Value) -> Result<CallReport, CallError> {
     let home = Home::open(&net.home_of(ASKER)).expect("the home is there");
     let spec = CallSpec {
         what: service.parse().expect("a service"),
@@ -33,9 +40,8 @@ pub(crate) async fn ask(net: &Net, service: &str, params: Value) -> CallReport {
         merge: true,
         merge_limits: iog_caller::MergeLimits::default(),
     };
-    call(iog_caller::Caller { home: &home, machine: &net.world.machine, sandbox: &net.world.sandbox }, &spec, &Quiet)
-        .await
-        .expect("there is somebody to ask")
+    let caller = iog_caller::Caller { home: &home, machine: &net.world.machine, sandbox: &net.world.sandbox };
+    call(caller, &spec, &Quiet).await
 }
 
 /// Two providers whose services are in the catalog.
@@ -140,6 +146,38 @@ fn a_provider_that_refuses_has_its_reason_in_the_answer() {
         assert_eq!((&joint["flows"], &joint["bytes"]), (&json!(5), &json!(5520)), "{joint}");
         assert_eq!(joint["talkers"].as_array().map(Vec::len), Some(1), "{joint}");
         assert_eq!(joint["silent"][0]["domain"], SOUTH, "{joint}");
+        net.close().await;
+    });
+}
+
+/// Receipts of a gateway, by the signed head of their log.
+async fn receipts(net: &Net, domain: &str) -> u64 {
+    let caller = Caller::of(net, ASKER).await;
+    let url = format!("https://{}{}", net.address(domain), paths::LOG_CHECKPOINT);
+    let response = caller.http.send(Request::get(url)).await.expect("the log is public");
+    let log = caller.log_of(&domain.parse().expect("a domain id"));
+    Checkpoint::open(&response.body, &log).expect("its head is signed").size
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_named_once_and_nobody_is_asked() {
+    play(async {
+        let net = stage(TRACEBACK.wasm).await;
+        let home = Home::open(&net.home_of(ASKER)).expect("the home is there");
+        for (params, told) in [
+            (json!({}), "missing `target: string`; for example `target=TEXT`"),
+            (json!({"target": 5}), "the parameter `target: string` does not fit: expected string, found the number 5"),
+            (json!({"target": TARGET, "from": 5}), "the entry has no parameter `from`; it takes `target: string`"),
+        ] {
+            let Err(CallError::Params(misfit)) = asked(&net, "ip-traceback", params).await else {
+                panic!("it fits: {told}")
+            };
+            assert!(misfit.to_string().starts_with(told), "{misfit}");
+        }
+        let kept = std::fs::read_dir(home.receipts_folder()).expect("it is there").count();
+        assert_eq!((kept, receipts(&net, NORTH).await, receipts(&net, SOUTH).await), (0, 0, 0), "nobody was asked");
+        ask(&net, "ip-traceback", json!({"target": TARGET})).await;
+        assert_eq!((receipts(&net, NORTH).await, receipts(&net, SOUTH).await), (1, 1), "and now everybody");
         net.close().await;
     });
 }

@@ -77,7 +77,9 @@ fn files_are_imported_whole_or_refused_with_a_reason() {
     write(folder.path(), "letter.txt", b"Dear all\n");
     write(folder.path(), "interfaces.csv", INTERFACES.as_bytes());
 
-    let unknown = iog.json(&["data", "import", "monday.nf5", "--out", "flows"]);
+    let unknown = iog.run(&["data", "import", "monday.nf5", "--out", "flows", "--json"]);
+    assert_eq!(unknown.code, 1, "nothing could be used");
+    let unknown = unknown.json();
     let skipped = json!([{"reason": "records without `ingress_as`", "records": 2}]);
     assert_eq!((&unknown["rows"], &unknown["files"][0]["skipped"]), (&json!(0), &skipped), "no neighbour is guessed");
     assert_eq!(parquet_files(&folder.path().join("flows")), 0);
@@ -85,7 +87,11 @@ fn files_are_imported_whole_or_refused_with_a_reason() {
     let files = ["data", "import", "monday.nf5", "cut.nf5", "letter.txt", "--out", "flows", "--json"];
     let done = iog.run(&[&files[..], &["--neighbours", "interfaces.csv"]].concat());
     let said = done.json();
-    assert_eq!((done.code, &said["rows"], &said["refused"]), (1, &json!(2), &json!(2)), "{said}");
+    assert_eq!(
+        (done.code, &said["rows"], &said["refused"]),
+        (3, &json!(2), &json!(2)),
+        "some of them could be used: {said}"
+    );
     let refused = |index: usize| said["files"][index]["refused"].as_str().expect("a reason").to_owned();
     assert!(refused(1).contains("`cut.nf5` is damaged at byte"), "{said}");
     assert!(refused(2).contains("`letter.txt` is in none of the formats known"), "{said}");
@@ -237,7 +243,8 @@ fn a_collector_on_an_open_address_wants_to_know_its_routers() {
     assert_eq!(
         last_words,
         [json!({
-            "rows": 0, "messages": 0, "exporters": 0, "skipped": [], "strangers": 1, "damaged": 0, "full": 0, "dropped": 0
+            "rows": 0, "messages": 0, "exporters": 0, "skipped": [], "strangers": 1, "damaged": 0, "full": 0, "dropped": 0,
+            "senders": []
         })]
     );
 }

@@ -92,7 +92,7 @@ fn open_files(pid: u32) -> usize {
 }
 
 /// What needs no data: each entry is one way to want more than there is.
-fn machine() -> Vec<u8> {
+pub(crate) fn machine() -> Vec<u8> {
     let entries = [
         ("fill", "", "(loop $l (memory.fill (i32.const 0) (i32.const 7) (i32.const 65536)) (br $l))"),
         ("copies", "", "(loop $l (memory.copy (i32.const 0) (i32.const 8) (i32.const 65528)) (br $l))"),
@@ -128,7 +128,7 @@ fn machine() -> Vec<u8> {
     wat::parse_str(text).expect("good WAT")
 }
 
-fn manifest_of_machine() -> String {
+pub(crate) fn manifest_of_machine() -> String {
     "[module]\nname = \"iog/machine\"\nversion = \"1.0.0\"\nsummary = \"Wants more than there is\"\n\
      entry = [\"fill\", \"copies\", \"grows\", \"recurses\", \"tails\", \"divides\", \"letters\", \"texts\"]\n\
      [limits]\nfuel = 2_000_000_000\nmemory_mib = 64\nwall_s = 10\nresult_kib = 64\n\
@@ -137,14 +137,14 @@ fn manifest_of_machine() -> String {
 }
 
 /// How a run should end.
-enum End {
+pub(crate) enum End {
     Limit(LimitKind),
     Trap,
     /// It succeeds, and its result is this, where it matters.
     Result(Option<Value>),
 }
 
-fn guests() -> Vec<(&'static str, &'static str, Value, End)> {
+pub(crate) fn guests() -> Vec<(&'static str, &'static str, Value, End)> {
     use End::{Limit, Result, Trap};
     let odd = json!(["NaN", "NaN", "Infinity", "-Infinity", -0.0, 5e-324, 0.300_000_000_000_000_04]);
     let error = |text: &str| Result(Some(json!({ "err": text })));
@@ -160,7 +160,7 @@ fn guests() -> Vec<(&'static str, &'static str, Value, End)> {
         ("hostile", "read-missing-column", json!({"column": u32::MAX}), Result(None)),
         ("hostile", "read-before-advance", json!({}), error("bad-column: there is no batch: call `advance` first")),
         ("hostile", "hoard-cursors", json!({"cursors": 10_000}), Trap),
-        ("hostile", "huge-result", json!({"bytes": 60_000_000}), Limit(LimitKind::Output)),
+        ("hostile", "huge-result", json!({"bytes": 60_000_000}), Limit(LimitKind::Memory)),
         ("hostile", "panics", json!({"message": "\n{\"level\":\"ERROR\"}\n"}), Trap),
         ("hostile", "recurse", json!({"depth": 10_000_000}), Trap),
         ("hostile", "hash-order", json!({"n": 1_000}), Result(None)),

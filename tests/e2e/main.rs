@@ -1,6 +1,7 @@
 //! Stories of callers, providers, auditors and attackers on real servers with real TLS, real SQLite and real Wasm.
 
 mod analyses;
+mod beside;
 mod bombs;
 #[path = "../inputs/bytes.rs"]
 mod bytes;
@@ -8,6 +9,7 @@ mod calls;
 mod collect;
 mod crowding;
 mod demo;
+mod explode;
 #[path = "../flood/mod.rs"]
 mod flood;
 mod golden;
@@ -15,6 +17,7 @@ mod governance;
 mod harness;
 mod inputs;
 mod kill;
+mod lost;
 mod modules;
 mod outcomes;
 mod people;
@@ -23,6 +26,7 @@ mod policy;
 mod postgres;
 mod processes;
 mod requests;
+mod slow_data;
 mod sources;
 mod stolen_authority;
 mod stolen_center_keys;

@@ -101,6 +101,12 @@ impl Stranger {
         stranger
     }
 
+    /// Where cargo worked on it.
+    fn built(&self) -> PathBuf {
+        let modules = std::fs::read_dir(self.path(".cache/iog/modules")).expect("something was built");
+        modules.map(|entry| entry.expect("it is listed").path()).next().expect("one module")
+    }
+
     fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
@@ -194,4 +200,71 @@ fn a_strangers_package_name_leads_nowhere() {
         assert!(said.contains("is not a name of a package"), "{said}");
         assert_eq!(std::fs::read_to_string(stranger.path("victim/id")).expect("it is there"), "secret");
     }
+}
+
+/// A source that takes a file of the builder's.
+/// What a checkout brings as cargo's work: an artefact that is newer than any source, and what cargo would have noted about it.
+#[test]
+fn a_strangers_checkout_brings_no_work_of_cargos() {
+    let stranger = Stranger::new();
+    let exported = |name: &str| format!("#[unsafe(no_mangle)]\npub extern \"C\" fn {name}() {{}}\n");
+    let build = || Iog::at(&stranger.path("")).run(&["module", "build", "m", "--trust-build-scripts"]);
+    stranger.write("m/src/lib.rs", &exported("evil"));
+    let done = build();
+    if done.stderr.contains("no Rust compiler for") {
+        eprintln!("skipped: {}", done.stderr);
+        assert!(std::env::var_os("IOG_REBUILT_MODULES").is_none(), "no compiler, but modules were built");
+        return;
+    }
+    // The stranger's own work becomes part of the checkout; its sources say something else.
+    let built = stranger.built();
+    std::fs::rename(&built, stranger.path("m/target")).expect("it is moved");
+    stranger.write("m/src/lib.rs", &exported("fine"));
+    let listed =
+        || std::process::Command::new("find").arg(stranger.path("m/target")).output().expect("it lists").stdout;
+    let before = listed();
+    build();
+    let artefact =
+        std::fs::read(built.join("wasm32-unknown-unknown/release/m.wasm")).expect("it is compiled, elsewhere");
+    let has = |name: &[u8]| artefact.windows(name.len()).any(|bytes| bytes == name);
+    assert!(has(b"fine") && !has(b"evil"));
+    assert_eq!(listed(), before, "nobody works in the checkout");
+}
+
+fn takes(file: &str) -> String {
+    format!(
+        "static TAKEN: &[u8] = include_bytes!({file:?});\n\
+         #[unsafe(no_mangle)]\npub extern \"C\" fn taken() -> *const u8 {{ TAKEN.as_ptr() }}\n"
+    )
+}
+
+#[test]
+fn a_strangers_module_takes_no_file_of_the_builders_into_the_component() {
+    const SECRET: &str = "the secret of whoever builds";
+    let stranger = Stranger::new();
+    stranger.write("home/id", SECRET);
+    let secret = stranger.path("home/id").to_str().expect("text").to_owned();
+    let build = |file: &str, more: &[&str]| {
+        stranger.write("m/src/lib.rs", &takes(file));
+        Iog::at(&stranger.path("")).run(&[&["module", "build", "m"], more].concat())
+    };
+    let compiled = || std::fs::read(stranger.built().join("wasm32-unknown-unknown/release/m.wasm"));
+    let done = build(&secret, &[]);
+    if done.stderr.contains("no Rust compiler for") {
+        eprintln!("skipped: {}", done.stderr);
+        assert!(std::env::var_os("IOG_REBUILT_MODULES").is_none(), "no compiler, but modules were built");
+        return;
+    }
+    for file in
+        [&secret, "../../../../../../../../home/id", "/etc/passwd", "/proc/self/environ", "/proc/self/root/etc/passwd"]
+    {
+        let done = build(file, &[]);
+        assert_eq!(done.code, 1, "{file}: {}", done.stdout);
+        assert!(done.stderr.contains("Permission denied"), "{file}: {}", done.stderr);
+        assert!(compiled().is_err(), "{file}: it was compiled");
+    }
+    // Who trusts it has it: nothing else held it.
+    build(&secret, &["--trust-build-scripts"]);
+    let compiled = compiled().expect("it is compiled");
+    assert!(compiled.windows(SECRET.len()).any(|bytes| bytes == SECRET.as_bytes()));
 }

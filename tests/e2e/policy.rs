@@ -99,10 +99,40 @@ fn how_often() {
     });
 }
 
+/// A prefix of one family that holds the other is no way around a limit of either; what is refused has a receipt that says so.
+#[test]
+fn a_target_that_holds_both_families_passes_no_limit_of_one() {
+    let limited = |name: &str, limit: &str| {
+        let targets = format!("targets = {{ parameter = \"target\", distinct_per_day_max = 4, {limit} }}");
+        offer(name, &format!("[service.{name}.allow]\ncallers = [\"members\"]\n[service.{name}.quota]\n{targets}"))
+    };
+    let tables = limited("six", "min_prefix_v6 = 48") + &limited("four", "min_prefix_v4 = 24");
+    play(async {
+        let (net, module, caller) = stage(&tables).await;
+        let before = net.receipts(PROVIDER);
+        let asked = [
+            ("six", "::/0", "policy-denied"),
+            ("six", "::/1", "policy-denied"),
+            ("six", "2001:db8::/47", "policy-denied"),
+            ("six", "2001:db8::/48", "ok"),
+            ("four", "::/0", "policy-denied"),
+            ("four", "::ffff:0:0/96", "policy-denied"),
+            ("four", "::fffe:0:0/95", "policy-denied"),
+            ("four", "203.0.113.0/24", "ok"),
+        ];
+        for (service, target, end) in asked {
+            let request = through(service, caller.ask_for(PROVIDER, module, "trace", json!({"target": target})));
+            assert_eq!(ends(&net, &caller, request).await, end, "`{service}` about {target}");
+        }
+        assert_eq!(net.receipts(PROVIDER) - before, 8, "each is in the provider's log");
+        net.close().await;
+    });
+}
+
 /// What the gateway tells its operator about its data.
-async fn operator_is_told(net: &Net) -> String {
+fn operator_is_told(net: &Net) -> String {
     let background = net.background(PROVIDER);
-    let problems = background.data_problems().await;
+    let problems = background.data_problems();
     problems.into_iter().map(|(name, problem)| format!("{name}: {problem}\n")).collect()
 }
 
@@ -125,7 +155,7 @@ fn data_that_do_not_fit_their_schema() {
         for (name, text, named) in &table {
             std::fs::write(&flows, text).expect("it is written");
             net.step(PROVIDER).await;
-            let told = operator_is_told(&net).await;
+            let told = operator_is_told(&net);
             assert!(told.starts_with("border: ") && told.contains(named), "data {name} should name {named}: {told}");
             let request = through("ip-traceback", caller.ask(PROVIDER, module));
             match caller.outcome(net.address(PROVIDER), request).await.expect("an answer") {

@@ -215,7 +215,7 @@ fn requests_that_are_not_accepted() {
             ),
             (
                 "with parameters in a list",
-                RunRequest { params: json!(["203.0.113.10"]), ..ask() },
+                RunRequest { params: json!(["203.0.113.10"]).into(), ..ask() },
                 ApiErrorCode::BadRequest,
             ),
         ];

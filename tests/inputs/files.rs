@@ -217,7 +217,7 @@ fn names_that_drive_terminals_are_refused_or_cut() {
     });
 }
 
-/// What an engine made of a component elsewhere is no component: machine code is never taken from a file.
+/// What an engine made of a component elsewhere is not a component: machine code is never taken from a file.
 #[test]
 fn machine_code_is_no_module() {
     alone(0, async || {

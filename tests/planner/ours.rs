@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use datafusion::arrow::util::display::array_value_to_string;
 use iog_data::{Dataset, Engine, QueryLimits, QuerySpec, SourceSpec};
 
@@ -40,7 +40,7 @@ impl Slots {
 /// Adds the rows of a batch as text.
 pub(crate) fn shown(batch: &RecordBatch, answer: &mut Answer) -> anyhow::Result<()> {
     for row in 0..batch.num_rows() {
-        let one = |column| array_value_to_string(column, row);
+        let one = |column: &ArrayRef| array_value_to_string(column, row);
         answer.push(batch.columns().iter().map(one).collect::<Result<Vec<_>, _>>()?.join("|"));
     }
     Ok(())

@@ -66,8 +66,18 @@ const FOR_TESTS: &[(&str, &[&str], &str)] = &[
     ("iog-import", &["iog-protocol"], "the rows of the decoders are compared with the schemas"),
     (
         "iog-tests",
-        &["anyhow", "iog-data", "iog-inspect", "iog-protocol", "iog-sandbox", "wasmtime"],
-        "benchmarks measure modules against the same work without the platform",
+        &[
+            "anyhow",
+            "iog-data",
+            "iog-gateway",
+            "iog-inspect",
+            "iog-machine",
+            "iog-module",
+            "iog-protocol",
+            "iog-sandbox",
+            "wasmtime",
+        ],
+        "benchmarks measure modules against the same work without the platform; random modules go through a gateway's own steps",
     ),
 ];
 
@@ -81,6 +91,7 @@ const OUTSIDE: &[(&str, &str)] = &[
     ("origin-check", "guest"),
     ("top-talkers", "guest"),
     ("iog-import-fuzz", "import"),
+    ("iog-smith-generators", ""),
 ];
 
 fn arrows_of(name: &str) -> Option<Vec<&'static str>> {

@@ -30,6 +30,20 @@ fn every_test_that_is_cited_is_there() {
     assert!(faults.is_empty(), "\n{faults}");
 }
 
+/// The threat model's two tables, what is done about each attack and which tests attack that, speak of the same attacks.
+#[test]
+fn every_defence_is_attacked_or_the_table_is_incomplete() {
+    let page = crate::read(&crate::root_join("docs/threat-model.md"));
+    let attacks = |title: &str| {
+        let (_, section) = page.split_once(title).expect("the page has this section");
+        let rows = section.split("\n## ").next().into_iter().flat_map(str::lines).filter(|line| line.starts_with('|'));
+        rows.skip(2).filter_map(|row| Some(row.split('|').nth(1)?.trim().to_owned())).collect::<Vec<_>>()
+    };
+    let defended = attacks("\n## Attacks and defences\n");
+    assert!(defended.len() > 20, "{defended:?}");
+    assert_eq!(defended, attacks("\n## Which tests attack which defence\n"));
+}
+
 /// The tests in a source.
 fn tests(shown: &str, source: &str) -> Vec<Test> {
     let mut place: Vec<String> = shown.trim_end_matches(".rs").split('/').map(str::to_owned).collect();

@@ -16,7 +16,7 @@ struct Server {
 }
 
 /// The types of arguments that only an authenticated caller has: whoever is nobody is turned away where one is made. An
-/// `Option` of one is none of them.
+/// `Option` of one is not one of them.
 const CALLERS: &[&str] = &["Identified", "Connected", "Certified"];
 
 const GATEWAY: Server = Server {
@@ -114,7 +114,7 @@ fn unguarded(routes: &[Route], server: &Server, source: &dyn Fn(&str) -> String)
         }
     }
     for (public, _) in server.public.iter().filter(|(public, _)| routes.iter().all(|route| route.handler != *public)) {
-        writeln!(faults, "`{public}` is listed as public and is no route of {}", server.table).unwrap();
+        writeln!(faults, "`{public}` is listed as public and is not a route of {}", server.table).unwrap();
     }
     faults
 }
@@ -222,7 +222,7 @@ fn a_handler_that_asks_nobody_is_noticed() {
     let said = unguarded(&routes, &server, &|file| source(file).to_owned());
     assert!(said.contains("DELETE RUN: `runs::cancel` takes none of"), "{said}");
     assert!(said.contains("`limits::show` is listed as public and takes the caller"), "{said}");
-    assert!(said.contains("`gone::get` is listed as public and is no route"), "{said}");
+    assert!(said.contains("`gone::get` is listed as public and is not a route"), "{said}");
     assert_eq!(said.lines().count(), 3, "{said}");
     let golden = "GET    /v1/runs/{request_id}  | 200  | 200 | 200\nGET    /v1/limits  | 401 x | 200 | 200";
     let said = told_otherwise(&routes, &server, golden);

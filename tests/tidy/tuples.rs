@@ -8,7 +8,7 @@ use crate::tokens::{closing, tokens};
 /// Pairs that are one thing: the ends of a range, and what a map holds. Lists and maps of tuples are tables, and may stay.
 const IDIOMS: &[&str] = &["( low , high )", "( first , last )", "( key , value )"];
 
-/// What is no code of ours that runs: tests, benchmarks, and guests, whose components have to be built again when they
+/// What is not code of ours that runs: tests, benchmarks, and guests, whose components have to be built again when they
 /// change.
 const OUTSIDE: &[&str] = &["tests/", "modules/", "guest-sdk/", "host/import/fuzz/"];
 
@@ -92,7 +92,7 @@ fn angle(words: &[&str], at: usize, word: &str) -> i32 {
     }
 }
 
-/// Whether a type is a tuple, a reference to one, or an optional one. Brackets around one type are none.
+/// Whether a type is a tuple, a reference to one, or an optional one. Brackets around one type do not make one.
 fn is_tuple(ty: &[&str]) -> bool {
     let start = ty.iter().position(|word| !["&", "mut", "Option", "<"].contains(word)).unwrap_or(ty.len());
     ty.get(start) == Some(&"(") && parts(&ty[start + 1..closing(ty, start)]).len() > 1

@@ -65,7 +65,7 @@ impl Module {
         let spec = RunSpec {
             module: Arc::clone(&self.loaded),
             entry: "trace".to_owned(),
-            params: json!({"target": case.target}),
+            params: json!({"target": case.target}).into(),
             provider: Provider::default(),
             grants: Grants::ALL,
             limits: self.limits,

@@ -65,7 +65,7 @@ impl Caller {
             caller: self.domain(),
             module,
             entry: "trace".parse().expect("an entry"),
-            params: json!({"target": TARGET}),
+            params: json!({"target": TARGET}).into(),
             purpose: "end-to-end test".to_owned(),
             service: None,
             actor: None,
@@ -77,7 +77,7 @@ impl Caller {
 
     /// The same for another entry and parameters.
     pub(crate) fn ask_for(&self, gateway: &str, module: Digest, entry: &str, params: Value) -> RunRequest {
-        RunRequest { entry: entry.parse().expect("an entry"), params, ..self.ask(gateway, module) }
+        RunRequest { entry: entry.parse().expect("an entry"), params: params.into(), ..self.ask(gateway, module) }
     }
 
     /// Signs with the domain's logged key.
@@ -151,7 +151,7 @@ pub(crate) fn declined(error: &ClientError) -> ApiErrorCode {
 }
 
 /// How a server refuses a certificate, in its own words. It may close the connection before its alert can be read, and then
-/// it is asked again: a connection that breaks off for any other reason is no refusal.
+/// it is asked again: a connection that breaks off for any other reason is not a refusal.
 pub(crate) async fn alert<T>(mut ask: impl AsyncFnMut() -> Result<T, ClientError>) -> String {
     let mut said = String::new();
     for _ in 0..50 {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::extract::{Path as UrlPath, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
+use iog_client::Replica;
 use iog_machine::Clock;
 use iog_protocol::api::{Base64Bytes, CatalogAnswer, paths};
 use iog_protocol::dsse::Envelope;
@@ -41,7 +43,11 @@ pub(crate) struct StolenKeys {
 impl StolenKeys {
     /// Reads them where the center keeps them.
     pub(crate) fn of(net: &Net, trust_domain: &TrustDomain) -> Self {
-        let folder = net.center_folder();
+        Self::lying_in(&net.center_folder(), trust_domain, net.clock.clone())
+    }
+
+    /// The same from the folder of any center.
+    pub(crate) fn lying_in(folder: &Path, trust_domain: &TrustDomain, clock: Arc<dyn Clock>) -> Self {
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("the attacker reads every file");
         let key = |name: &str| SecretKey::from_pkcs8_pem(&read(&format!("keys/{name}.pem"))).expect("an Ed25519 key");
         let ca_pem = read("ca.pem");
@@ -52,7 +58,7 @@ impl StolenKeys {
             ca: Ca::load(&ca_pem, &read("keys/ca.pem")).expect("the authority's key"),
             ca_pem,
             trust_domain: trust_domain.clone(),
-            clock: net.clock.clone(),
+            clock,
         }
     }
 
@@ -108,7 +114,12 @@ impl StolenKeys {
 pub(crate) async fn entries(net: &Net) -> Vec<Vec<u8>> {
     let mut link = net.world.link().expect("a link");
     let size = link.registry().await.expect("the center answers").size();
-    (0..size).map(|index| link.replica.entry(index).expect("readable").expect("there")).collect()
+    entries_of(&link.replica, size)
+}
+
+/// The first entries of a replica.
+pub(crate) fn entries_of(replica: &Replica, size: u64) -> Vec<Vec<u8>> {
+    (0..size).map(|index| replica.entry(index).expect("readable").expect("there")).collect()
 }
 
 /// An envelope as the registry admits it.

@@ -32,6 +32,8 @@ impl Iog {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iog"));
         command.args(args).current_dir(&self.dir).stdin(Stdio::null()).env("NO_COLOR", "1").env("COLUMNS", "100");
+        // What one story builds is no other story's.
+        command.env("XDG_CACHE_HOME", self.dir.join(".cache"));
         for name in ["IOG_HOME", "IOG_NETWORK", "IOG_JOIN_TOKEN", "IOG_LOG", "RUST_BACKTRACE"] {
             command.env_remove(name);
         }
@@ -98,6 +100,13 @@ impl Done {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("not one object: {error}: {}{}", self.stdout, self.stderr))
     }
+}
+
+/// The number in one line of a process's status: of `VmRSS:` (resident now) and `VmHWM:` (at most until now) in KiB.
+pub(crate) fn status(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel says it");
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
 /// A server of this story; killed at the latest when the story ends.
