@@ -36,6 +36,12 @@ impl Values {
         Self { present: [0; SLOTS.div_ceil(64)], values: [0; SLOTS] }
     }
 
+    /// Whether no slot has a value.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.present.iter().all(|word| *word == 0)
+    }
+
     /// A value, if there is one.
     #[inline]
     pub(super) fn get(&self, slot: Slot) -> Option<u64> {

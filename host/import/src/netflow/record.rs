@@ -28,53 +28,66 @@ pub(super) fn rows(
     scope: &Scope<'_>,
     take: &mut impl FnMut(Result<&FlowRow, Reason>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let row = match one(raw, clock, stream, scope) {
-        Ok(row) => row,
-        Err(reason) => return take(Err(reason)),
-    };
+    let mut row = FlowRow::default();
+    if let Err(reason) = describe(&mut row, raw, clock, stream, scope) {
+        return take(Err(reason));
+    }
     let (forward, reverse) = carried(raw);
     let neighbours = Neighbours { prev: raw.one.small(Slot::PrevAs), next: raw.one.small(Slot::NextAs) };
-    let there = |counters: (u64, u64)| {
-        finish(FlowRow { packets: counters.0, bytes: counters.1, ..row }, neighbours, scope.options)
-    };
     if let Carried::Nothing = reverse {
-        return take(forward.counted().and_then(there).as_ref().map_err(|reason| *reason));
+        return match complete(&mut row, forward, neighbours, scope.options) {
+            Ok(()) => take(Ok(&row)),
+            Err(reason) => take(Err(reason)),
+        };
     }
-    let forward = if let Carried::Nothing = forward { None } else { Some(forward.counted().and_then(there)) };
-    let back = reverse.counted().and_then(|(packets, bytes)| {
-        let prev = raw.back.small(Slot::PrevAs).or(neighbours.next);
-        let exchanged = Neighbours { prev, next: raw.back.small(Slot::NextAs).or(neighbours.prev) };
-        finish(FlowRow { packets, bytes, ..back(raw, &row, clock, stream) }, exchanged, scope.options)
-    });
-    // A record that says too little of both directions is one record.
-    let same = back.is_err() && matches!(forward, Some(Err(_)));
-    if let Some(forward) = forward {
-        take(forward.as_ref().map_err(|reason| *reason))?;
+    let mut back = back(raw, &row, clock, stream);
+    let prev = raw.back.small(Slot::PrevAs).or(neighbours.next);
+    let exchanged = Neighbours { prev, next: raw.back.small(Slot::NextAs).or(neighbours.prev) };
+    let came_back = complete(&mut back, reverse, exchanged, scope.options);
+    if !matches!(forward, Carried::Nothing) {
+        match complete(&mut row, forward, neighbours, scope.options) {
+            Ok(()) => take(Ok(&row))?,
+            // A record that says too little of both directions is one record.
+            Err(reason) if came_back.is_err() => return take(Err(reason)),
+            Err(reason) => take(Err(reason))?,
+        }
     }
-    if same { Ok(()) } else { take(back.as_ref().map_err(|reason| *reason)) }
+    take(came_back.map(|()| &back))
 }
 
-/// The row of a record without its counters and neighbours.
-fn one(raw: &Raw<'_>, clock: Clock, stream: &Stream, scope: &Scope<'_>) -> Result<FlowRow, Reason> {
+/// Fills in what was carried, and the neighbours.
+#[inline]
+fn complete(
+    row: &mut FlowRow,
+    carried: Carried,
+    neighbours: Neighbours,
+    options: &ExportOptions,
+) -> Result<(), Reason> {
+    (row.packets, row.bytes) = carried.counted()?;
+    set_neighbours(row, neighbours, options)
+}
+
+/// Fills in all of a row but its counters and neighbours.
+#[inline]
+fn describe(row: &mut FlowRow, raw: &Raw<'_>, clock: Clock, stream: &Stream, scope: &Scope<'_>) -> Result<(), Reason> {
     let values = &raw.one;
-    let described = match raw.ends() {
-        Some((src, dst)) => described(values, src, dst)?,
-        None => section::described(raw).ok_or(Reason::NoAddresses)??,
-    };
-    let (start, end) = times::of(values, clock, boot(raw, stream), scope)?;
-    Ok(FlowRow {
-        start,
-        end,
-        src_as: values.small(Slot::SourceAs),
-        dst_as: values.small(Slot::TargetAs),
-        ingress_if: values.small(Slot::IngressIf).or_else(|| values.small(Slot::IngressPhysical)),
-        egress_if: values.small(Slot::EgressIf).or_else(|| values.small(Slot::EgressPhysical)),
-        sampling: sampling::rate(values)
-            .or_else(|| stream.sampling(values.get(Slot::Sampler), values.get(Slot::IngressIf)))
-            .filter(|rate| *rate > 1),
-        exporter: raw.exporter().or(scope.exporter),
-        ..described
-    })
+    match raw.ends() {
+        Some((src, dst)) => {
+            (row.src, row.dst) = (src, dst);
+            describe_packets(row, values)?;
+        }
+        None => *row = section::described(raw).ok_or(Reason::NoAddresses)??,
+    }
+    (row.start, row.end) = times::of(values, clock, boot(raw, stream), scope)?;
+    row.src_as = values.small(Slot::SourceAs);
+    row.dst_as = values.small(Slot::TargetAs);
+    row.ingress_if = values.small(Slot::IngressIf).or_else(|| values.small(Slot::IngressPhysical));
+    row.egress_if = values.small(Slot::EgressIf).or_else(|| values.small(Slot::EgressPhysical));
+    row.sampling = sampling::rate(values)
+        .or_else(|| stream.sampling(values.get(Slot::Sampler), values.get(Slot::IngressIf)))
+        .filter(|rate| *rate > 1);
+    row.exporter = raw.exporter().or(scope.exporter);
+    Ok(())
 }
 
 /// When the exporter started, as the record or its options say it.
@@ -83,29 +96,21 @@ fn boot(raw: &Raw<'_>, stream: &Stream) -> Option<u64> {
     raw.one.get(Slot::BootMillis).filter(|boot| *boot > 0).or(stream.boot_ms)
 }
 
-/// What the fields of a record say about its packets.
-fn described(values: &Values, src: [u8; 16], dst: [u8; 16]) -> Result<FlowRow, Reason> {
-    let six = !src.starts_with(&MAPPED);
-    let proto = protocol(values, six).ok_or(Reason::NoProtocol)?;
-    let dst_port = values.first(&[Slot::TargetPort, Slot::UdpTarget, Slot::TcpTarget]);
-    let (src_port, dst_port) = (
-        values.first(&[Slot::SourcePort, Slot::UdpSource, Slot::TcpSource]).and_then(|port| u16::try_from(port).ok()),
-        dst_port.and_then(|port| u16::try_from(port).ok()),
-    );
-    // NetFlow puts ICMP type and code where the destination port is; exporters that do not write 0 there, which would
-    // be an echo reply.
-    let icmp_type = icmp(values, proto).or(dst_port.filter(|port| *port != 0)).filter(|_| is_icmp(proto));
-    Ok(FlowRow {
-        src,
-        dst,
-        proto,
-        src_port,
-        dst_port,
-        tcp_flags: values.small(Slot::TcpFlags),
-        icmp_type,
-        tos: values.small(Slot::Tos),
-        ..FlowRow::default()
-    })
+/// Fills in what the fields of a record say about its packets beside their ends.
+#[inline]
+fn describe_packets(row: &mut FlowRow, values: &Values) -> Result<(), Reason> {
+    let port = |slots| values.first(slots).and_then(|port| u16::try_from(port).ok());
+    row.proto = protocol(values, &row.src).ok_or(Reason::NoProtocol)?;
+    row.src_port = port(&[Slot::SourcePort, Slot::UdpSource, Slot::TcpSource]);
+    row.dst_port = port(&[Slot::TargetPort, Slot::UdpTarget, Slot::TcpTarget]);
+    if is_icmp(row.proto) {
+        // NetFlow puts ICMP type and code where the destination port is; exporters that do not write 0 there, which
+        // would be an echo reply.
+        row.icmp_type = icmp(values, row.proto).or(row.dst_port.filter(|port| *port != 0));
+    }
+    row.tcp_flags = values.small(Slot::TcpFlags);
+    row.tos = values.small(Slot::Tos);
+    Ok(())
 }
 
 /// How mapped IPv4 addresses begin.
@@ -113,8 +118,8 @@ const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /// The protocol: as the record says it, or as the other things say that it can only have one.
 #[inline]
-fn protocol(values: &Values, six: bool) -> Option<u8> {
-    values.small(Slot::Protocol).or_else(|| implied(values, six))
+fn protocol(values: &Values, src: &[u8; 16]) -> Option<u8> {
+    values.small(Slot::Protocol).or_else(|| implied(values, !src.starts_with(&MAPPED)))
 }
 
 #[cold]
@@ -199,6 +204,9 @@ const RESPONDER: [Slot; 2] = [Slot::PacketsResponder, Slot::OctetsResponder];
 #[inline]
 fn carried(raw: &Raw<'_>) -> (Carried, Carried) {
     let forward = Carried::of(raw.one.counted(FORWARD[0]), raw.one.counted(FORWARD[1]));
+    if raw.back.is_empty() && !matches!(forward, Carried::Unsaid) && raw.one.first(&RESPONDER).is_none() {
+        return (forward, Carried::Nothing);
+    }
     let [packets, bytes] = [0, 1].map(|at| raw.back.counted(FORWARD[at]).or_else(|| raw.one.get(RESPONDER[at])));
     let reverse = Carried::of(packets, bytes);
     match (forward, reverse) {
@@ -253,16 +261,22 @@ pub(crate) fn reversed(row: &FlowRow) -> FlowRow {
 
 /// Fills in neighbours, and ports by protocol.
 pub(crate) fn finish(mut row: FlowRow, neighbours: Neighbours, options: &ExportOptions) -> Result<FlowRow, Reason> {
+    set_neighbours(&mut row, neighbours, options)?;
+    Ok(row)
+}
+
+#[inline]
+fn set_neighbours(row: &mut FlowRow, neighbours: Neighbours, options: &ExportOptions) -> Result<(), Reason> {
     row.ingress_as = neighbours.prev.unwrap_or(0);
     row.egress_as = neighbours.next;
-    if !options.complete(&mut row) {
+    if !options.complete(row) {
         return Err(Reason::NoIngress);
     }
     if !has_ports(row.proto) {
         row.src_port = row.src_port.map(|_| 0);
         row.dst_port = row.dst_port.map(|_| 0);
     }
-    Ok(row)
+    Ok(())
 }
 
 #[cfg(test)]
