@@ -197,8 +197,8 @@ fn unresolved(spec: &QuerySpec, error: DataFusionError) -> PlanError {
     }
 }
 
-/// Why a plan is not gone on with, or has no operators: the author's fault where it became too large or has a node that is
-/// refused, else ours.
+/// Why a plan is not gone on with, or has no operators: the author's fault where it became too large, has a node that is
+/// refused, or has types that do not go together, which some of the engine's steps notice only here; else ours.
 fn unplanned(spec: &QuerySpec, error: DataFusionError) -> PlanError {
     let query = spec.name.clone();
     match Exceeded::of(&error) {
@@ -211,7 +211,13 @@ fn unplanned(spec: &QuerySpec, error: DataFusionError) -> PlanError {
     }
     let refused = match error.find_root() {
         DataFusionError::External(cause) => cause.downcast_ref::<Refused>().map(|refused| refused.what.as_str()),
+        DataFusionError::NotImplemented(reason) if reason.contains("CAST from") => {
+            return PlanError::Resolve { query, reason: reason.clone() };
+        }
         DataFusionError::NotImplemented(_) => Some("a subquery or another expression that cannot stand where it does"),
+        DataFusionError::Plan(_) | DataFusionError::SchemaError(..) => {
+            return PlanError::Resolve { query, reason: error.strip_backtrace() };
+        }
         _ => None,
     };
     match refused {
