@@ -233,7 +233,8 @@ async fn plan(
     Ok(Some(Arc::new(tools.engine.plan(slots, &queries).await?)))
 }
 
-fn query(name: &str, declared: &QueryDecl) -> QuerySpec {
+/// A declared query in the engine's terms.
+pub(crate) fn query(name: &str, declared: &QueryDecl) -> QuerySpec {
     let params = declared.params.iter().map(|(name, ty)| (name.clone(), param_type(*ty))).collect();
     QuerySpec { name: name.to_owned(), sql: declared.sql.clone(), params }
 }

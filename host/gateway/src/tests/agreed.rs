@@ -1,7 +1,7 @@
 //! What inspection lets through the data engine plans and reads nothing more of, and what it finds too large the engine finds
 //! too large: on random queries of the constructs that are allowed, made in chains that would explode. And none of them takes long to be planned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use iog_protocol::manifest::Manifest;
 use iog_protocol::schemas::{Schema, schema};
 
 use crate::datasets::table;
+use crate::prepare::query;
 
 /// Random queries of a usual run of the tests.
 const QUERIES: usize = 300;
@@ -209,6 +210,24 @@ fn ours() -> Vec<Manifest> {
     let texts: Vec<_> = folders.filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     assert!(texts.len() >= 5, "they are here");
     texts.iter().map(|text| Manifest::parse(text).unwrap()).collect()
+}
+
+/// What inspection shows of them to a reviewer is not more than they read.
+#[tokio::test]
+async fn the_plans_of_the_platforms_analyses_read_all_that_inspection_finds() {
+    for manifest in ours() {
+        let slots: Vec<_> = manifest.data.iter().map(|(name, slot)| (name.as_str(), slot.schema.as_str())).collect();
+        let readers = Readers::new(&slots).await;
+        let queries: Vec<_> = manifest.query.iter().map(|(name, declared)| query(name, declared)).collect();
+        let planned = readers.engine.plan(readers.data.clone(), &queries).await.unwrap();
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for declared in manifest.query.values() {
+            for (slot, columns) in columns_of(&declared.sql, &declared.params, &readers.slots).unwrap() {
+                found.entry(slot.to_string()).or_default().extend(columns);
+            }
+        }
+        assert_eq!(planned.columns_read(), found, "{}", manifest.module.name);
+    }
 }
 
 #[test]
