@@ -162,11 +162,13 @@ impl<'a> Decoder<'a> {
 
     fn sets(&mut self, sets: &[u8], context: &Context) -> Result<Seen, Failure> {
         let mut seen = Seen::default();
+        let is_bad = context.ipfix && self.pass == Pass::Rows && has_bad_template(sets);
         for (id, body) in (Sets { rest: sets }) {
             let template = self.templates.known(context.key, context.now).and_then(|stream| stream.template(id));
             let (known, refused) = match (template_kind(id, context.ipfix), template) {
                 (Some(kind), _) => self.learn(body, kind, context),
                 (None, Some(template)) if template.options => self.options_data(&template, body, context)?,
+                (None, Some(template)) if is_bad => (self.withheld(&template, body, context), None),
                 (None, Some(template)) => (self.data(&template, body, context)?, None),
                 (None, None) => {
                     seen.blind_sets += 1;
@@ -221,6 +223,14 @@ impl<'a> Decoder<'a> {
         Some(records)
     }
 
+    /// Counts the records of a set that give no rows, because their message is malformed: an IPFIX message is good as a whole or not
+    /// at all. What it teaches in good form is kept, since exporters repeat that rarely.
+    fn withheld(&mut self, template: &Template, body: &[u8], context: &Context) -> u64 {
+        let known = self.fitting(template, body, context).unwrap_or(0);
+        self.skip(Reason::BadMessage, known);
+        known
+    }
+
     /// Makes rows of the records of a set; how many records there were.
     fn data(&mut self, template: &Template, body: &[u8], context: &Context) -> Result<u64, Failure> {
         let Some(known) = self.fitting(template, body, context) else { return Ok(0) };
@@ -270,6 +280,12 @@ impl<'a> Decoder<'a> {
         }
         Ok((known, refused))
     }
+}
+
+/// Whether a template of an IPFIX message breaks its format.
+fn has_bad_template(sets: &[u8]) -> bool {
+    let refuses = |body, kind| Listing::new(body, kind).any(|one| matches!(one, Listed::Refused(_)));
+    Sets { rest: sets }.any(|(id, body)| template_kind(id, true).is_some_and(|kind| refuses(body, kind)))
 }
 
 /// What the sampling rate of a record of options holds for.

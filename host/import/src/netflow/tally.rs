@@ -38,11 +38,13 @@ pub enum Reason {
     NoTraffic,
     /// A template that breaks its format.
     BadTemplate,
+    /// It stands in a message of which a template breaks its format.
+    BadMessage,
     /// Not a record: a header of NetFlow v5 that counts other records than there are, which are read.
     Miscount,
 }
 
-const REASONS: [Reason; 15] = [
+const REASONS: [Reason; 16] = [
     Reason::NoTemplate,
     Reason::Options,
     Reason::NoAddresses,
@@ -57,6 +59,7 @@ const REASONS: [Reason; 15] = [
     Reason::Misfit,
     Reason::NoTraffic,
     Reason::BadTemplate,
+    Reason::BadMessage,
     Reason::Miscount,
 ];
 
@@ -79,6 +82,9 @@ impl Reason {
             Self::Misfit => Skip::Malformed("set that does not fit its template".to_owned()),
             Self::NoTraffic => other("record that counts no packets"),
             Self::BadTemplate => Skip::Malformed("template that breaks its format".to_owned()),
+            Self::BadMessage => {
+                Skip::Malformed("record of a message with a template that breaks its format".to_owned())
+            }
             Self::Miscount => other("header that counts other records than its message has"),
         }
     }

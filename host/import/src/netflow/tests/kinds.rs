@@ -121,7 +121,7 @@ fn options_that_do_not_fit_say_nothing() {
 }
 
 #[test]
-fn a_bad_template_is_refused_alone() {
+fn a_bad_template_costs_its_own_message_and_no_other() {
     let options = ExportOptions::default();
     let bad = malformed("template that breaks its format");
     let good = template(256, &[]);
@@ -130,13 +130,17 @@ fn a_bad_template_is_refused_alone() {
         let again = fields(401, Some(1), &[(0, 149, 4), (0, 34, 4)]);
         let rate = set(401, &[0, 0, 0, 7, 0, 0, 0, 60]);
         let sets = [set(3, &[scoped, again].concat()), set(2, &good), rate, set(256, &RECORD)];
-        let given = decode(&options, &[ipfix(&sets)]);
-        assert_eq!(given.uint("sampling"), [Some(60)]);
-        assert_eq!(given.skips()[1], bad);
+        let given = decode(&options, &[ipfix(&sets), ipfix(&[set(256, &RECORD)])]);
+        assert_eq!(given.uint("sampling"), [Some(60)], "the one of the message behind it");
+        assert!(given.skips().contains(&bad));
+        assert_eq!((given.tally.skipped(Reason::BadTemplate), given.tally.skipped(Reason::BadMessage)), (1, 1));
     }
     for body in [shorts(&[255, 1, 8, 4]), shorts(&[300, 1, 8, 0]), fields(300, None, &[(0, 8, 0), (9, 1, 0)])] {
-        let given = decode(&options, &[ipfix(&[set(2, &[body, good.clone()].concat()), set(256, &RECORD)])]);
-        assert_eq!((given.tally.rows, given.skips()), (1, vec![bad.clone()]));
+        let messages =
+            [ipfix(&[set(2, &[body, good.clone()].concat()), set(256, &RECORD)]), ipfix(&[set(256, &RECORD)])];
+        let given = decode(&options, &messages);
+        assert_eq!((given.tally.rows, given.tally.skipped(Reason::BadMessage)), (1, 1));
+        assert!(given.skips().contains(&bad));
     }
     // In v9 the lengths are in bytes; one that is not of fields still says where the next template begins.
     let odd = shorts(&[402, 3, 5, 1, 4, 34, 2]);
