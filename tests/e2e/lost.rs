@@ -11,7 +11,7 @@ use crate::harness::settings::{BORDER, hostile, service};
 
 const DOMAIN: &str = "as64500";
 /// The runs last about a second; a call that is killed before its request was sent is tried again, later.
-const ROUNDS_MAX: u32 = 8;
+const ROUNDS_MAX: u32 = 24;
 
 /// Asks for something long and kills the gateway after a while.
 fn killed(network: &Deployment, after: Duration) -> Done {
@@ -66,7 +66,7 @@ fn a_call_whose_gateway_dies_says_how_to_have_its_answer_later() {
     // The registry and the module are in the home before anybody is in a hurry.
     network.iog.run(&["call", "iog/hostile", "--domain", DOMAIN, "--home", &home("response")]);
     let met = (1..=ROUNDS_MAX).find_map(|round| {
-        let done = killed(&network, Duration::from_millis(400) * round);
+        let done = killed(&network, Duration::from_millis(120) * round);
         let request = unknown(&done)?;
         assert_eq!(done.code, 1, "{}", done.stdout);
         assert!(done.stdout.contains("unreachable"), "{}", done.stdout);
